@@ -1,0 +1,14 @@
+//! The policy language of tideform: parse, evaluate, merge, validate, format; and the typed model.
+//!
+//! ```text
+//! files -> load (syntax, values, functions) -> tree -> decode (layers, schema, checks) -> model
+//! ```
+//!
+//! It reads files of a directory and nothing else: no clock, no network, no environment (variables
+//! are handed in). Every problem is a [`diagnostic::Diagnostic`] that points into the source.
+
+pub mod diagnostic;
+pub mod model;
+pub mod source;
+pub mod tree;
+pub mod value;

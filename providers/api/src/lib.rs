@@ -1,0 +1,1 @@
+//! The Provider trait: what tideform asks of a cloud, and the types it speaks in.

@@ -1,0 +1,1 @@
+//! The AWS provider of tideform.

@@ -1,0 +1,1 @@
+//! tideform: Terraform for autoscaling.

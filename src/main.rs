@@ -1,0 +1,2 @@
+//! The tideform binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The SQLite state of tideform: schema, migrations, events, intents, costs, memory, leases.
