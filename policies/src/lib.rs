@@ -7,8 +7,12 @@
 //! It reads files of a directory and nothing else: no clock, no network, no environment (variables
 //! are handed in). Every problem is a [`diagnostic::Diagnostic`] that points into the source.
 
+pub mod calendar;
+pub mod decode;
 pub mod diagnostic;
 pub mod model;
 pub mod source;
 pub mod tree;
 pub mod value;
+
+pub use decode::configuration;

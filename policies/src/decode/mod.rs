@@ -1,0 +1,26 @@
+//! From the evaluated tree to the typed model: layers, schema, checks.
+
+use crate::diagnostic::Diagnostics;
+use crate::model::Configuration;
+use crate::source::SourceMap;
+use crate::tree::Tree;
+
+/// Gives an evaluated directory its meaning. Problems are added to `diagnostics`; a configuration with errors
+/// holds what could be understood and must change nothing.
+///
+/// - `sources`: the files, kept in the configuration for pointing into them.
+/// - `digest`: of all files and variables, see [`Configuration::digest`].
+pub fn configuration(
+    tree: &Tree,
+    sources: SourceMap,
+    digest: String,
+    diagnostics: Diagnostics,
+) -> (Configuration, Diagnostics) {
+    let _ = tree;
+    let configuration = Configuration {
+        sources,
+        digest,
+        ..Configuration::default()
+    };
+    (configuration, diagnostics)
+}
