@@ -1,0 +1,58 @@
+//! What is asked of a provider when a plan is carried out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tideform_policies::model::units::seconds;
+use tideform_policies::model::{Limits, Resource, VictimOrder};
+
+use crate::live::{LiveMix, Owner};
+
+/// One attribute of a group that takes a new value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeChange {
+    /// Smallest and largest capacity. The provider brings desired between them, and no further.
+    Limits(Limits),
+    /// The provider's own warm-up.
+    Warmup(#[serde(with = "seconds")] Duration),
+    /// Which instances end first.
+    Order(VictimOrder),
+    /// How long an ending instance may finish its work.
+    Drain(#[serde(with = "seconds")] Duration),
+    /// On-demand and spot.
+    Mix(LiveMix),
+    /// Provider attributes of `launch`: only those named.
+    Launch(BTreeMap<String, serde_json::Value>),
+    /// The owner tag; `None` takes it away.
+    Owner(Option<Owner>),
+    /// Removes a control of ours, by name.
+    RemoveControl(String),
+}
+
+/// Changes to one group: only the fields that are named, in one call where the provider can.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupChange {
+    /// Which.
+    pub resource: Resource,
+    /// What.
+    pub changes: Vec<AttributeChange>,
+}
+
+/// A group to create.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// What it will be called.
+    pub resource: Resource,
+    /// Its limits.
+    pub limits: Limits,
+    /// The first desired capacity; within the limits.
+    pub desired: u32,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Further attributes.
+    pub changes: Vec<AttributeChange>,
+    /// The provider's own attributes of `launch`.
+    pub launch: BTreeMap<String, serde_json::Value>,
+}

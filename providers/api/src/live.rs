@@ -1,0 +1,144 @@
+//! What is live: a group as the provider shows it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tideform_policies::model::units::seconds;
+use tideform_policies::model::{Instance, InstanceType, Limits, Resource, Share, VictimOrder};
+
+/// Who we are at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The account; for the mock the world's own id.
+    pub account: String,
+    /// The region.
+    pub region: String,
+}
+
+/// Who manages a live group: the owner tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The workspace.
+    pub workspace: String,
+    /// The state's lineage.
+    pub state: String,
+    /// The group's address in the files of that workspace, as text.
+    pub group: String,
+}
+
+/// A group as it is now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveGroup {
+    /// What it is.
+    pub resource: Resource,
+    /// When it was read, by the provider's clock.
+    pub at: Timestamp,
+    /// The capacity last asked for, by anyone; in units.
+    pub desired: u32,
+    /// What tideform can manage of it.
+    pub attributes: LiveAttributes,
+    /// All of them, ended ones aside.
+    pub instances: Vec<Instance>,
+    /// Whose it is.
+    pub owner: Option<Owner>,
+    /// Policies and schedules of the cloud's own on it.
+    pub controls: Vec<Control>,
+    /// Why no capacity change would be carried out now: a suspended process, a refresh under way. Empty: nothing.
+    pub blocked: Vec<String>,
+    /// Launches that failed lately, newest last: for the spot fallback.
+    pub failed_launches: Vec<FailedLaunch>,
+}
+
+/// A launch that failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailedLaunch {
+    /// When.
+    pub at: Timestamp,
+    /// How it would have been paid for.
+    pub lifecycle: tideform_policies::model::Lifecycle,
+    /// What the provider said.
+    pub message: String,
+}
+
+/// What tideform can manage of a group. A `None` is something that this backend does not have, or that is not set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveAttributes {
+    /// The group's own limits.
+    pub limits: Limits,
+    /// The provider's own warm-up attribute.
+    #[serde(
+        rename = "warmup_s",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "seconds::option"
+    )]
+    pub warmup: Option<Duration>,
+    /// Which instances end first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<VictimOrder>,
+    /// How long an ending instance may finish its work.
+    #[serde(
+        rename = "drain_s",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "seconds::option"
+    )]
+    pub drain: Option<Duration>,
+    /// On-demand and spot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<LiveMix>,
+    /// What `launch` made, in the provider's words.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub launch: BTreeMap<String, serde_json::Value>,
+}
+
+/// The mix as the provider has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveMix {
+    /// In units.
+    pub on_demand_base: u32,
+    /// The share above the base that is spot.
+    pub spot: Share,
+    /// In order of preference.
+    pub types: Vec<InstanceType>,
+    /// The provider's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<String>,
+    /// Replace spot instances that are about to be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebalance: Option<bool>,
+}
+
+/// What kind of control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlKind {
+    /// Moves the capacity by a metric: must not act beside the loop.
+    Dynamic,
+    /// Moves limits or capacity by time.
+    Schedule,
+}
+
+/// A policy or a scheduled action of the cloud's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Control {
+    /// Its name there; ours begin with `tideform/<workspace>/`.
+    pub name: String,
+    /// What kind.
+    pub kind: ControlKind,
+    /// It acts.
+    pub enabled: bool,
+    /// For people: `target tracking, cpu at 60`.
+    pub summary: String,
+}
+
+/// Prices of one instance type, in US dollars per hour.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prices {
+    /// On demand.
+    pub on_demand_usd_per_hour: f64,
+    /// Spot, where there is one.
+    pub spot_usd_per_hour: Option<f64>,
+}
