@@ -8,11 +8,12 @@
 //! are handed in). Every problem is a [`diagnostic::Diagnostic`] that points into the source.
 
 pub mod calendar;
+pub mod codes;
 pub mod decode;
 pub mod diagnostic;
+pub mod load;
 pub mod model;
+pub mod render;
 pub mod source;
 pub mod tree;
 pub mod value;
-
-pub use decode::configuration;

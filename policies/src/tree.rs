@@ -34,6 +34,8 @@ pub struct Attribute {
     pub value: AttributeValue,
     /// Where the expression stands.
     pub span: Span,
+    /// The metrics that a formula mentions, each time; empty for anything else.
+    pub mentions: Vec<Spanned<String>>,
 }
 
 /// What an expression gave.
@@ -43,6 +45,8 @@ pub enum AttributeValue {
     Known(Value),
     /// An expression that is evaluated at each decision.
     Formula(Formula),
+    /// Several of them: a list in a test's `always` or `never`.
+    Formulas(Vec<Formula>),
     /// Nothing: its error has been reported. Ask no more of it.
     Poisoned,
 }

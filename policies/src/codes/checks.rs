@@ -1,0 +1,3 @@
+//! P04xx: checks across blocks.
+
+super::codes! {}
