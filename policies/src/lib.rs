@@ -17,3 +17,5 @@ pub mod render;
 pub mod source;
 pub mod tree;
 pub mod value;
+
+pub use decode::configuration;
