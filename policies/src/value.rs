@@ -83,7 +83,8 @@ impl Number {
     pub fn as_integer(self) -> Option<i128> {
         match self {
             Number::Integer(n) => Some(n),
-            Number::Float(x) if x.fract() == 0.0 && x.abs() < 1e38 => {
+            Number::Float(x) if x.fract() == 0.0 && x.abs() < 1e38 =>
+            {
                 #[allow(clippy::cast_possible_truncation, reason = "whole and below 2^127")]
                 Some(x as i128)
             }
@@ -292,10 +293,10 @@ fn write_value(value: &Value, indent: usize, f: &mut fmt::Formatter<'_>) -> fmt:
     let newline = |f: &mut fmt::Formatter<'_>, indent: usize| write!(f, "\n{:1$}", "", indent * 2);
     match value {
         Value::Null => f.write_str("null"),
-        Value::Bool(b) => b.fmt(f),
-        Value::Number(number) => number.fmt(f),
+        Value::Bool(b) => write!(f, "{b}"),
+        Value::Number(number) => write!(f, "{number}"),
         Value::String(text) => f.write_str(&quote(text)),
-        Value::Address(address) => address.fmt(f),
+        Value::Address(address) => write!(f, "{address}"),
         Value::Sensitive(_) => f.write_str("(sensitive value)"),
         Value::Set(list) => {
             f.write_str("toset(")?;
@@ -381,7 +382,10 @@ mod tests {
 
     #[test]
     fn a_sensitive_value_is_shown_nowhere() {
-        let value = Value::from(vec![Value::from("open"), Value::from("hunter2").sensitive()]);
+        let value = Value::from(vec![
+            Value::from("open"),
+            Value::from("hunter2").sensitive(),
+        ]);
         for text in [value.to_string(), value.to_json().to_string()] {
             assert!(!text.contains("hunter2"), "{text}");
             assert!(text.contains("(sensitive value)"), "{text}");
@@ -391,6 +395,9 @@ mod tests {
 
     #[test]
     fn strings_are_quoted_so_that_they_read_back() {
-        assert_eq!(quote("a\"b\\c\n${x} %{y} $z"), r#""a\"b\\c\n$${x} %%{y} $z""#);
+        assert_eq!(
+            quote("a\"b\\c\n${x} %{y} $z"),
+            r#""a\"b\\c\n$${x} %%{y} $z""#
+        );
     }
 }
