@@ -1,5 +1,7 @@
 //! tideform: Terraform for autoscaling.
 
 pub mod apply;
+pub mod observe;
 pub mod plan;
+pub mod reconcile;
 pub mod registry;

@@ -1,0 +1,152 @@
+//! Which metrics to ask for, of whom, and how far back. Pure: a group and a time in, requests out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tideform_policies::model::{
+    Breach, Group, Metric, MetricSource, Name, OnMissing, ProviderAddress, Rule, Scope,
+};
+use tideform_provider::MetricRequest;
+
+/// One metric of one group, and the provider that is asked for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourcedRequest {
+    /// The metric's name in the group.
+    pub metric: Name,
+    /// Who is asked: the source of the metric, or the group's own provider.
+    pub provider: ProviderAddress,
+    /// What is asked.
+    pub request: MetricRequest,
+}
+
+/// The requests that a decision about `group` at `now` needs, in the order of its metrics.
+///
+/// Formulas ask for nothing themselves: their inputs reach back as far as the formula must.
+pub fn requests_for(group: &Group, now: Timestamp) -> Vec<SourcedRequest> {
+    let spans = history_spans(group);
+    group
+        .policy
+        .metrics
+        .iter()
+        .filter_map(|metric| {
+            let MetricSource::Query(query) = &metric.source else {
+                return None;
+            };
+            let span = spans
+                .get(&metric.name)
+                .copied()
+                .unwrap_or_else(|| freshness(metric));
+            let is_own = query
+                .provider
+                .as_ref()
+                .is_none_or(|provider| *provider == group.provider);
+            Some(SourcedRequest {
+                metric: metric.name.clone(),
+                provider: query
+                    .provider
+                    .clone()
+                    .unwrap_or_else(|| group.provider.clone()),
+                request: MetricRequest {
+                    resource: Some(group.resource.clone()),
+                    query: query.clone(),
+                    statistic: metric.statistic,
+                    period: metric.period,
+                    from: before(now, span),
+                    to: now,
+                    per_instance: is_own
+                        && metric.scope == Scope::Instance
+                        && matches!(metric.rule, Some(Rule::Track(_))),
+                },
+            })
+        })
+        .collect()
+}
+
+/// How long a sample counts as fresh: three periods and the source's delay.
+pub fn freshness(metric: &Metric) -> Duration {
+    (metric.period * 3).saturating_add(metric.delay)
+}
+
+/// How far back each metric is read: far enough for its own breach, `last`, and every formula and guard over it.
+fn history_spans(group: &Group) -> BTreeMap<Name, Duration> {
+    let metrics = &group.policy.metrics;
+    let mut spans: BTreeMap<Name, Duration> = metrics
+        .iter()
+        .map(|metric| {
+            let mut span = freshness(metric);
+            if matches!(metric.rule, Some(Rule::Steps(_))) {
+                span = span.max(breach_span(&metric.breach, metric));
+            }
+            if metric.on_missing == OnMissing::Last {
+                span = span.max(metric.max_age.saturating_add(metric.delay));
+            }
+            (metric.name.clone(), span)
+        })
+        .collect();
+    for guard in &group.policy.guards {
+        for name in guard.when.metrics() {
+            if let Some(metric) = group.metric(&name) {
+                // A tripped guard lets go once its condition has failed for `release`: both windows are read.
+                let span = breach_span(&guard.breach, metric).saturating_add(guard.release);
+                raise(&mut spans, &name, span);
+            }
+        }
+    }
+    // Formulas may be built on formulas. Loading refuses cycles, so as many rounds as metrics settle it.
+    for _ in 0..metrics.len() {
+        let mut changed = false;
+        for metric in metrics {
+            let MetricSource::Formula(formula) = &metric.source else {
+                continue;
+            };
+            let Some(span) = spans.get(&metric.name).copied() else {
+                continue;
+            };
+            for input in formula.metrics() {
+                changed |= raise(&mut spans, &input, span);
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    spans
+}
+
+/// Raises the span of `name` to at least `span`; says whether it rose.
+fn raise(spans: &mut BTreeMap<Name, Duration>, name: &Name, span: Duration) -> bool {
+    match spans.get_mut(name) {
+        Some(current) if *current < span => {
+            *current = span;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The time that a breach looks at, and one freshness more so that its oldest period is complete.
+fn breach_span(breach: &Breach, metric: &Metric) -> Duration {
+    let window = match *breach {
+        Breach::Now => Duration::ZERO,
+        Breach::For(duration) => duration,
+        Breach::Of { periods, .. } => metric.period.saturating_mul(periods),
+    };
+    window.saturating_add(freshness(metric))
+}
+
+/// `now - span`, stopping at the earliest timestamp there is.
+pub(crate) fn before(now: Timestamp, span: Duration) -> Timestamp {
+    SignedDuration::try_from(span)
+        .ok()
+        .and_then(|span| now.checked_sub(span).ok())
+        .unwrap_or(Timestamp::MIN)
+}
+
+/// `now + span`, stopping at the latest timestamp there is.
+pub(crate) fn after(now: Timestamp, span: Duration) -> Timestamp {
+    SignedDuration::try_from(span)
+        .ok()
+        .and_then(|span| now.checked_add(span).ok())
+        .unwrap_or(Timestamp::MAX)
+}
