@@ -1,2 +1,5 @@
-//! The tideform binary.
-fn main() {}
+//! The tideform binary: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    tideform::cli::main()
+}

@@ -1,0 +1,324 @@
+//! Arguments that several commands share, and how their texts are read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+use jiff::Timestamp;
+use tideform_policies::model::{GroupAddress, Name};
+
+/// Flags that every command has.
+#[derive(Args, Clone, Debug)]
+pub struct GlobalArgs {
+    /// Work in this directory instead of the current one
+    #[arg(
+        short = 'C',
+        long = "directory",
+        global = true,
+        value_name = "DIR",
+        default_value = "."
+    )]
+    pub directory: PathBuf,
+
+    /// The workspace; stronger than TIDEFORM_WORKSPACE and the `tideform` block
+    #[arg(long, global = true, value_name = "NAME")]
+    pub workspace: Option<String>,
+
+    /// No color, also on a terminal (as NO_COLOR in the environment)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+
+    /// Whether to ask; with `--input=false` a command that would ask fails instead
+    #[arg(
+        long,
+        global = true,
+        value_name = "BOOL",
+        default_value_t = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
+    pub input: bool,
+}
+
+/// Values of variables.
+#[derive(Args, Clone, Debug, Default)]
+pub struct VariableArgs {
+    /// Sets a variable; may be repeated, and the last one wins
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+
+    /// Reads variables from a file; in order with `--var`
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+
+    /// In the order of the command line; filled after parsing.
+    #[arg(skip)]
+    pub ordered: Vec<VariableArg>,
+}
+
+/// One `--var` or `--var-file`.
+#[derive(Clone, Debug)]
+pub enum VariableArg {
+    /// `--var name=value`.
+    Value {
+        /// The variable.
+        name: String,
+        /// As written.
+        text: String,
+    },
+    /// `--var-file`.
+    File(PathBuf),
+}
+
+/// Which groups a command is about.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GroupArgs {
+    /// Only these groups: `web`, `svc.api`, `group.svc["api"]`, or a glob such as `svc.*`; may be repeated
+    #[arg(long = "group", value_name = "ADDR")]
+    pub group: Vec<String>,
+}
+
+impl GroupArgs {
+    /// Whether an address is meant. Without any `--group` all are.
+    pub fn matches(&self, address: &GroupAddress) -> bool {
+        self.group.is_empty()
+            || self
+                .group
+                .iter()
+                .any(|pattern| glob_matches_group(pattern, address))
+    }
+
+    /// The first pattern that no address matches.
+    pub fn unmatched<'a>(
+        &'a self,
+        addresses: impl IntoIterator<Item = &'a GroupAddress> + Clone,
+    ) -> Option<&'a str> {
+        self.group
+            .iter()
+            .find(|pattern| {
+                !addresses
+                    .clone()
+                    .into_iter()
+                    .any(|address| glob_matches_group(pattern, address))
+            })
+            .map(String::as_str)
+    }
+}
+
+/// Whether a pattern names a group: by its address, its short form, or a glob over either.
+pub fn glob_matches_group(pattern: &str, address: &GroupAddress) -> bool {
+    if GroupAddress::parse(pattern).as_ref() == Some(address) {
+        return true;
+    }
+    let pattern = pattern.strip_prefix("group.").unwrap_or(pattern);
+    let full = address.to_string();
+    let full = full.strip_prefix("group.").unwrap_or(&full);
+    glob(pattern, &address.short()) || glob(pattern, full)
+}
+
+/// `*` is any text, `?` any one character; everything else is itself.
+fn glob(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    // Greedy with one place to come back to: linear in practice, quadratic at worst.
+    let (mut p, mut t) = (0, 0);
+    let mut back: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                back = Some((p, t));
+                p += 1;
+            }
+            Some('?') => {
+                p += 1;
+                t += 1;
+            }
+            Some(c) if text.get(t) == Some(c) => {
+                p += 1;
+                t += 1;
+            }
+            _ => match back {
+                Some((star, from)) => {
+                    back = Some((star, from + 1));
+                    p = star + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern
+        .get(p..)
+        .is_some_and(|rest| rest.iter().all(|c| *c == '*'))
+}
+
+/// Reads a duration: `90s`, `2h30m`, `28d`.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    const EXAMPLE: &str = "write it as `90s`, `2h30m` or `7d`";
+    let mut total = 0_f64;
+    let mut rest = text;
+    if rest.is_empty() {
+        return Err(EXAMPLE.to_owned());
+    }
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(|| format!("the unit is missing: {EXAMPLE}"))?;
+        let number: f64 = rest[..digits].parse().map_err(|_| EXAMPLE.to_owned())?;
+        rest = &rest[digits..];
+        let unit_end = rest
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(rest.len());
+        let seconds = match &rest[..unit_end] {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            "w" => 604_800.0,
+            unit => return Err(format!("unknown unit `{unit}`: {EXAMPLE}")),
+        };
+        rest = &rest[unit_end..];
+        total += number * seconds;
+    }
+    // Ten years: longer spans are a slip of the finger, and arithmetic on times stays far from its ends.
+    if !total.is_finite() || total > 315_576_000.0 {
+        return Err("longer than ten years".to_owned());
+    }
+    Duration::try_from_secs_f64(total).map_err(|error| error.to_string())
+}
+
+/// Reads a duration that must be longer than nothing.
+pub fn parse_positive_duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    if duration.is_zero() {
+        return Err("must be longer than 0s".to_owned());
+    }
+    Ok(duration)
+}
+
+/// A moment on the command line: a time, or a time span before now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moment {
+    /// RFC 3339.
+    At(Timestamp),
+    /// `2h`: so long ago (or from now, where the flag says so).
+    Ago(Duration),
+}
+
+impl Moment {
+    /// The moment in the past.
+    pub fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Moment::At(at) => at,
+            Moment::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),
+        }
+    }
+
+    /// The moment in the future.
+    pub fn after(self, now: Timestamp) -> Timestamp {
+        match self {
+            Moment::At(at) => at,
+            Moment::Ago(ago) => now.checked_add(ago).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+/// Reads RFC 3339 (`2026-11-27T08:00:00Z`) or a duration (`2h`).
+pub fn parse_moment(text: &str) -> Result<Moment, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(Moment::At(at));
+    }
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && let Ok(at) = date.to_zoned(jiff::tz::TimeZone::UTC)
+    {
+        return Ok(Moment::At(at.timestamp()));
+    }
+    parse_duration(text).map(Moment::Ago).map_err(|_| {
+        "write a time as `2026-11-27T08:00:00Z`, a day as `2026-11-27`, or a span as `2h`"
+            .to_owned()
+    })
+}
+
+/// Reads RFC 3339.
+pub fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| "write a time with its offset, as `2026-11-27T08:00:00Z`".to_owned())
+}
+
+/// Reads a group's address.
+pub fn parse_group(text: &str) -> Result<GroupAddress, String> {
+    GroupAddress::parse(text)
+        .ok_or_else(|| "write an address as `web`, `svc.api` or `group.svc[\"api\"]`".to_owned())
+}
+
+/// Reads a name of a block.
+pub fn parse_name(text: &str) -> Result<Name, String> {
+    if text.trim().is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_every_unit_and_refused_without_one() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("2h30m", 9_000),
+            ("28d", 2_419_200),
+            ("1w", 604_800),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+        for text in ["", "90", "h", "1x", "-1h", "1h-", "99999999w", "1.2.3s"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn globs_name_groups_in_both_forms() {
+        let api = GroupAddress::keyed("svc", "api");
+        let web = GroupAddress::new("web");
+        for (pattern, address, hit) in [
+            ("web", &web, true),
+            ("group.web", &web, true),
+            ("w*", &web, true),
+            ("w?b", &web, true),
+            ("we", &web, false),
+            ("svc.api", &api, true),
+            ("svc.*", &api, true),
+            ("group.svc[\"api\"]", &api, true),
+            ("group.svc[*]", &api, true),
+            ("*", &api, true),
+            ("*.web", &api, false),
+            ("s*c*i", &api, true),
+        ] {
+            assert_eq!(
+                glob_matches_group(pattern, address),
+                hit,
+                "{pattern} {address}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_time_a_day_or_a_span() {
+        let now: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
+        let read = |text| parse_moment(text).unwrap().before(now).to_string();
+        assert_eq!(read("2h"), "2026-01-05T10:00:00Z");
+        assert_eq!(read("2026-01-01"), "2026-01-01T00:00:00Z");
+        assert_eq!(read("2026-01-01T03:00:00+01:00"), "2026-01-01T02:00:00Z");
+        assert!(parse_moment("yesterday").is_err());
+    }
+}

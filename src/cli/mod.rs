@@ -1,0 +1,241 @@
+//! The command line: a file per command with its arguments, one library call, and the rendering of what came back.
+//!
+//! Only this module prints, asks, and reads the process's environment. What it does is always something that the
+//! library does; a command adds no rule of its own.
+
+mod apply;
+mod args;
+mod ask;
+mod completions;
+mod console;
+mod context;
+mod cost;
+mod decide;
+mod demo;
+mod destroy;
+mod error;
+mod events;
+pub mod exit;
+mod explain;
+mod fmt;
+mod init;
+mod mock;
+mod output;
+mod overrides;
+mod pause;
+mod plan;
+mod reconcile;
+mod scale;
+mod schema;
+mod show;
+mod state;
+mod status;
+mod surge;
+mod test;
+mod unpin;
+mod validate;
+mod version;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use args::GlobalArgs;
+use context::Context;
+use error::CliError;
+use output::Output;
+
+/// What a command gives back: an exit code, or an error that [`error`] explains.
+type CliResult = Result<u8, CliError>;
+
+/// Terraform for autoscaling: reviewed, simulated, explained scaling policies.
+#[derive(Parser, Debug)]
+#[command(
+    name = "tideform",
+    version,
+    about = "Terraform for autoscaling: reviewed, simulated, explained scaling policies",
+    after_help = "Start with `tideform demo`: the whole story on a simulated cloud, in about a minute.",
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Prepare a directory: check version and providers, make the state; or write a starter example
+    Init(init::InitArgs),
+    /// Check the files and report every problem in them
+    Validate(validate::ValidateArgs),
+    /// Rewrite the files in the canonical format
+    Fmt(fmt::FmtArgs),
+    /// Run the `test` blocks
+    Test(test::TestArgs),
+    /// Evaluate expressions of the language
+    Console(console::ConsoleArgs),
+    /// Show what would change, and what the next decisions would be
+    Plan(plan::PlanArgs),
+    /// Carry out a plan
+    Apply(apply::ApplyArgs),
+    /// Take away all that tideform made
+    Destroy(destroy::DestroyArgs),
+    /// Show what was last applied, or a saved plan
+    Show(show::ShowArgs),
+    /// Run the scaling loop: once, or for ever
+    Reconcile(reconcile::ReconcileArgs),
+    /// Show the groups as they are now
+    Status(status::StatusArgs),
+    /// Show what happened
+    Events(events::EventsArgs),
+    /// Explain a decision, or a diagnostic's code
+    Explain(explain::ExplainArgs),
+    /// Report what the groups cost
+    Cost(cost::CostArgs),
+    /// Pin a group to a number of instances for a while
+    Scale(scale::ScaleArgs),
+    /// End a pin
+    Unpin(unpin::UnpinArgs),
+    /// Stop all scaling of a group for a while
+    Pause(pause::PauseArgs),
+    /// End a pause
+    Resume(pause::ResumeArgs),
+    /// Start, stop and list planned surges
+    Surge(surge::SurgeArgs),
+    /// List the overrides: pins, pauses and surges
+    Overrides(overrides::OverridesArgs),
+    /// Make one decision from an observation in JSON
+    Decide(decide::DecideArgs),
+    /// Print the language's reference or a JSON schema
+    Schema(schema::SchemaArgs),
+    /// Look into the state and mend it
+    State(state::StateArgs),
+    /// Play the whole story on a simulated cloud, in about a minute
+    Demo(demo::DemoArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the version
+    Version(version::VersionArgs),
+    /// Lay hands on the simulated cloud of provider "mock"
+    Mock(mock::MockArgs),
+}
+
+/// Commands of the design that a later version brings.
+const LATER: [&str; 5] = ["import", "simulate", "tune", "forecast", "analyze"];
+
+/// The command line's grammar, for completions and for the test of the documentation.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the process: parses its arguments, does what they say, and gives the exit code.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    error::install_panic_hook();
+    let code = std::panic::catch_unwind(|| run(&arguments)).unwrap_or(exit::FAILURE);
+    ExitCode::from(code)
+}
+
+fn run(arguments: &[OsString]) -> u8 {
+    let wants_json = arguments.iter().any(|argument| argument == "--json");
+    let (cli, matches) = match parse(arguments) {
+        Ok(parsed) => parsed,
+        Err(failed) => return report_usage(&failed, arguments, wants_json),
+    };
+    let output = Output::new(cli.global.no_color);
+    let result = Context::new(cli.global, output).and_then(|context| {
+        let done = cli.command.run(&context, &matches);
+        match context.output.fault() {
+            Some(fault) if done.is_ok() => Err(CliError::Output(fault)),
+            _ => done,
+        }
+        .or_else(|failed| Ok(error::report(&failed, &context.output, wants_json)))
+    });
+    match result {
+        Ok(code) => code,
+        // The context could not even be made: print with what the environment says about color.
+        Err(failed) => error::report(&failed, &Output::new(false), wants_json),
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<(Cli, clap::ArgMatches), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok((cli, matches))
+}
+
+/// Help and version go to standard output and are well; everything else is a failure on standard error.
+fn report_usage(failed: &clap::Error, arguments: &[OsString], wants_json: bool) -> u8 {
+    let output = Output::new(arguments.iter().any(|argument| argument == "--no-color"));
+    if !failed.use_stderr() {
+        output.print(&failed.render().ansi().to_string());
+        return exit::WELL;
+    }
+    if let Some(later) = later_command(failed) {
+        return error::report(&CliError::LaterVersion(later), &output, wants_json);
+    }
+    if wants_json {
+        return error::report(&CliError::Usage(failed.render().to_string()), &output, true);
+    }
+    output.print_error(&failed.render().ansi().to_string());
+    exit::FAILURE
+}
+
+fn later_command(failed: &clap::Error) -> Option<&'static str> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    if failed.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    match failed.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(name)) => LATER.into_iter().find(|later| later == name),
+        _ => None,
+    }
+}
+
+impl Command {
+    fn run(self, cx: &Context, matches: &clap::ArgMatches) -> CliResult {
+        let matches = matches.subcommand().map(|(_, own)| own);
+        match self {
+            Command::Init(args) => args.run(cx),
+            Command::Validate(args) => args.run(cx, matches),
+            Command::Fmt(args) => args.run(cx),
+            Command::Test(args) => args.run(cx, matches),
+            Command::Console(args) => args.run(cx, matches),
+            Command::Plan(args) => args.run(cx, matches),
+            Command::Apply(args) => args.run(cx, matches),
+            Command::Destroy(args) => args.run(cx, matches),
+            Command::Show(args) => args.run(cx),
+            Command::Reconcile(args) => args.run(cx, matches),
+            Command::Status(args) => args.run(cx),
+            Command::Events(args) => args.run(cx),
+            Command::Explain(args) => args.run(cx),
+            Command::Cost(args) => args.run(cx),
+            Command::Scale(args) => args.run(cx),
+            Command::Unpin(args) => args.run(cx),
+            Command::Pause(args) => args.run(cx),
+            Command::Resume(args) => args.run(cx),
+            Command::Surge(args) => args.run(cx),
+            Command::Overrides(args) => args.run(cx),
+            Command::Decide(args) => args.run(cx, matches),
+            Command::Schema(args) => args.run(cx),
+            Command::State(args) => args.run(cx),
+            Command::Demo(args) => args.run(cx),
+            Command::Completions(args) => args.run(cx),
+            Command::Version(args) => args.run(cx),
+            Command::Mock(args) => args.run(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::command().debug_assert();
+    }
+}
