@@ -2,7 +2,9 @@
 
 pub mod apply;
 pub mod cli;
+pub mod engine;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;
 pub mod registry;
+pub mod suite;

@@ -1,0 +1,62 @@
+//! What a decision is: the number, its reasons, and what to remember.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tideform_policies::model::{Capacity, Direction, InstanceId};
+
+use super::memory::Memory;
+use super::reason::Reason;
+
+/// How a capacity is divided into on-demand and spot, in units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MixSplit {
+    /// On demand, the base included.
+    pub on_demand: Capacity,
+    /// Spot.
+    pub spot: Capacity,
+}
+
+/// The answer of [`super::decide`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The capacity last asked for.
+    pub current: Capacity,
+    /// The capacity to ask for.
+    pub desired: Capacity,
+    /// From `current` to `desired`.
+    pub direction: Direction,
+    /// In the order of the rules. Following the reasons that carry a change from `current` gives `desired`.
+    pub reasons: Vec<Reason>,
+    /// Of `desired`; `None` where the mix is not managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<MixSplit>,
+    /// Which instances to end on scale-in, in this order. What they fall short of the change is left to the backend.
+    #[serde(default)]
+    pub victims: Vec<InstanceId>,
+    /// What to remember. An accepted change is not in it yet: see [`Memory::record`].
+    pub memory: Memory,
+    /// The earliest time at which the answer may change by time alone: the end of a cooldown, a schedule's
+    /// edge. `None`: none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_change: Option<Timestamp>,
+}
+
+impl Decision {
+    /// Whether any reason is of this kind.
+    pub fn has(&self, kind: &str) -> bool {
+        self.reasons.iter().any(|reason| reason.kind() == kind)
+    }
+}
+
+/// The answer of [`super::decide_quiet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The capacity last asked for.
+    pub current: Capacity,
+    /// The capacity to ask for.
+    pub desired: Capacity,
+    /// From `current` to `desired`.
+    pub direction: Direction,
+    /// Of `desired`; `None` where the mix is not managed.
+    pub mix: Option<MixSplit>,
+}

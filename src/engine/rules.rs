@@ -1,0 +1,127 @@
+//! A group's policy made ready to be asked often.
+
+use std::time::Duration;
+
+use tideform_policies::calendar::CompiledSchedule;
+use tideform_policies::model::{Group, Metric, MetricSource, Name};
+
+/// A group's policy made ready to be asked often: schedules are parsed once, and what can be said of
+/// each metric without data is said once.
+#[derive(Debug)]
+pub struct Rules {
+    group: Group,
+    pub(super) metrics: Vec<MetricRules>,
+    pub(super) schedules: Vec<Result<CompiledSchedule, String>>,
+    pub(super) guards: Vec<FormulaInputs>,
+    /// How long an action has to be remembered.
+    pub(super) keep_actions: Duration,
+}
+
+/// What can be said of a metric without data; at the metric's place in the policy.
+#[derive(Debug)]
+pub(super) struct MetricRules {
+    /// A sample older than this is not fresh.
+    pub(super) fresh: Duration,
+    /// A share of what an instance has, so that a missing instance may be taken to use all of it.
+    pub(super) is_utilization: bool,
+    /// For a formula: what it reads.
+    pub(super) inputs: FormulaInputs,
+}
+
+/// The metrics that a formula reads, directly or through other formulas, as places in the policy.
+#[derive(Debug, Default)]
+pub(super) struct FormulaInputs {
+    pub(super) queries: Vec<usize>,
+    /// The shortest period among them: how long one value of the formula stands for.
+    pub(super) period: Duration,
+}
+
+impl Rules {
+    /// Compiles a group's policy. A schedule that cannot be computed (only an old state can hold one) is
+    /// left closed, and each decision says so.
+    pub fn new(group: &Group) -> Rules {
+        let policy = &group.policy;
+        let metrics = policy
+            .metrics
+            .iter()
+            .map(|metric| MetricRules {
+                fresh: metric.period.saturating_mul(3).saturating_add(metric.delay),
+                is_utilization: is_utilization(metric),
+                inputs: match &metric.source {
+                    MetricSource::Query(_) => FormulaInputs::default(),
+                    MetricSource::Formula(formula) => inputs(group, &formula.metrics()),
+                },
+            })
+            .collect();
+        let longest = |rules: &tideform_policies::model::ScaleRules| {
+            rules
+                .rates
+                .iter()
+                .map(|rate| rate.per)
+                .fold(rules.cooldown, Duration::max)
+        };
+        Rules {
+            metrics,
+            schedules: policy
+                .schedules
+                .iter()
+                .map(|schedule| CompiledSchedule::new(schedule).map_err(|e| e.to_string()))
+                .collect(),
+            guards: policy
+                .guards
+                .iter()
+                .map(|guard| inputs(group, &guard.when.metrics()))
+                .collect(),
+            keep_actions: longest(&policy.scale_out)
+                .max(longest(&policy.scale_in))
+                .max(policy.warmup),
+            group: group.clone(),
+        }
+    }
+
+    /// The group that the rules are of.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+}
+
+fn inputs(group: &Group, names: &[Name]) -> FormulaInputs {
+    let metrics = &group.policy.metrics;
+    let mut seen = vec![false; metrics.len()];
+    let mut open: Vec<Name> = names.to_vec();
+    while let Some(name) = open.pop() {
+        let Some(place) = metrics.iter().position(|metric| metric.name == name) else {
+            continue;
+        };
+        if std::mem::replace(&mut seen[place], true) {
+            continue;
+        }
+        if let MetricSource::Formula(formula) = &metrics[place].source {
+            open.extend(formula.metrics());
+        }
+    }
+    let queries: Vec<usize> = seen
+        .iter()
+        .enumerate()
+        .filter(|(_, seen)| **seen)
+        .map(|(place, _)| place)
+        .filter(|place| matches!(metrics[*place].source, MetricSource::Query(_)))
+        .collect();
+    FormulaInputs {
+        period: queries
+            .iter()
+            .map(|place| metrics[*place].period)
+            .min()
+            .unwrap_or_default(),
+        queries,
+    }
+}
+
+/// Percent of what the instance has, as the HPA's `utilization`.
+fn is_utilization(metric: &Metric) -> bool {
+    let MetricSource::Query(query) = &metric.source else {
+        return false;
+    };
+    let name = query.name.to_ascii_lowercase();
+    name == "cpu" || name == "memory" || name.contains("utilization")
+}
