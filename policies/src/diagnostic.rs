@@ -1,6 +1,7 @@
 //! Diagnostics: what is wrong in the files, where, why, and how to mend it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::source::Span;
 
@@ -94,19 +95,17 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    seen: HashSet<(Code, Span, Cow<'static, str>)>,
 }
 
 impl Diagnostics {
-    /// Adds one; a second one of the same code at the same place is dropped.
+    /// Adds one; a second one of the same code and words at the same place is dropped.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        let place = |d: &Diagnostic| (d.code, d.labels.first().map(|label| label.span));
-        if place(&diagnostic).1.is_some()
-            && self
-                .list
-                .iter()
-                .rev()
-                .take(64)
-                .any(|d| place(d) == place(&diagnostic))
+        // A policy's problem is found again for every group that uses it.
+        if let Some(label) = diagnostic.labels.first()
+            && !self
+                .seen
+                .insert((diagnostic.code, label.span, label.text.clone()))
         {
             return;
         }

@@ -10,10 +10,13 @@
 pub mod calendar;
 pub mod codes;
 pub mod decode;
+pub mod defaults;
 pub mod diagnostic;
+pub mod layers;
 pub mod load;
 pub mod model;
 pub mod render;
+pub mod schema;
 pub mod source;
 pub mod tree;
 pub mod value;

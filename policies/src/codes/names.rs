@@ -55,4 +55,28 @@ super::codes! {
     VARIABLE_NAME = "P0218", "Variable name not usable",
         "The name of a variable is letters, digits, `_` and `-`, begins with a letter or `_`, and is given as the block's only label.",
         "variable \"2nd\" {}      # write \"second\"";
+    UNKNOWN_METRIC = "P0240", "Unknown metric",
+        "A formula, a guard, a forecast or a test names a metric for which the group has no `metric` block. A metric that is only observed still needs its block: `metric \"requests\" {}`. The nearest name is suggested where there is one.",
+        "guard \"errors\" {\n  when   = metric.eror_rate > 5      # write metric.error_rate\n  blocks = \"scale_in\"\n}";
+    UNKNOWN_KIND = "P0241", "Unknown kind",
+        "There is no provider, backend, or resource of this kind in this version. The known ones are listed, the nearest first.",
+        "provider \"mok\" {}      # write \"mock\"";
+    DUPLICATE_ADDRESS = "P0242", "Address used twice",
+        "All files of a directory share their addresses: two groups, policies, providers or tests cannot have the same name. A second provider of a kind takes an alias as its second label.",
+        "provider \"aws\" {}\nprovider \"aws\" {}      # write provider \"aws\" \"us\" {}";
+    METRICS_ONLY = "P0243", "Provider that scales nothing",
+        "Prometheus is a source of metrics: it can stand in a metric's `source`, not in a group's `provider`.",
+        "group \"web\" {\n  provider = provider.prometheus      # write provider.mock\n}";
+    CLAIMED_TWICE = "P0244", "Resource claimed by two groups",
+        "Two groups with the same provider and the same resource would both move its capacity, each undoing what the other does.",
+        "group \"a\" {\n  provider = provider.mock\n  resource \"asg\" { name = \"web\" }\n}\ngroup \"b\" {\n  provider = provider.mock\n  resource \"asg\" { name = \"web\" }\n}";
+    MOVED = "P0245", "Move that cannot be made",
+        "`moved` says that a group which is gone from the files lives on under another address: `from` must not be in the files any more, `to` must be, and an address moves once.",
+        "moved {\n  from = group.shop      # still in the files\n  to   = group.web\n}";
+    REMOVED = "P0246", "Removed group is still there",
+        "`removed` forgets a group that is gone from the files. While its block is there, it is not clear what is meant.",
+        "removed { from = group.web }      # and take the group \"web\" out";
+    DISABLED = "P0247", "Reference to a disabled block",
+        "The block that is referred to has `enabled = false`, so it is as if it were not written.",
+        "provider \"mock\" { enabled = false }\ngroup \"web\" { provider = provider.mock }";
 }

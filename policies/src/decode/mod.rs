@@ -1,6 +1,9 @@
 //! From the evaluated tree to the typed model: layers, schema, checks.
 
+use std::sync::Arc;
+
 use crate::diagnostic::Diagnostics;
+use crate::layers::Layers;
 use crate::model::Configuration;
 use crate::source::SourceMap;
 use crate::tree::Tree;
@@ -11,13 +14,13 @@ use crate::tree::Tree;
 /// - `sources`: the files, kept in the configuration for pointing into them.
 /// - `digest`: of all files and variables, see [`Configuration::digest`].
 pub fn configuration(
-    tree: &Tree,
+    tree: Tree,
     sources: SourceMap,
     digest: String,
     diagnostics: Diagnostics,
 ) -> (Configuration, Diagnostics) {
-    let _ = tree;
     let configuration = Configuration {
+        layers: Layers::new(Arc::new(tree)),
         sources,
         digest,
         ..Configuration::default()

@@ -1,6 +1,7 @@
 //! A whole directory, decoded.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +27,8 @@ pub struct Configuration {
     pub removed: Vec<GroupAddress>,
     /// The files, for pointing into them.
     pub sources: SourceMap,
-    /// Where each value of each group comes from, by the path in the resolved group: `limits.max`,
-    /// `metric.cpu.track.target`, `scale_in.rate[0].per`; a block's own place under its path (`metric.cpu`).
-    pub origins: BTreeMap<GroupAddress, BTreeMap<String, Origin>>,
+    /// Where the values of the groups come from; asked by [`Configuration::origins`].
+    pub layers: crate::layers::Layers,
     /// SHA-256 over the names and bytes of all files and the values of all variables, in hex.
     pub digest: String,
 }
@@ -39,7 +39,18 @@ pub struct Origin {
     /// The place of the value; `None` for a default.
     pub span: Option<Span>,
     /// `default`, `policy.web`, `group.web`.
-    pub layer: String,
+    pub layer: Arc<str>,
+}
+
+impl Configuration {
+    /// Where each value of a group comes from, by the path in the resolved group: `limits.max`,
+    /// `metric.cpu.track.target`, `scale_in.rate[0].per`; a block's own place under its path (`metric.cpu`).
+    /// Values that are nowhere in the files have the layer `default`. Empty for an unknown group.
+    ///
+    /// It merges the group's layers anew: ask for the groups that are shown, not for all.
+    pub fn origins(&self, group: &GroupAddress) -> BTreeMap<String, Origin> {
+        self.layers.origins(group)
+    }
 }
 
 /// The `tideform` block.
