@@ -2,9 +2,45 @@
 //!
 //! Requests and assembly are pure; only [`read()`] does I/O. Nothing here decides, changes or stores anything.
 
+mod assemble;
 mod read;
 mod requests;
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tideform_policies::model::{Group, GroupAddress};
+use tideform_provider::ProviderError;
+
+use crate::registry::Providers;
+
+pub(crate) use assemble::chain;
+pub use assemble::{Beside, Observed, assemble, load_metric};
 pub use read::{Read, read, read_live};
 pub(crate) use requests::after;
 pub use requests::{SourcedRequest, freshness, requests_for};
+
+/// Reads groups and puts together what decisions see of them: [`read()`], then [`assemble`] for each.
+///
+/// - `beside`: what is known of each group beside the provider; a group that is not there has nothing.
+///
+/// `Ok(None)` is a group whose resource does not exist.
+pub async fn observe(
+    groups: &[&Group],
+    providers: &Providers,
+    beside: &BTreeMap<GroupAddress, Beside>,
+    now: Timestamp,
+) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
+    let mut reads = read(groups, providers, now).await;
+    groups
+        .iter()
+        .filter_map(|group| {
+            let read = reads.remove(&group.address)?;
+            let beside = beside.get(&group.address).cloned().unwrap_or_default();
+            Some((
+                group.address.clone(),
+                read.map(|read| assemble(group, read, beside)),
+            ))
+        })
+        .collect()
+}

@@ -6,8 +6,20 @@ mod listen;
 mod metrics;
 mod progress;
 mod settle;
+mod step;
+#[cfg(test)]
+mod testing;
+mod visit;
 
 pub use listen::{Shared, bind, serve};
 pub use metrics::{CONTENT_TYPE, GroupMetrics, LoopMetrics};
 pub use progress::{Alerts, Condition, Progress, back_off, describe_back_off};
-pub use settle::{Act, LONGEST_CALL, OpenIntent, Outcome, Settled, settle};
+pub use settle::{Act, LONGEST_CALL, OpenIntent, Settled, counts_as_action, settle};
+pub use step::{
+    Call, Effect, Event, LoopState, Moment, NewIntent, Pace, Settings, StopReason, TickRecord,
+    TickReport, step,
+};
+pub use visit::{
+    ActAnswer, Closed, Context, GroupReport, GroupRun, GroupWrite, Note, PlannedAct, Seen, Visit,
+    VisitResult, after_act, count_ready, visit,
+};

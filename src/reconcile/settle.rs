@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tideform_policies::model::{Capacity, Change, InstanceId, InstanceState};
 use tideform_provider::LiveGroup;
+use tideform_state::{IntentId, IntentKind, Outcome};
 
 use crate::observe::after;
 
@@ -14,8 +14,7 @@ use crate::observe::after;
 pub const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 /// What a recorded intent asks of the provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Asks for a capacity.
     SetDesired,
@@ -26,25 +25,34 @@ pub enum Act {
     },
 }
 
-/// What became of an intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It is live.
-    Done,
-    /// It is not live and will not be: nothing was changed, and no cooldown runs.
-    NotDone,
-    /// Something else is live: it may have been done and then changed by somebody else.
-    Superseded,
+impl Act {
+    /// As the state keeps it.
+    pub fn kind(&self) -> IntentKind {
+        match self {
+            Act::SetDesired => IntentKind::SetDesired,
+            Act::Terminate { instance } => IntentKind::Terminate {
+                instance: instance.clone(),
+            },
+        }
+    }
+
+    /// From what the state keeps; `None` for the changes of a plan, which the loop does not settle.
+    pub fn from_kind(kind: &IntentKind) -> Option<Act> {
+        match kind {
+            IntentKind::SetDesired => Some(Act::SetDesired),
+            IntentKind::Terminate { instance } => Some(Act::Terminate {
+                instance: instance.clone(),
+            }),
+            IntentKind::ApplyChange { .. } => None,
+        }
+    }
 }
 
-impl Outcome {
-    /// Whether cooldown and warming run from the intent's time.
-    pub fn counts_as_action(self) -> bool {
-        match self {
-            Outcome::Done | Outcome::Superseded => true,
-            Outcome::NotDone => false,
-        }
+/// Whether cooldown and warming run from the intent's time: always, unless it is known to have had no effect.
+pub fn counts_as_action(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Done | Outcome::Superseded | Outcome::Unknown => true,
+        Outcome::NotDone | Outcome::Failed { .. } => false,
     }
 }
 
@@ -52,7 +60,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenIntent {
     /// The state's number of it.
-    pub id: i64,
+    pub id: IntentId,
     /// When it was recorded.
     pub at: Timestamp,
     /// From what to what.
@@ -62,7 +70,7 @@ pub struct OpenIntent {
 }
 
 /// The answer about one open intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// It is known.
     Known(Outcome),
@@ -102,5 +110,83 @@ fn not_done(intent: &OpenIntent, now: Timestamp) -> Settled {
         Settled::NotBefore(known_at)
     } else {
         Settled::Known(Outcome::NotDone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::testing::{instance, live_group};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn intent(act: Act) -> OpenIntent {
+        OpenIntent {
+            id: IntentId(1),
+            at: at(0),
+            change: Change {
+                before: Capacity(4),
+                after: Capacity(6),
+            },
+            act,
+        }
+    }
+
+    #[test]
+    fn live_decides_what_became_of_a_capacity_that_was_asked_for() {
+        for (live, seconds, expected) in [
+            (Some(6), 0, Settled::Known(Outcome::Done)),
+            (Some(4), 0, Settled::NotBefore(at(30))),
+            (Some(4), 29, Settled::NotBefore(at(30))),
+            (Some(4), 30, Settled::Known(Outcome::NotDone)),
+            (Some(5), 0, Settled::Known(Outcome::Superseded)),
+            (Some(7), 90, Settled::Known(Outcome::Superseded)),
+            (None, 0, Settled::Known(Outcome::Superseded)),
+        ] {
+            let live = live.map(|desired| live_group("web", desired, at(seconds)));
+            assert_eq!(
+                settle(&intent(Act::SetDesired), live.as_ref(), at(seconds)),
+                expected,
+                "{live:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_instance_that_is_gone_or_drains_was_terminated() {
+        let intent = intent(Act::Terminate {
+            instance: "i-1".into(),
+        });
+        for (state, seconds, expected) in [
+            (None, 0, Settled::Known(Outcome::Done)),
+            (
+                Some(InstanceState::Draining),
+                0,
+                Settled::Known(Outcome::Done),
+            ),
+            (
+                Some(InstanceState::InService),
+                10,
+                Settled::NotBefore(at(30)),
+            ),
+            (
+                Some(InstanceState::InService),
+                31,
+                Settled::Known(Outcome::NotDone),
+            ),
+        ] {
+            let mut live = live_group("web", 6, at(0));
+            live.instances = state
+                .map(|state| instance("i-1", state, at(-600)))
+                .into_iter()
+                .collect();
+            assert_eq!(
+                settle(&intent, Some(&live), at(seconds)),
+                expected,
+                "{state:?}"
+            );
+        }
     }
 }

@@ -1,0 +1,688 @@
+//! The loop as a pure function: a state and an event in, the next state and effects out.
+//!
+//! ```text
+//!                 Started / Woken
+//!                       |
+//!                       v   held by another
+//!      +----------> Leasing ----------------> Stopped
+//!      |                | Leased
+//!      |                v
+//!      |            Loading                   what was last applied, what is remembered
+//!      |                | Loaded
+//!      |                v
+//!      |            Observing                 all groups that are due, in batches
+//!      |                | Seen
+//!      |                v
+//!      |      settle, decide (visit, pure)
+//!      |                |
+//!      |                v   more to do, lease half used up
+//!      |   +------> (round) -------> Renewing --Leased--+
+//!      |   |            |                               |
+//!      |   |            v <-----------------------------+
+//!      |   |        Intending                 intents on the disk, before any of their calls
+//!      |   |            | IntentsRecorded
+//!      |   |            v
+//!      |   |        Acting                    the calls, side by side, none after the deadline
+//!      |   |            | Acted
+//!      |   |            v
+//!      |   +------- Recording                 outcomes and the events of the intents
+//!      |                | Recorded, nothing more to do (or asked to stop)
+//!      |                v
+//!      |            Closing                   the tick's record: memory, decisions, samples
+//!      |                | Recorded
+//!      |                v
+//!      +--Woken---- Waiting                   the next tick, or an intent that cannot be settled before
+//!                       | the last tick, or asked to stop
+//!                       v
+//!                    Stopped
+//! ```
+//!
+//! It reads no clock and does no I/O: the shell performs the effects, one after the other, and feeds back what came
+//! of them. Every effect but `Report` and `Stop` is answered by exactly one event.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tideform_policies::model::{Direction, GroupAddress, Resource};
+use tideform_state::IntentId;
+
+use super::progress::Progress;
+use super::settle::{Act, OpenIntent};
+use super::visit::{
+    ActAnswer, Context, GroupReport, GroupRun, GroupWrite, PlannedAct, Seen, VisitResult,
+    after_act, visit,
+};
+use crate::engine::{Decision, Memory};
+use crate::observe::after;
+
+/// The two times of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the loop's clock: the stepped world's, where there is one. Everything decided and recorded uses it.
+    pub world: Timestamp,
+    /// By the machine's clock: leases are between processes, and run by it.
+    pub machine: Timestamp,
+}
+
+/// How a loop runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// One run, or a run each so often.
+    pub pace: Pace,
+    /// Decide, but touch nothing.
+    pub is_shadow: bool,
+    /// The lineage of our state.
+    pub lineage: String,
+    /// How long a lease lasts without renewal.
+    pub lease_time: Duration,
+    /// No call starts later than the lease's end less this: the longest call and a clock's fault.
+    pub lease_margin: Duration,
+    /// Calls that are recorded, and made side by side, in one round.
+    pub round_size: usize,
+    /// Stop by itself after so many ticks.
+    pub stop_after_ticks: Option<u64>,
+    /// Stop by itself at the first tick that would begin at or after this, by the loop's clock.
+    pub stop_at: Option<Timestamp>,
+    /// Only these groups; `None`: all.
+    pub only: Option<BTreeSet<GroupAddress>>,
+}
+
+/// How often the loop runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Once: a scheduled job's run.
+    Once,
+    /// A daemon.
+    Every(Duration),
+}
+
+/// What came of an effect, or from outside.
+#[derive(Debug)]
+pub enum Event {
+    /// The first event of all.
+    Started,
+    /// `TakeLease`: we have it until then, by the machine's clock.
+    Leased(Timestamp),
+    /// `TakeLease`: somebody else has it.
+    LeaseHeld(String),
+    /// `Load`: what was last applied, with what is remembered of it.
+    Loaded(Vec<GroupRun>),
+    /// `Observe`.
+    Seen(BTreeMap<GroupAddress, Seen>),
+    /// `RecordIntents`: the numbers, in the order of the intents.
+    IntentsRecorded(Vec<IntentId>),
+    /// `Act`: the answers, in the order of the calls.
+    Acted(Vec<ActAnswer>),
+    /// `RecordOutcomes` or `RecordTick`.
+    Recorded,
+    /// `WakeAt`: it is then, or earlier for a reason.
+    Woken,
+    /// Somebody asked the loop to stop. May come at any time.
+    StopAsked,
+}
+
+/// What the shell is to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Take the lease, or renew it.
+    TakeLease,
+    /// Read what was last applied and what is remembered.
+    Load,
+    /// Read these groups and their metrics.
+    Observe(Vec<GroupAddress>),
+    /// Record these intents, and what goes with them, in one transaction.
+    RecordIntents(Vec<NewIntent>),
+    /// Make these calls; none starts later than the deadline, by the machine's clock.
+    Act {
+        /// Which.
+        calls: Vec<Call>,
+        /// The lease's end less the margin.
+        deadline: Timestamp,
+    },
+    /// Record what became of the calls, in one transaction.
+    RecordOutcomes(Vec<(GroupAddress, GroupWrite)>),
+    /// Record the tick, in one transaction.
+    RecordTick(TickRecord),
+    /// Tell whoever watches.
+    Report(TickReport),
+    /// Wake up then, by the loop's clock. The lease is kept, unless somebody asks for it.
+    WakeAt(Timestamp),
+    /// The loop is over: give back the lease.
+    Stop(StopReason),
+}
+
+/// Why a loop is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// It did what it was to do.
+    Finished,
+    /// It was asked to.
+    Asked,
+    /// Somebody else holds the lease: nothing was changed since.
+    LeaseHeld(String),
+}
+
+/// An intent to record, and what goes with it.
+#[derive(Clone, Debug)]
+pub struct NewIntent {
+    /// Whose.
+    pub group: GroupAddress,
+    /// From what to what, and how.
+    pub planned: PlannedAct,
+    /// Cooldowns run from here, if it takes effect.
+    pub at: Timestamp,
+    /// No call for it starts later, by the machine's clock.
+    pub not_after: Timestamp,
+    /// Why.
+    pub decision: Arc<Decision>,
+    /// What is recorded with it; empty but for the first intent of a decision.
+    pub write: GroupWrite,
+}
+
+/// A call to make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// Whose.
+    pub group: GroupAddress,
+    /// What is scaled.
+    pub resource: Resource,
+    /// How.
+    pub act: Act,
+    /// The capacity asked for.
+    pub desired: u32,
+}
+
+/// What is recorded at the end of a tick.
+#[derive(Clone, Debug)]
+pub struct TickRecord {
+    /// By the loop's clock.
+    pub at: Timestamp,
+    /// The groups that were visited, apart from what was recorded with their intents.
+    pub groups: Vec<(GroupAddress, GroupWrite)>,
+    /// Decisions of shadow mode.
+    pub is_shadow: bool,
+}
+
+/// A tick, for whoever watches.
+#[derive(Clone, Debug)]
+pub struct TickReport {
+    /// From 1.
+    pub number: u64,
+    /// When it began, by the loop's clock.
+    pub at: Timestamp,
+    /// How long it took, by the machine's clock.
+    pub took: Duration,
+    /// The groups that were due, by address.
+    pub groups: Vec<GroupReport>,
+    /// Groups that were applied, due or not.
+    pub applied: usize,
+    /// Nothing was touched.
+    pub is_shadow: bool,
+}
+
+impl TickReport {
+    /// How many decisions went this way.
+    pub fn decisions(&self, direction: Direction) -> usize {
+        self.groups
+            .iter()
+            .filter_map(|group| group.decision.as_ref())
+            .filter(|decision| decision.direction == direction)
+            .count()
+    }
+
+    /// The groups whose visit failed.
+    pub fn failed(&self) -> impl Iterator<Item = &GroupReport> {
+        self.groups.iter().filter(|group| group.result.is_error())
+    }
+}
+
+/// Where the loop is.
+#[derive(Debug)]
+enum Phase {
+    Idle,
+    Leasing,
+    Loading,
+    Observing,
+    Renewing,
+    Intending(Vec<Pending>),
+    Acting(Vec<(Pending, OpenIntent)>),
+    Recording,
+    Closing,
+    Waiting,
+    Stopped,
+}
+
+/// A group with calls to make.
+#[derive(Debug)]
+struct Pending {
+    group: GroupAddress,
+    acts: VecDeque<PlannedAct>,
+    decision: Arc<Decision>,
+    /// Recorded with the first intent.
+    write: Option<GroupWrite>,
+    /// When the intent under way was recorded: its action counts from there.
+    recorded_at: Timestamp,
+}
+
+/// The loop between two events.
+#[derive(Debug)]
+pub struct LoopState {
+    settings: Settings,
+    phase: Phase,
+    lease_until: Timestamp,
+    groups: BTreeMap<GroupAddress, GroupRun>,
+    /// What a shadow remembers: it outlives the ticks, and never reaches the state.
+    shadows: BTreeMap<GroupAddress, (Memory, Progress)>,
+    /// Groups that must be read again before the run is over, and when.
+    deferred: BTreeMap<GroupAddress, Timestamp>,
+    is_revisit: bool,
+    pending: VecDeque<Pending>,
+    writes: BTreeMap<GroupAddress, GroupWrite>,
+    reports: BTreeMap<GroupAddress, GroupReport>,
+    applied: usize,
+    ticks: u64,
+    began: Moment,
+    next_tick: Option<Timestamp>,
+    stop_asked: bool,
+}
+
+impl LoopState {
+    /// A loop that has not begun.
+    pub fn new(settings: Settings) -> LoopState {
+        LoopState {
+            settings,
+            phase: Phase::Idle,
+            lease_until: Timestamp::MIN,
+            groups: BTreeMap::new(),
+            shadows: BTreeMap::new(),
+            deferred: BTreeMap::new(),
+            is_revisit: false,
+            pending: VecDeque::new(),
+            writes: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            applied: 0,
+            ticks: 0,
+            began: Moment {
+                world: Timestamp::MIN,
+                machine: Timestamp::MIN,
+            },
+            next_tick: None,
+            stop_asked: false,
+        }
+    }
+
+    /// Whether the loop is over.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.phase, Phase::Stopped)
+    }
+
+    fn deadline(&self) -> Timestamp {
+        before(self.lease_until, self.settings.lease_margin)
+    }
+
+    fn stop(mut self, reason: StopReason) -> (LoopState, Vec<Effect>) {
+        self.phase = Phase::Stopped;
+        (self, vec![Effect::Stop(reason)])
+    }
+}
+
+fn before(at: Timestamp, span: Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(span)
+        .ok()
+        .and_then(|span| at.checked_sub(span).ok())
+        .unwrap_or(Timestamp::MIN)
+}
+
+/// Takes one event.
+///
+/// # Panics
+/// Where the shell answers an effect that was not asked for, or with another number of answers: a bug in tideform.
+pub fn step(mut state: LoopState, event: Event, now: Moment) -> (LoopState, Vec<Effect>) {
+    let phase = std::mem::replace(&mut state.phase, Phase::Idle);
+    match (phase, event) {
+        (phase, Event::StopAsked) => {
+            state.stop_asked = true;
+            match phase {
+                // Between ticks there is nothing in hand.
+                Phase::Idle | Phase::Waiting | Phase::Stopped => state.stop(StopReason::Asked),
+                busy => {
+                    state.phase = busy;
+                    (state, Vec::new())
+                }
+            }
+        }
+        (Phase::Idle, Event::Started) | (Phase::Waiting, Event::Woken) => begin_tick(state, now),
+        (Phase::Leasing, Event::Leased(until)) => {
+            state.lease_until = until;
+            if state.stop_asked {
+                return state.stop(StopReason::Asked);
+            }
+            state.phase = Phase::Loading;
+            (state, vec![Effect::Load])
+        }
+        (Phase::Leasing | Phase::Renewing, Event::LeaseHeld(holder)) => {
+            // What was decided but not begun is dropped: whoever has the lease decides afresh.
+            state.pending.clear();
+            state.stop(StopReason::LeaseHeld(holder))
+        }
+        (Phase::Loading, Event::Loaded(runs)) => loaded(state, runs, now),
+        (Phase::Observing, Event::Seen(seen)) => observed(state, seen, now),
+        (Phase::Renewing, Event::Leased(until)) => {
+            state.lease_until = until;
+            intend(state, now)
+        }
+        (Phase::Intending(round), Event::IntentsRecorded(ids)) => act(state, round, &ids),
+        (Phase::Acting(round), Event::Acted(answers)) => acted(state, round, &answers, now),
+        (Phase::Recording, Event::Recorded) => round(state, now),
+        (Phase::Closing, Event::Recorded) => closed(state, now),
+        (phase, event) => panic!("{event:?} came while {phase:?}; this is a bug in tideform"),
+    }
+}
+
+fn begin_tick(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
+    if state.settings.stop_at.is_some_and(|at| at <= now.world) {
+        return state.stop(StopReason::Finished);
+    }
+    // Woken for a group that was deferred, before the next tick: only that group is visited.
+    state.is_revisit = state.next_tick.is_some_and(|next| now.world < next);
+    if !state.is_revisit
+        && let Pace::Every(interval) = state.settings.pace
+    {
+        // From the tick before, not from its end: ticks do not drift. A tick that took too long skips some.
+        let mut next = state.next_tick.map_or(now.world, |at| at);
+        if interval.is_zero() {
+            next = now.world;
+        } else {
+            let late = Duration::try_from(now.world.duration_since(next)).unwrap_or_default();
+            let skipped = u32::try_from(late.as_nanos() / interval.as_nanos()).unwrap_or(u32::MAX);
+            next = after(next, interval.saturating_mul(skipped));
+            next = after(next, interval);
+        }
+        state.next_tick = Some(next);
+    }
+    state.began = now;
+    state.reports.clear();
+    state.writes.clear();
+    state.pending.clear();
+    if state.settings.is_shadow {
+        // A shadow changes nothing, so it needs no lease and disturbs nobody who has it.
+        state.lease_until = Timestamp::MAX;
+        state.phase = Phase::Loading;
+        return (state, vec![Effect::Load]);
+    }
+    state.phase = Phase::Leasing;
+    (state, vec![Effect::TakeLease])
+}
+
+fn loaded(mut state: LoopState, runs: Vec<GroupRun>, now: Moment) -> (LoopState, Vec<Effect>) {
+    state.applied = runs.len();
+    state.groups.clear();
+    let mut due = Vec::new();
+    let deferred = std::mem::take(&mut state.deferred);
+    for mut run in runs {
+        let address = run.group().address.clone();
+        if state
+            .settings
+            .only
+            .as_ref()
+            .is_some_and(|only| !only.contains(&address))
+        {
+            continue;
+        }
+        if state.settings.is_shadow {
+            run.open.clear();
+            if let Some((memory, progress)) = state.shadows.get(&address) {
+                run.memory = memory.clone();
+                run.progress = progress.clone();
+            }
+        }
+        let is_due = if state.is_revisit {
+            deferred.get(&address).is_some_and(|at| *at <= now.world)
+        } else {
+            let is_open =
+                !run.open.is_empty() && run.progress.not_before.is_none_or(|at| at <= now.world);
+            is_open || run.progress.is_due(run.group().policy.every, now.world)
+        };
+        if is_due {
+            due.push(address.clone());
+            state.groups.insert(address, run);
+        } else if let Some(at) = deferred.get(&address) {
+            state.deferred.insert(address, *at);
+        }
+    }
+    if due.is_empty() {
+        return close(state, now);
+    }
+    state.phase = Phase::Observing;
+    (state, vec![Effect::Observe(due)])
+}
+
+fn observed(
+    mut state: LoopState,
+    mut seen: BTreeMap<GroupAddress, Seen>,
+    now: Moment,
+) -> (LoopState, Vec<Effect>) {
+    let context = Context {
+        now: now.world,
+        is_shadow: state.settings.is_shadow,
+        lineage: state.settings.lineage.clone(),
+    };
+    for (address, run) in std::mem::take(&mut state.groups) {
+        let seen = seen.remove(&address).unwrap_or_else(|| {
+            Seen::Failed("the provider gave no answer about this group".to_owned())
+        });
+        let visit = visit(run, seen, &context);
+        if let Some(until) = visit.deferred_until {
+            state.deferred.insert(address.clone(), until);
+        }
+        if state.settings.is_shadow {
+            state.shadows.insert(
+                address.clone(),
+                (visit.run.memory.clone(), visit.run.progress.clone()),
+            );
+        }
+        match (&visit.write.decision, visit.acts.is_empty()) {
+            (Some(decision), false) => state.pending.push_back(Pending {
+                group: address.clone(),
+                acts: visit.acts.into(),
+                decision: Arc::clone(decision),
+                write: Some(visit.write),
+                recorded_at: now.world,
+            }),
+            _ => {
+                state.writes.insert(address.clone(), visit.write);
+            }
+        }
+        state.reports.insert(address.clone(), visit.report);
+        state.groups.insert(address, visit.run);
+    }
+    round(state, now)
+}
+
+/// The next round of calls, or the end of the tick.
+fn round(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
+    if state.pending.is_empty() {
+        return close(state, now);
+    }
+    if state.stop_asked {
+        // Not begun, so not decided: what was read is kept, what was decided is not.
+        for pending in std::mem::take(&mut state.pending) {
+            if let Some(report) = state.reports.get_mut(&pending.group)
+                && pending.write.is_some()
+            {
+                report.result = VisitResult::Stopped;
+            }
+            if let Some(write) = pending.write {
+                let seen = GroupWrite {
+                    closed: write.closed,
+                    observed: write.observed,
+                    ..GroupWrite::default()
+                };
+                state.writes.insert(pending.group, seen);
+            }
+        }
+        return close(state, now);
+    }
+    if now.machine > before(state.lease_until, state.settings.lease_time / 2) {
+        state.phase = Phase::Renewing;
+        return (state, vec![Effect::TakeLease]);
+    }
+    intend(state, now)
+}
+
+fn intend(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
+    let size = state.settings.round_size.max(1).min(state.pending.len());
+    let mut round: Vec<Pending> = state.pending.drain(..size).collect();
+    let not_after = state.deadline();
+    let intents = round
+        .iter_mut()
+        .filter_map(|pending| {
+            pending.recorded_at = now.world;
+            Some(NewIntent {
+                group: pending.group.clone(),
+                planned: pending.acts.front()?.clone(),
+                at: now.world,
+                not_after,
+                decision: Arc::clone(&pending.decision),
+                write: pending.write.take().unwrap_or_default(),
+            })
+        })
+        .collect();
+    state.phase = Phase::Intending(round);
+    (state, vec![Effect::RecordIntents(intents)])
+}
+
+fn act(mut state: LoopState, round: Vec<Pending>, ids: &[IntentId]) -> (LoopState, Vec<Effect>) {
+    assert_eq!(round.len(), ids.len(), "an intent has a number");
+    let mut acting = Vec::with_capacity(round.len());
+    let mut calls = Vec::with_capacity(round.len());
+    for (mut pending, id) in round.into_iter().zip(ids) {
+        let Some(planned) = pending.acts.pop_front() else {
+            continue;
+        };
+        let Some(run) = state.groups.get(&pending.group) else {
+            continue;
+        };
+        calls.push(Call {
+            group: pending.group.clone(),
+            resource: run.group().resource.clone(),
+            act: planned.act.clone(),
+            desired: planned.change.after.get(),
+        });
+        let intent = OpenIntent {
+            id: *id,
+            at: pending.recorded_at,
+            change: planned.change,
+            act: planned.act,
+        };
+        acting.push((pending, intent));
+    }
+    let deadline = state.deadline();
+    state.phase = Phase::Acting(acting);
+    (state, vec![Effect::Act { calls, deadline }])
+}
+
+fn acted(
+    mut state: LoopState,
+    round: Vec<(Pending, OpenIntent)>,
+    answers: &[ActAnswer],
+    now: Moment,
+) -> (LoopState, Vec<Effect>) {
+    assert_eq!(round.len(), answers.len(), "a call has an answer");
+    let mut writes = Vec::with_capacity(round.len());
+    for ((pending, intent), answer) in round.into_iter().zip(answers) {
+        let Some(run) = state.groups.get_mut(&pending.group) else {
+            continue;
+        };
+        let (write, result) = after_act(run, &intent, answer, now.world);
+        let goes_on = matches!(result, VisitResult::Moved(_));
+        if let Some(report) = state.reports.get_mut(&pending.group) {
+            if goes_on {
+                report.desired = intent.change.after.get();
+            }
+            // Of several calls for one decision, the whole way is told.
+            report.result = match (&report.result, result) {
+                (VisitResult::Moved(first), VisitResult::Moved(mut last)) => {
+                    last.before = first.before;
+                    VisitResult::Moved(last)
+                }
+                (_, result) => result,
+            };
+        }
+        writes.push((pending.group.clone(), write));
+        if goes_on && !pending.acts.is_empty() {
+            state.pending.push_back(pending);
+        }
+    }
+    state.phase = Phase::Recording;
+    (state, vec![Effect::RecordOutcomes(writes)])
+}
+
+fn close(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
+    let groups: Vec<_> = std::mem::take(&mut state.writes).into_iter().collect();
+    if groups.is_empty() && state.settings.is_shadow {
+        return closed(state, now);
+    }
+    state.phase = Phase::Closing;
+    let record = TickRecord {
+        at: state.began.world,
+        groups,
+        is_shadow: state.settings.is_shadow,
+    };
+    (state, vec![Effect::RecordTick(record)])
+}
+
+fn closed(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
+    if !state.is_revisit {
+        state.ticks += 1;
+    }
+    let report = TickReport {
+        number: state.ticks,
+        at: state.began.world,
+        took: Duration::try_from(now.machine.duration_since(state.began.machine))
+            .unwrap_or_default(),
+        groups: std::mem::take(&mut state.reports).into_values().collect(),
+        applied: state.applied,
+        is_shadow: state.settings.is_shadow,
+    };
+    let mut effects = vec![Effect::Report(report)];
+    let stop = if state.stop_asked {
+        Some(StopReason::Asked)
+    } else if state
+        .settings
+        .stop_after_ticks
+        .is_some_and(|ticks| state.ticks >= ticks)
+        && state.deferred.is_empty()
+    {
+        Some(StopReason::Finished)
+    } else {
+        None
+    };
+    if let Some(reason) = stop {
+        let (state, stopping) = state.stop(reason);
+        effects.extend(stopping);
+        return (state, effects);
+    }
+    let deferred = state.deferred.values().min().copied();
+    let wake = match (state.settings.pace, deferred) {
+        (Pace::Once, None) => {
+            let (state, stopping) = state.stop(StopReason::Finished);
+            effects.extend(stopping);
+            return (state, effects);
+        }
+        (Pace::Once, Some(at)) => {
+            // The run is not over before every open intent is settled.
+            state.next_tick = Some(Timestamp::MAX);
+            at
+        }
+        (Pace::Every(_), deferred) => {
+            let next = state.next_tick.unwrap_or(now.world);
+            deferred.map_or(next, |at| at.min(next))
+        }
+    };
+    state.phase = Phase::Waiting;
+    effects.push(Effect::WakeAt(wake));
+    (state, effects)
+}
