@@ -157,6 +157,12 @@ impl Memory {
 
     /// Takes back what lies in the future, and forgets what no rule sees any more.
     pub(super) fn settle(&mut self, rules: &Rules, now: Timestamp) {
+        if !self.actions.is_sorted_by_key(|action| action.at) {
+            self.actions.sort_by_key(|action| action.at);
+        }
+        if !self.recommendations.is_sorted_by_key(|r| r.at) {
+            self.recommendations.sort_by_key(|r| r.at);
+        }
         for action in self.actions.iter_mut().rev() {
             if action.at <= now {
                 break;
@@ -252,6 +258,14 @@ impl Memory {
             }
         }
         self.recommendations = kept;
+    }
+
+    /// The last growth, by anyone.
+    pub(super) fn last_out(&self) -> Option<&Action> {
+        self.actions
+            .iter()
+            .rev()
+            .find(|action| action.direction() == Direction::Out)
     }
 
     /// Where a guard stands.

@@ -5,11 +5,28 @@
 //! and never fails: data that is absent or absurd is *no data*. The loop, the simulator, `explain`,
 //! `test` and every test call this same function.
 
+mod block;
+mod breach;
+mod combine;
+mod cooldown;
 mod decision;
+mod guard;
+mod limits;
 mod memory;
+mod mix;
+mod moment;
+mod next;
+mod numbers;
 mod observation;
+mod opinion;
+mod overrides;
+mod rate;
 mod reason;
 mod rules;
+mod stabilize;
+mod step;
+mod track;
+mod victims;
 
 pub use decision::{Decision, MixSplit, Outcome};
 pub use memory::{
@@ -20,6 +37,9 @@ pub use reason::{Abstention, Basis, Bound, Combination, Reason, ReasonKind, Subs
 pub use rules::Rules;
 
 use jiff::Timestamp;
+use tideform_policies::model::{Capacity, Direction};
+
+use moment::{Moment, Quiet, Sink};
 
 /// Decides, and says why.
 ///
@@ -27,16 +47,20 @@ use jiff::Timestamp;
 /// logged. An accepted change is recorded by the caller with [`Memory::record`], so a dry run
 /// touches nothing.
 pub fn decide(rules: &Rules, seen: &Observation, memory: &Memory, now: Timestamp) -> Decision {
-    let _ = (rules, now);
+    let mut memory = memory.clone();
+    let mut reasons = Vec::new();
+    let moment = Moment::new(rules, seen, now);
+    let outcome = run(&moment, &mut memory, &mut reasons);
+    let victims = victims::victims(&moment, outcome.desired.get(), &mut reasons);
     Decision {
-        current: seen.desired,
-        desired: seen.desired,
-        direction: tideform_policies::model::Direction::Hold,
-        reasons: Vec::new(),
-        mix: None,
-        victims: Vec::new(),
-        memory: memory.clone(),
-        next_change: None,
+        current: outcome.current,
+        desired: outcome.desired,
+        direction: outcome.direction,
+        mix: outcome.mix,
+        next_change: next::next_change(&moment, &reasons),
+        reasons,
+        victims,
+        memory,
     }
 }
 
@@ -49,11 +73,29 @@ pub fn decide_quiet(
     memory: &mut Memory,
     now: Timestamp,
 ) -> Outcome {
-    let decision = decide(rules, seen, memory, now);
+    run(&Moment::new(rules, seen, now), memory, &mut Quiet)
+}
+
+/// All rules in their order.
+fn run(moment: &Moment<'_>, memory: &mut Memory, sink: &mut impl Sink) -> Outcome {
+    memory.settle(moment.rules, moment.now);
+    let bounds = limits::bounds(moment, sink);
+    let mut number = combine::combine(moment, bounds.floor, memory, sink);
+    number = stabilize::stabilize(moment, number, memory, sink);
+    number = rate::limit(moment, number, memory, sink);
+    number = cooldown::hold(moment, number, memory, sink);
+    number = guard::hold(moment, number, memory, sink);
+    number = block::freeze(moment, number, sink);
+    number = block::budget(moment, number, sink);
+    number = overrides::apply_pin(moment, number, sink);
+    number = limits::clamp(moment, &bounds, number, sink);
+    number = overrides::apply_pause(moment, number, sink);
+    let mix = mix::split(moment, number, memory, sink);
+    let (current, desired) = (Capacity(moment.current), Capacity(number));
     Outcome {
-        current: decision.current,
-        desired: decision.desired,
-        direction: decision.direction,
-        mix: decision.mix,
+        current,
+        desired,
+        direction: Direction::between(current, desired),
+        mix,
     }
 }

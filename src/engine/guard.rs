@@ -1,0 +1,206 @@
+//! Guards: circuit breakers for scaling itself.
+//!
+//! A guard steps through the times of its samples, not of the decisions, so that it trips and lets go at the same
+//! moments however often anyone looks.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tideform_policies::model::{Breach, Capacity, Direction, Guard, GuardEffect};
+
+use super::memory::{GuardMemory, Memory, age, later};
+use super::moment::{Moment, Sink};
+use super::reason::Reason;
+use super::rules::FormulaInputs;
+
+/// Where a guard stands while it steps.
+#[derive(Clone, Copy, Debug, Default)]
+struct Standing {
+    is_tripped: bool,
+    /// Since when the condition has been the contrary of where the guard stands.
+    since: Option<Timestamp>,
+}
+
+/// Brings all guards up to now, and lets the tripped ones act on the number.
+pub(super) fn hold(
+    moment: &Moment<'_>,
+    mut number: u32,
+    memory: &mut Memory,
+    sink: &mut impl Sink,
+) -> u32 {
+    for (place, guard) in moment.policy.guards.iter().enumerate() {
+        let inputs = &moment.rules.guards[place];
+        let standing = update(moment, guard, inputs, memory);
+        if !standing.is_tripped {
+            continue;
+        }
+        sink.say(|| Reason::GuardTripped {
+            guard: guard.name.clone(),
+            effect: guard.effect,
+            releases_at: standing.since.map(|since| later(since, guard.release)),
+        });
+        let kept = blocked(guard.effect, moment.current, number);
+        if kept != number {
+            sink.say(|| Reason::Guarded {
+                guard: guard.name.clone(),
+                effect: guard.effect,
+                before: Capacity(number),
+                after: Capacity(kept),
+            });
+            number = kept;
+        }
+    }
+    if !memory.guards.is_empty() {
+        let guards = &moment.policy.guards;
+        memory
+            .guards
+            .retain(|memory| guards.iter().any(|guard| guard.name == memory.guard));
+    }
+    number
+}
+
+/// A blocked move becomes `current`; a cap stops growth and removes nothing.
+fn blocked(effect: GuardEffect, current: u32, number: u32) -> u32 {
+    match effect {
+        GuardEffect::Block(blocks) => {
+            let direction = Direction::between(Capacity(current), Capacity(number));
+            if blocks.covers(direction) {
+                current
+            } else {
+                number
+            }
+        }
+        GuardEffect::Cap(cap) if number > current => number.min(cap.get().max(current)),
+        GuardEffect::Cap(_) => number,
+    }
+}
+
+fn update(
+    moment: &Moment<'_>,
+    guard: &Guard,
+    inputs: &FormulaInputs,
+    memory: &mut Memory,
+) -> Standing {
+    let remembered = memory.guard(&guard.name);
+    let mut standing = remembered.map_or_else(Standing::default, |memory| Standing {
+        is_tripped: memory.is_tripped,
+        since: memory.since,
+    });
+    let trips_after = match guard.breach {
+        Breach::Now => Duration::ZERO,
+        Breach::For(time) => time,
+        Breach::Of { periods, .. } => inputs.period.saturating_mul(periods),
+    };
+    // What is older than this cannot matter any more.
+    let reach = trips_after
+        .saturating_add(guard.release)
+        .saturating_add(inputs.period.saturating_mul(4));
+    let earliest = moment.now.checked_sub(reach).unwrap_or(Timestamp::MIN);
+    let mut seen = remembered.map_or(earliest, |memory| memory.seen.max(earliest));
+    while let Some(at) = moment.time_after(inputs, seen) {
+        let holds = guard.when.truth(&moment.at(at)).unwrap_or(false);
+        step(
+            moment,
+            guard,
+            inputs,
+            &mut standing,
+            at,
+            holds,
+            inputs.period,
+        );
+        seen = at;
+    }
+    let holds = guard.when.truth(&moment.at(moment.now)).unwrap_or(false);
+    step(
+        moment,
+        guard,
+        inputs,
+        &mut standing,
+        moment.now,
+        holds,
+        Duration::ZERO,
+    );
+    remember(guard, standing, seen, memory);
+    standing
+}
+
+/// One step: `covers` is how long before `at` the condition has been so.
+fn step(
+    moment: &Moment<'_>,
+    guard: &Guard,
+    inputs: &FormulaInputs,
+    standing: &mut Standing,
+    at: Timestamp,
+    holds: bool,
+    covers: Duration,
+) {
+    if holds == standing.is_tripped {
+        standing.since = None;
+        return;
+    }
+    let since = *standing
+        .since
+        .get_or_insert_with(|| at.checked_sub(covers).unwrap_or(Timestamp::MIN));
+    let flips = if standing.is_tripped {
+        age(at, since) >= guard.release
+    } else {
+        match guard.breach {
+            Breach::Now => true,
+            Breach::For(time) => age(at, since) >= time,
+            Breach::Of { breaching, periods } => {
+                held_before(moment, guard, inputs, at, periods) >= breaching
+            }
+        }
+    };
+    if flips {
+        standing.is_tripped = !standing.is_tripped;
+        standing.since = None;
+    }
+}
+
+/// In how many of the last periods the condition held.
+fn held_before(
+    moment: &Moment<'_>,
+    guard: &Guard,
+    inputs: &FormulaInputs,
+    at: Timestamp,
+    periods: u32,
+) -> u32 {
+    let window = inputs.period.saturating_mul(periods);
+    let mut count = 0;
+    let mut newest = None;
+    // One past `at`, so that a sample at `at` itself is among them.
+    let mut before = at.checked_add(Duration::from_nanos(1)).ok();
+    while let Some(sampled) = moment.time_before(inputs, before) {
+        if age(*newest.get_or_insert(sampled), sampled) >= window {
+            break;
+        }
+        count += u32::from(guard.when.truth(&moment.at(sampled)).unwrap_or(false));
+        before = Some(sampled);
+    }
+    count
+}
+
+fn remember(guard: &Guard, standing: Standing, seen: Timestamp, memory: &mut Memory) {
+    let place = memory.guards.iter().position(|m| m.guard == guard.name);
+    // A guard at rest needs no memory: its samples say the same again.
+    if !standing.is_tripped && standing.since.is_none() {
+        if let Some(place) = place {
+            memory.guards.remove(place);
+        }
+        return;
+    }
+    match place.and_then(|place| memory.guards.get_mut(place)) {
+        Some(memory) => {
+            memory.is_tripped = standing.is_tripped;
+            memory.since = standing.since;
+            memory.seen = seen;
+        }
+        None => memory.guards.push(GuardMemory {
+            guard: guard.name.clone(),
+            is_tripped: standing.is_tripped,
+            since: standing.since,
+            seen,
+        }),
+    }
+}

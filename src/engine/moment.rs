@@ -1,0 +1,335 @@
+//! One moment of one group: the rules, what was seen, the time, and what follows from these at once.
+//!
+//! It answers what a metric's value is, now or at an earlier time; it decides nothing.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tideform_policies::model::{
+    FormulaScope, Instance, InstanceState, Limits, Metric, MetricReading, MetricSource, OnMissing,
+    OwnValue, Policy, Sample, Scope,
+};
+
+use super::memory::{age, later};
+use super::numbers;
+use super::observation::Observation;
+use super::reason::Reason;
+use super::rules::{FormulaInputs, Rules};
+
+/// Where reasons go. The quiet decision drops them before they are made.
+pub(super) trait Sink {
+    /// Takes a reason.
+    fn say(&mut self, reason: impl FnOnce() -> Reason);
+}
+
+/// Keeps the reasons.
+impl Sink for Vec<Reason> {
+    fn say(&mut self, reason: impl FnOnce() -> Reason) {
+        self.push(reason());
+    }
+}
+
+/// Drops them.
+pub(super) struct Quiet;
+
+impl Sink for Quiet {
+    fn say(&mut self, _: impl FnOnce() -> Reason) {}
+}
+
+/// The units of a group by where their instances are in their lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Units {
+    /// In service for at least `warmup`.
+    pub(super) ready: u32,
+    /// What else is starting or in service.
+    pub(super) warming: u32,
+}
+
+/// One moment of one group.
+pub(super) struct Moment<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) policy: &'a Policy,
+    pub(super) seen: &'a Observation,
+    pub(super) now: Timestamp,
+    /// The capacity last asked for.
+    pub(super) current: u32,
+    pub(super) units: Units,
+    /// The policy's limits or the live ones.
+    pub(super) limits: Option<Limits>,
+}
+
+/// The value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value {
+    /// Sampled lately.
+    Fresh { value: f64, at: Timestamp },
+    /// Sampled a while ago, and allowed to stand in.
+    Last { value: f64, at: Timestamp },
+    /// The policy's own number for absent data.
+    Number(f64),
+    /// No data; the newest sample is too old.
+    Missing { newest_at: Option<Timestamp> },
+}
+
+impl Value {
+    pub(super) fn number(self) -> Option<f64> {
+        match self {
+            Value::Fresh { value, .. } | Value::Last { value, .. } | Value::Number(value) => {
+                Some(value)
+            }
+            Value::Missing { .. } => None,
+        }
+    }
+}
+
+/// The deepest chain of formulas; chains without an end are refused on load.
+const DEEPEST: u8 = 32;
+
+impl<'a> Moment<'a> {
+    pub(super) fn new(rules: &'a Rules, seen: &'a Observation, now: Timestamp) -> Moment<'a> {
+        let policy = &rules.group().policy;
+        Moment {
+            units: match &seen.instances {
+                None => Units {
+                    ready: seen.desired.get(),
+                    warming: 0,
+                },
+                Some(instances) => units(instances, policy.warmup, now),
+            },
+            rules,
+            policy,
+            seen,
+            now,
+            current: seen.desired.get(),
+            limits: policy.limits.or(seen.limits),
+        }
+    }
+
+    /// The units that exist: ready or warming.
+    pub(super) fn live(&self) -> u32 {
+        self.units.ready.saturating_add(self.units.warming)
+    }
+
+    /// The value of a metric at a time, with what stands in for absent data.
+    pub(super) fn value(&self, place: usize, at: Timestamp) -> Value {
+        self.value_within(place, at, 0)
+    }
+
+    fn value_within(&self, place: usize, at: Timestamp, depth: u8) -> Value {
+        let (Some(metric), Some(rules)) = (
+            self.policy.metrics.get(place),
+            self.rules.metrics.get(place),
+        ) else {
+            return Value::Missing { newest_at: None };
+        };
+        let newest = match self.seen.metrics.get(&metric.name) {
+            Some(reading) => newest(metric, reading, at),
+            None => match &metric.source {
+                MetricSource::Formula(formula) if depth < DEEPEST => formula
+                    .number(&Within {
+                        moment: self,
+                        at,
+                        depth: depth + 1,
+                    })
+                    .map(|value| Sample { at, value }),
+                MetricSource::Formula(_) | MetricSource::Query(_) => None,
+            },
+        };
+        if let Some(Sample { at: sampled, value }) = newest {
+            let old = age(at, sampled);
+            if old <= rules.fresh {
+                return Value::Fresh { value, at: sampled };
+            }
+            if metric.on_missing == OnMissing::Last && old <= metric.max_age {
+                return Value::Last { value, at: sampled };
+            }
+        }
+        match metric.on_missing {
+            OnMissing::Value(number) if number.is_finite() => Value::Number(number),
+            _ => Value::Missing {
+                newest_at: newest.map(|sample| sample.at),
+            },
+        }
+    }
+
+    /// A formula's inputs as they were at a time.
+    pub(super) fn at(&'a self, at: Timestamp) -> Within<'a> {
+        Within {
+            moment: self,
+            at,
+            depth: 0,
+        }
+    }
+
+    /// Walks back over the values of a metric, newest first, until told to stop. What stands in for absent data
+    /// is no value here.
+    pub(super) fn walk_back(&self, place: usize, mut look: impl FnMut(Timestamp, f64) -> bool) {
+        let Some(metric) = self.policy.metrics.get(place) else {
+            return;
+        };
+        match (self.seen.metrics.get(&metric.name), &metric.source) {
+            (Some(MetricReading::Group(samples)), _) => {
+                for sample in samples.iter().rev().filter(|s| usable(metric, s, self.now)) {
+                    if !look(sample.at, sample.value) {
+                        return;
+                    }
+                }
+            }
+            (Some(reading), _) => {
+                if let Some(sample) = newest(metric, reading, self.now) {
+                    look(sample.at, sample.value);
+                }
+            }
+            (None, MetricSource::Query(_)) => {}
+            (None, MetricSource::Formula(formula)) => {
+                let inputs = &self.rules.metrics[place].inputs;
+                let mut before = None;
+                while let Some(at) = self.time_before(inputs, before) {
+                    if let Some(value) = formula.number(&self.at(at))
+                        && !look(at, value)
+                    {
+                        return;
+                    }
+                    before = Some(at);
+                }
+            }
+        }
+    }
+
+    /// The newest sample time of a formula's inputs, before a time or at all.
+    pub(super) fn time_before(
+        &self,
+        inputs: &FormulaInputs,
+        before: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        self.input_times(inputs, |samples| {
+            let end = match before {
+                Some(before) => samples.partition_point(|sample| sample.at < before),
+                None => samples.partition_point(|sample| sample.at <= self.now),
+            };
+            end.checked_sub(1)
+        })
+        .filter(|at| before.is_none_or(|before| *at < before) && *at <= self.now)
+        .max()
+    }
+
+    /// The oldest sample time of a formula's inputs after a time, up to now.
+    pub(super) fn time_after(&self, inputs: &FormulaInputs, after: Timestamp) -> Option<Timestamp> {
+        self.input_times(inputs, |samples| {
+            Some(samples.partition_point(|sample| sample.at <= after))
+        })
+        .filter(|at| *at > after && *at <= self.now)
+        .min()
+    }
+
+    fn input_times(
+        &self,
+        inputs: &FormulaInputs,
+        pick: impl Fn(&[Sample]) -> Option<usize>,
+    ) -> impl Iterator<Item = Timestamp> {
+        inputs.queries.iter().filter_map(move |place| {
+            match self.seen.metrics.get(&self.policy.metrics[*place].name)? {
+                MetricReading::Group(samples) => {
+                    pick(samples).and_then(|i| samples.get(i)).map(|s| s.at)
+                }
+                MetricReading::PerInstance { at, .. } => Some(*at),
+            }
+        })
+    }
+}
+
+/// The group as a formula sees it at a time.
+pub(super) struct Within<'a> {
+    moment: &'a Moment<'a>,
+    at: Timestamp,
+    depth: u8,
+}
+
+impl FormulaScope for Within<'_> {
+    fn metric(&self, name: &str) -> Option<f64> {
+        let place = self
+            .moment
+            .policy
+            .metrics
+            .iter()
+            .position(|metric| &*metric.name == name)?;
+        self.moment
+            .value_within(place, self.at, self.depth)
+            .number()
+    }
+
+    fn own(&self, value: OwnValue) -> Option<f64> {
+        let limits = self.moment.limits;
+        Some(f64::from(match value {
+            OwnValue::Ready => self.moment.units.ready,
+            OwnValue::Live => self.moment.live(),
+            OwnValue::Desired => self.moment.current,
+            OwnValue::Min => limits?.min().get(),
+            OwnValue::Max => limits?.max().get(),
+        }))
+    }
+}
+
+/// A sample from the future is one of a clock a little ahead of ours, or none.
+fn usable(metric: &Metric, sample: &Sample, now: Timestamp) -> bool {
+    sample.value.is_finite() && (sample.at <= now || sample.at <= later(now, metric.period))
+}
+
+/// The newest usable sample at a time. Samples per instance become their sum or their mean, as the scope says.
+fn newest(metric: &Metric, reading: &MetricReading, at: Timestamp) -> Option<Sample> {
+    match reading {
+        MetricReading::Group(samples) => samples
+            .iter()
+            .rev()
+            .find(|sample| usable(metric, sample, at))
+            .copied(),
+        MetricReading::PerInstance {
+            at: sampled,
+            values,
+        } => {
+            let mut sum = 0.0;
+            let mut count = 0.0;
+            for value in values.iter().filter_map(|sample| sample.value) {
+                if value.is_finite() {
+                    sum += value;
+                    count += 1.0;
+                }
+            }
+            if count == 0.0 {
+                return None;
+            }
+            let sample = Sample {
+                at: *sampled,
+                value: match metric.scope {
+                    Scope::Instance => numbers::mean(sum, count),
+                    Scope::Group => numbers::mean(sum, 1.0),
+                },
+            };
+            usable(metric, &sample, at).then_some(sample)
+        }
+    }
+}
+
+/// How long an instance has been in service; for ever where nobody knows.
+pub(super) fn in_service_for(instance: &Instance, now: Timestamp) -> Duration {
+    instance
+        .in_service_at
+        .or(instance.launched_at)
+        .map_or(Duration::MAX, |since| age(now, since))
+}
+
+fn units(instances: &[Instance], warmup: Duration, now: Timestamp) -> Units {
+    let mut units = Units::default();
+    for instance in instances {
+        match instance.state {
+            InstanceState::InService if in_service_for(instance, now) >= warmup => {
+                units.ready = units.ready.saturating_add(instance.weight);
+            }
+            InstanceState::InService | InstanceState::Pending => {
+                units.warming = units.warming.saturating_add(instance.weight);
+            }
+            InstanceState::Unhealthy | InstanceState::Draining | InstanceState::Ended => {}
+        }
+    }
+    units
+}

@@ -1,0 +1,151 @@
+//! Arithmetic that gives whole capacities: rounding that is exact where the numbers are.
+//!
+//! A value that is mathematically whole never becomes the next one because of binary fractions.
+
+use tideform_policies::model::Share;
+
+/// Relative error that is taken for a rounding error of the arithmetic, not for a part of the value.
+const EPSILON: f64 = 1e-10;
+
+/// Rounds up to a capacity: nothing below 0, nothing above the largest capacity. What is whole but for a
+/// rounding error stays whole.
+pub(super) fn round_out(x: f64) -> u32 {
+    let nearest = x.round();
+    let whole = if (x - nearest).abs() <= EPSILON * x.abs() {
+        nearest
+    } else {
+        x.ceil()
+    };
+    // The cast stops at both ends.
+    whole as u32
+}
+
+/// Rounds down, in the same way.
+pub(super) fn round_in(x: f64) -> u32 {
+    let nearest = x.round();
+    let whole = if (x - nearest).abs() <= EPSILON * x.abs() {
+        nearest
+    } else {
+        x.floor()
+    };
+    whole as u32
+}
+
+/// `a <= b`, a rounding error aside.
+pub(super) fn at_most(a: f64, b: f64) -> bool {
+    a <= b || (a - b).abs() <= EPSILON * a.abs().max(b.abs())
+}
+
+/// Billionths of a percent: a share as a whole number, so that percentages of capacities are exact.
+fn parts(share: Share) -> u128 {
+    // Enough for ten billion percent; more has no meaning.
+    ((share.percent() * 1e9).round() as u128).min(10_u128.pow(19))
+}
+
+const PARTS_OF_ONE: u128 = 100_000_000_000;
+
+/// The share of a capacity, rounded down. Exact.
+pub(super) fn share_rounded_in(capacity: u32, share: Share) -> u32 {
+    saturate(u128::from(capacity) * parts(share) / PARTS_OF_ONE)
+}
+
+/// The share of a capacity, rounded up. Exact.
+pub(super) fn share_rounded_out(capacity: u32, share: Share) -> u32 {
+    saturate((u128::from(capacity) * parts(share)).div_ceil(PARTS_OF_ONE))
+}
+
+/// The share of a capacity as AWS makes a percentage whole: what is above 1 is cut, what is between 0 and 1
+/// becomes 1. Of an empty group a share is 1.
+pub(super) fn share_adjusted(capacity: u32, share: Share) -> u32 {
+    if parts(share) == 0 {
+        return 0;
+    }
+    share_rounded_in(capacity, share).max(1)
+}
+
+/// A weighted mean without overflow. `weights` is above 0.
+pub(super) fn mean(sum: f64, weights: f64) -> f64 {
+    if sum.is_finite() {
+        sum / weights
+    } else {
+        // Only where values reach the end of what a number can hold.
+        f64::MAX.copysign(sum)
+    }
+}
+
+/// `a x b / c`, finite unless the answer is not.
+pub(super) fn scaled(a: f64, b: f64, c: f64) -> f64 {
+    let product = a * b;
+    if product.is_finite() {
+        product / c
+    } else {
+        a * (b / c)
+    }
+}
+
+fn saturate(n: u128) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_whole_but_for_a_rounding_error_stays_whole() {
+        for (a, b, c, want) in [
+            (3.0, 90.0, 60.0, 5),
+            (6.0, 90.0, 60.0, 9),
+            (3.0, 0.7, 0.3, 7),
+            (3.0, 1.1, 1.1, 3),
+            (10.0, 0.1 + 0.2, 0.3, 10),
+            (7.0, 60.0 * 1.1, 60.0, 8),
+            (1.0, 1e-300, 1.0, 1),
+            (1.0, 0.0, 60.0, 0),
+            (1.0, -5.0, 60.0, 0),
+            (f64::from(u32::MAX), 1e308, 1e-300, u32::MAX),
+            (f64::from(u32::MAX), 1.0, 1.0, u32::MAX),
+            (49.0, 1.0, 49.0, 1),
+            (1000.0, 0.001, 1.0, 1),
+        ] {
+            assert_eq!(round_out(scaled(a, b, c)), want, "{a} x {b} / {c}");
+        }
+        // Every whole quotient in a table of decimal fractions.
+        for n in 1..200_u32 {
+            for tenth in 1..200_u32 {
+                let value = f64::from(tenth) / 10.0;
+                let got = round_out(scaled(f64::from(n), value, 0.1));
+                assert_eq!(got, n * tenth, "{n} x {value} / 0.1");
+            }
+        }
+    }
+
+    #[test]
+    fn percentages_are_exact() {
+        for (capacity, percent, cut, up, aws) in [
+            (10, 10.0, 1, 1, 1),
+            (10, 7.0, 0, 1, 1),
+            (127, 10.0, 12, 13, 12),
+            (3, 33.3, 0, 1, 1),
+            (1000, 33.3, 333, 333, 333),
+            (0, 50.0, 0, 0, 1),
+            (10, 0.0, 0, 0, 0),
+            (29, 100.0, 29, 29, 29),
+            (7, 300.0, 21, 21, 21),
+            (u32::MAX, 1e12, u32::MAX, u32::MAX, u32::MAX),
+        ] {
+            let share = Share(percent / 100.0);
+            assert_eq!(
+                share_rounded_in(capacity, share),
+                cut,
+                "{capacity} {percent}"
+            );
+            assert_eq!(
+                share_rounded_out(capacity, share),
+                up,
+                "{capacity} {percent}"
+            );
+            assert_eq!(share_adjusted(capacity, share), aws, "{capacity} {percent}");
+        }
+    }
+}
