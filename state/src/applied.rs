@@ -404,6 +404,8 @@ impl Transaction<'_> {
         self.sql()
             .execute("DELETE FROM memories WHERE group_id = ?1", [id])?;
         self.sql()
+            .execute("DELETE FROM progress WHERE group_id = ?1", [id])?;
+        self.sql()
             .execute("DELETE FROM last_decisions WHERE group_id = ?1", [id])?;
         self.sql().execute(
             "UPDATE overrides SET ended_at = ?2, ended_by = ?3 WHERE group_id = ?1 AND ended_at IS NULL",

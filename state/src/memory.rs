@@ -79,6 +79,24 @@ impl State {
         Ok(memories)
     }
 
+    /// What the loop itself remembers of all groups.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn progress(&self) -> Result<BTreeMap<GroupAddress, JsonText>, StateError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT g.address, p.progress FROM progress p JOIN groups g ON g.id = p.group_id
+             WHERE g.retired = 0",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut progress = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let group = parse_group(&row.get::<_, String>(0)?)?;
+            progress.insert(group, JsonText::from_column(row.get(1)?));
+        }
+        Ok(progress)
+    }
+
     /// What one group remembers; `None`: nothing yet.
     ///
     /// # Errors
@@ -184,6 +202,26 @@ impl Transaction<'_> {
                  WHERE memory <> excluded.memory",
             )?
             .execute((id, millis(at), memory.as_str()))?;
+        Ok(())
+    }
+
+    /// Replaces what the loop itself remembers of a group.
+    ///
+    /// # Errors
+    /// Only where the file cannot be written.
+    pub fn save_progress(
+        &mut self,
+        group: &GroupAddress,
+        progress: &JsonText,
+    ) -> Result<(), StateError> {
+        let id = self.group_id(group)?;
+        self.sql()
+            .prepare_cached(
+                "INSERT INTO progress (group_id, progress) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET progress = excluded.progress
+                 WHERE progress <> excluded.progress",
+            )?
+            .execute((id, progress.as_str()))?;
         Ok(())
     }
 

@@ -148,6 +148,12 @@ CREATE TABLE memories (
     memory   TEXT    NOT NULL
 ) STRICT;
 
+-- What the loop itself remembers of a group: when it came by, how often it failed, what it said.
+CREATE TABLE progress (
+    group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+    progress TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE last_decisions (
     group_id  INTEGER NOT NULL REFERENCES groups (id),
     shadow    INTEGER NOT NULL CHECK (shadow IN (0, 1)),
