@@ -2,7 +2,8 @@
 //!
 //! A code is stable: once released it keeps its meaning, and a code that is no longer used is never
 //! given to something else. P00xx: reading and syntax. P01xx: blocks, values, ranges. P02xx: names
-//! and references. P03xx: evaluation. P04xx: checks across blocks. P05xx: warnings. One file each.
+//! and references. P03xx: evaluation. P04xx: checks across blocks. P05xx: warnings.
+//! P06xx: found by `plan`. One file each.
 //!
 //! A new code is one entry in the file of its hundred; [`crate::diagnostic::Diagnostic::error`] takes
 //! the constant: `Diagnostic::error(codes::TARGET_OUT_OF_RANGE, "Target out of range")`.
@@ -12,6 +13,7 @@ use crate::diagnostic::Code;
 mod checks;
 mod evaluation;
 mod names;
+mod plan;
 mod reading;
 mod values;
 mod warnings;
@@ -20,6 +22,7 @@ mod warnings;
 pub use checks::*;
 pub use evaluation::*;
 pub use names::*;
+pub use plan::*;
 pub use reading::*;
 pub use values::*;
 pub use warnings::*;
@@ -64,6 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
         evaluation::ENTRIES,
         checks::ENTRIES,
         warnings::ENTRIES,
+        plan::ENTRIES,
     ]
     .into_iter()
     .flatten()
@@ -128,6 +132,7 @@ mod tests {
             (evaluation::ENTRIES, "P03"),
             (checks::ENTRIES, "P04"),
             (warnings::ENTRIES, "P05"),
+            (plan::ENTRIES, "P06"),
         ] {
             for entry in entries {
                 assert!(entry.code.0.starts_with(prefix), "{}", entry.code.0);

@@ -1,0 +1,213 @@
+//! From configuration, last applied and live to a plan. Pure: everything comes in, the plan goes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use tideform_policies::codes;
+use tideform_policies::diagnostic::{Diagnostic, Diagnostics};
+use tideform_policies::model::{Configuration, GroupAddress, ProviderAddress, Resource};
+use tideform_provider::{Capabilities, ItemResult, LiveGroup, Owner, Unsupported};
+
+use super::PlanOptions;
+use super::group::{self, Situation};
+use super::known::{Applied, Known};
+use super::places::Places;
+use super::types::{GroupPlan, Mode, Plan};
+
+/// Where a resource is: resources of different providers may share their names.
+pub type ResourceKey = (ProviderAddress, Resource);
+
+/// All that a plan is computed from.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// What the files say.
+    pub configuration: &'a Configuration,
+    /// What the state knows.
+    pub known: Option<&'a Known>,
+    /// What was read. A resource that is not in it was not asked for.
+    pub live: &'a BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
+    /// What each provider can do.
+    pub capabilities: &'a BTreeMap<ProviderAddress, Capabilities>,
+    /// What each group asks of its provider that this cannot do.
+    pub unsupported: &'a BTreeMap<GroupAddress, Vec<Unsupported>>,
+    /// Resources that carry this workspace's tag of another state.
+    pub tagged: &'a [(Resource, Owner)],
+    /// How.
+    pub options: &'a PlanOptions,
+    /// By the run's clock.
+    pub now: Timestamp,
+}
+
+/// What a group's address means in this plan, after `moved` and `removed` blocks.
+#[derive(Debug, Default)]
+pub(super) struct Addressed<'a> {
+    /// What was last applied there, or at the address it moved from.
+    pub(super) applied: Option<&'a Applied>,
+    pub(super) moved_from: Option<GroupAddress>,
+}
+
+/// The addresses of a plan: those of the files and of the state, and what was last applied at each.
+pub(super) fn addresses<'a>(
+    configuration: &Configuration,
+    known: Option<&'a Known>,
+    options: &PlanOptions,
+) -> BTreeMap<GroupAddress, Addressed<'a>> {
+    let mut all: BTreeMap<GroupAddress, Addressed<'a>> = BTreeMap::new();
+    for (address, applied) in known.iter().flat_map(|known| &known.groups) {
+        all.insert(
+            address.clone(),
+            Addressed {
+                applied: Some(applied),
+                moved_from: None,
+            },
+        );
+    }
+    // A destruction takes the state as it is: nothing moves first.
+    if options.mode != Mode::Destroy {
+        for moved in &configuration.moved {
+            let is_taken = all.get(&moved.to).is_some_and(|to| to.applied.is_some());
+            if is_taken || !configuration.groups.contains_key(&moved.to) {
+                continue;
+            }
+            if let Some(from) = all.remove(&moved.from) {
+                let first = from.moved_from.unwrap_or_else(|| moved.from.clone());
+                all.insert(
+                    moved.to.clone(),
+                    Addressed {
+                        applied: from.applied,
+                        moved_from: Some(first),
+                    },
+                );
+            }
+        }
+        for address in configuration.groups.keys() {
+            all.entry(address.clone()).or_default();
+        }
+    }
+    all.retain(|address, group| {
+        options.only.is_empty()
+            || options.only.iter().any(|pattern| {
+                pattern.matches(address)
+                    || group.moved_from.as_ref().is_some_and(|from| pattern.matches(from))
+            })
+    });
+    all
+}
+
+/// The resources that a plan has to see.
+pub(super) fn resources(
+    configuration: &Configuration,
+    known: Option<&Known>,
+    options: &PlanOptions,
+) -> BTreeSet<ResourceKey> {
+    let mut wanted = BTreeSet::new();
+    for (address, group) in addresses(configuration, known, options) {
+        let configured = configuration.groups.get(&address);
+        let applied = group.applied.map(|applied| &applied.group);
+        for group in configured.into_iter().chain(applied) {
+            wanted.insert((group.provider.clone(), group.resource.clone()));
+        }
+    }
+    wanted
+}
+
+/// Computes the plan.
+pub fn compute(inputs: &Inputs<'_>) -> Plan {
+    let configuration = inputs.configuration;
+    let options = inputs.options;
+    let places = Places::new(configuration);
+    let mut diagnostics = Diagnostics::default();
+    let mut groups: Vec<GroupPlan> = Vec::new();
+    if options.mode == Mode::Apply {
+        report_shared_resources(configuration, &places, &mut diagnostics);
+    }
+    for (address, group) in addresses(configuration, inputs.known, options) {
+        let configured = match options.mode {
+            Mode::Destroy => None,
+            Mode::Apply | Mode::RefreshOnly => configuration.groups.get(&address),
+        };
+        let situation = Situation {
+            address: &address,
+            configured,
+            applied: group.applied,
+            moved_from: group.moved_from,
+            is_forgotten: configuration.removed.contains(&address),
+            lineage: inputs
+                .known
+                .and_then(|known| known.mark.as_ref())
+                .map(|mark| mark.lineage.as_str()),
+            live: configured
+                .and_then(|group| inputs.live.get(&(group.provider.clone(), group.resource.clone()))),
+            applied_live: group.applied.and_then(|applied| {
+                let group = &applied.group;
+                inputs.live.get(&(group.provider.clone(), group.resource.clone()))
+            }),
+            capabilities: configured.and_then(|group| inputs.capabilities.get(&group.provider)),
+            unsupported: inputs.unsupported.get(&address).map_or(&[], Vec::as_slice),
+            options,
+            now: inputs.now,
+        };
+        groups.extend(group::plan(&situation, &places, &mut diagnostics));
+    }
+    let mark = inputs.known.and_then(|known| known.mark.clone());
+    let knows_nothing = inputs.known.is_none_or(|known| known.groups.is_empty());
+    let lineage = mark.as_ref().map(|mark| mark.lineage.as_str());
+    let lost = if knows_nothing && !options.take_over {
+        inputs
+            .tagged
+            .iter()
+            .filter(|(_, owner)| Some(owner.state.as_str()) != lineage)
+            .cloned()
+            .collect()
+    } else {
+        Vec::new()
+    };
+    let mut notes = Vec::new();
+    if inputs.known.is_none() {
+        notes.push(
+            "There is no state yet: what was changed outside tideform, and what moves groups at this moment, is not known."
+                .to_owned(),
+        );
+    }
+    Plan {
+        made_at: inputs.now,
+        mode: options.mode,
+        workspace: options.workspace.clone(),
+        configuration_digest: configuration.digest.clone(),
+        state: mark,
+        is_partial: !options.only.is_empty(),
+        groups,
+        providers: configuration.providers.clone(),
+        lost,
+        notes,
+        diagnostics,
+        sources: configuration.sources.clone(),
+    }
+}
+
+fn report_shared_resources(
+    configuration: &Configuration,
+    places: &Places<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut seen: BTreeMap<(&ProviderAddress, &Resource), &GroupAddress> = BTreeMap::new();
+    for (address, group) in &configuration.groups {
+        let key = (&group.provider, &group.resource);
+        let Some(first) = seen.insert(key, address) else {
+            continue;
+        };
+        let mut diagnostic = Diagnostic::error(codes::RESOURCE_TWICE, "One resource in two groups")
+            .why(format!(
+                "{first} and {address} both scale {} `{}` of {}. Each would undo the other's work.",
+                group.resource.kind, group.resource.name, group.provider
+            ))
+            .help("keep one of them, or give one another `resource` name.");
+        if let Some(span) = places.span(address, "resource.name") {
+            diagnostic = diagnostic.at(span, "this resource is taken");
+        }
+        if let Some(span) = places.span(first, "resource.name") {
+            diagnostic = diagnostic.at(span, "by this group");
+        }
+        diagnostics.push(diagnostic);
+    }
+}

@@ -1,0 +1,40 @@
+//! What a plan can change of a live group, as one short text: for seeing that the cloud has moved since.
+//!
+//! Desired, instances, metrics and what the spot fallback moves are not in it, so a loop may run between plan and
+//! apply.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tideform_policies::model::{Group, Share};
+use tideform_provider::LiveGroup;
+
+/// The fingerprint of a live group.
+///
+/// - `applied`: what was last applied: with a fallback in its mix the live spot share is the loop's to move.
+pub fn fingerprint(live: &LiveGroup, applied: Option<&Group>) -> String {
+    let mut attributes = live.attributes.clone();
+    let has_fallback = applied
+        .and_then(|group| group.policy.mix.as_ref())
+        .is_some_and(|mix| mix.fallback.is_some());
+    if has_fallback && let Some(mix) = &mut attributes.mix {
+        mix.spot = Share(0.0);
+    }
+    let mut controls: Vec<_> = live
+        .controls
+        .iter()
+        .map(|control| (&control.name, control.enabled, &control.summary))
+        .collect();
+    controls.sort();
+    let seen = json!([live.resource, attributes, live.owner, controls]);
+    hex(&Sha256::digest(seen.to_string().as_bytes()))
+}
+
+/// Bytes in hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

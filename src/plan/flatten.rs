@@ -1,0 +1,354 @@
+//! A resolved group as a flat list of values in the words of the files: `metric.cpu.track.target` is `60`.
+//!
+//! It walks the group's JSON, so that a new field of the model shows up in plans without anybody thinking of it;
+//! only what the files write differently from the model has a rule here. Paths are those of
+//! [`Configuration::origins`](tideform_policies::model::Configuration::origins). Durations become `"5m"`, shares
+//! `"70%"`, formulas their text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+use tideform_policies::model::Group;
+use tideform_policies::model::units::format_duration;
+
+/// Values by path. A path that ends in [`HIDDEN`] holds what a formula evaluates to beside its text.
+pub(super) type Flat = BTreeMap<String, Json>;
+
+/// The end of a path whose value is not for people: it only says that something differs.
+pub(super) const HIDDEN: &str = "#evaluated";
+
+/// All values of a group.
+pub(super) fn flatten(group: &Group) -> Flat {
+    let mut flat = Flat::new();
+    // Plain data without maps of odd keys: it always becomes JSON.
+    let Ok(Json::Object(mut whole)) = serde_json::to_value(group) else {
+        return flat;
+    };
+    let policy = whole.remove("policy");
+    whole.remove("address");
+    flat.insert(
+        "provider".to_owned(),
+        Json::from(group.provider.to_string()),
+    );
+    whole.remove("provider");
+    if let Some(Json::Object(mut launch)) = whole.remove("launch") {
+        let attributes = launch.remove("attributes").unwrap_or(Json::Null);
+        flat.insert("launch".to_owned(), Json::Bool(true));
+        walk("launch", &attributes, &mut flat);
+    }
+    match whole.remove("adopt") {
+        Some(Json::Object(mut named)) => {
+            if let Some(names) = named.remove("named") {
+                flat.insert("adopt".to_owned(), names);
+            }
+        }
+        Some(Json::String(word)) => {
+            flat.insert("adopt".to_owned(), Json::Bool(word == "all"));
+        }
+        _ => {}
+    }
+    walk_object("", &whole, &mut flat);
+    if let Some(policy) = policy {
+        walk("", &policy, &mut flat);
+    }
+    flat
+}
+
+/// Lists of named blocks: the model's field, and the block's kind.
+const NAMED: [(&str, &str); 5] = [
+    ("metrics", "metric"),
+    ("schedules", "schedule"),
+    ("surges", "surge"),
+    ("guards", "guard"),
+    ("freezes", "freeze"),
+];
+
+/// Fields that hold a share of something.
+const SHARES: [&str; 3] = ["spot", "tolerance_out", "tolerance_in"];
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+fn walk(path: &str, value: &Json, flat: &mut Flat) {
+    match value {
+        Json::Object(object) => walk_object(path, object, flat),
+        Json::Array(items) if items.iter().any(Json::is_object) => {
+            for (i, item) in items.iter().enumerate() {
+                walk(&format!("{path}[{i}]"), item, flat);
+            }
+        }
+        Json::Null => {}
+        Json::Array(items) if items.is_empty() => {}
+        _ => {
+            flat.insert(path.to_owned(), value.clone());
+        }
+    }
+}
+
+fn walk_object(path: &str, object: &Map<String, Json>, flat: &mut Flat) {
+    for (key, value) in object {
+        if key.ends_with("_is_set") {
+            continue;
+        }
+        if let Some((_, kind)) = NAMED.iter().find(|(field, _)| field == key) {
+            walk_named(&join(path, kind), value, flat);
+            continue;
+        }
+        if let Some(name) = key.strip_suffix("_s")
+            && value.is_number()
+        {
+            flat.insert(join(path, name), duration(value));
+            continue;
+        }
+        if SHARES.contains(&key.as_str()) {
+            flat.insert(join(path, key), share(value));
+            continue;
+        }
+        match key.as_str() {
+            "source" => walk_source(path, value, flat),
+            "rule" => walk_rule(path, value, flat),
+            "breach" => {
+                flat.insert(join(path, "breach"), breach(value));
+            }
+            "rates" => {
+                for (i, rate) in items(value).iter().enumerate() {
+                    walk_rate(path, i, rate, flat);
+                }
+            }
+            "when" => walk_when(path, value, flat),
+            "effect" => walk_tagged(path, value, flat),
+            "types" => {
+                flat.insert(join(path, "types"), types(value));
+            }
+            "statistic" => {
+                flat.insert(join(path, "statistic"), statistic(value));
+            }
+            "on_missing" => {
+                let written = value.get("value").unwrap_or(value);
+                flat.insert(join(path, "on_missing"), written.clone());
+            }
+            "combine" => match value.get("weighted") {
+                Some(constants) => {
+                    flat.insert(join(path, "combine"), Json::from("weighted"));
+                    walk(&join(path, "combine"), constants, flat);
+                }
+                None => {
+                    flat.insert(join(path, "combine"), value.clone());
+                }
+            },
+            "name" if is_named_block(path) => {}
+            _ => walk(&join(path, key), value, flat),
+        }
+    }
+}
+
+/// Whether a path is that of a labelled block, whose `name` is its label.
+fn is_named_block(path: &str) -> bool {
+    NAMED.iter().any(|(_, kind)| {
+        path.strip_prefix(kind)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .is_some_and(|name| !name.is_empty())
+    })
+}
+
+fn items(value: &Json) -> &[Json] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn walk_named(path: &str, list: &Json, flat: &mut Flat) {
+    for block in items(list) {
+        let name = block.get("name").and_then(Json::as_str).unwrap_or("?");
+        walk(&join(path, name), block, flat);
+    }
+}
+
+fn walk_source(path: &str, source: &Json, flat: &mut Flat) {
+    if let Some(formula) = source.get("formula") {
+        walk_formula(&join(path, "value"), formula, flat);
+    }
+    let Some(Json::Object(query)) = source.get("query") else {
+        return;
+    };
+    for (key, value) in query {
+        match key.as_str() {
+            "provider" => {
+                let address =
+                    serde_json::from_value::<tideform_policies::model::ProviderAddress>(value.clone());
+                if let Ok(address) = address {
+                    flat.insert(join(path, "source"), Json::from(address.to_string()));
+                }
+            }
+            _ => walk(&join(path, key), value, flat),
+        }
+    }
+}
+
+fn walk_formula(path: &str, formula: &Json, flat: &mut Flat) {
+    if let Some(text) = formula.get("text") {
+        flat.insert(path.to_owned(), text.clone());
+    }
+    if let Some(expression) = formula.get("expression") {
+        flat.insert(format!("{path}{HIDDEN}"), expression.clone());
+    }
+}
+
+fn walk_rule(path: &str, rule: &Json, flat: &mut Flat) {
+    if let Some(steps) = rule.get("steps") {
+        for (i, step) in items(steps).iter().enumerate() {
+            walk_step(&format!("{path}.step[{i}]"), step, flat);
+        }
+    } else if rule.is_string() {
+        flat.insert(join(path, "rule"), rule.clone());
+    } else {
+        walk(path, rule, flat);
+    }
+}
+
+fn walk_step(path: &str, step: &Json, flat: &mut Flat) {
+    for (key, value) in step.as_object().into_iter().flatten() {
+        match (key.as_str(), value.as_object()) {
+            ("when", Some(bound)) => {
+                for (side, ends) in bound {
+                    let until = if side == "above" { "below" } else { "above" };
+                    if let Some(from) = ends.get("from") {
+                        flat.insert(join(path, side), from.clone());
+                    }
+                    if let Some(to) = ends.get("to").filter(|to| !to.is_null()) {
+                        flat.insert(join(path, until), to.clone());
+                    }
+                }
+            }
+            ("adjustment", Some(adjustment)) => {
+                for (kind, amount) in adjustment {
+                    match kind.strip_suffix("_share") {
+                        Some(kind) => flat.insert(join(path, kind), share(amount)),
+                        None => flat.insert(join(path, kind), amount.clone()),
+                    };
+                }
+            }
+            _ => walk(&join(path, key), value, flat),
+        }
+    }
+}
+
+fn walk_rate(path: &str, i: usize, rate: &Json, flat: &mut Flat) {
+    let word = if path.ends_with("scale_in") { "remove" } else { "add" };
+    let path = format!("{path}.rate[{i}]");
+    for (key, value) in rate.as_object().into_iter().flatten() {
+        match (key.as_str(), value.get("share"), value.get("count")) {
+            ("amount", Some(amount), _) => {
+                flat.insert(join(&path, word), share(amount));
+            }
+            ("amount", _, Some(count)) => {
+                flat.insert(join(&path, word), count.clone());
+            }
+            ("per_s", ..) => {
+                flat.insert(join(&path, "per"), duration(value));
+            }
+            _ => walk(&join(&path, key), value, flat),
+        }
+    }
+}
+
+/// A guard's formula, or a schedule's window, whose fields stand in the block itself.
+fn walk_when(path: &str, when: &Json, flat: &mut Flat) {
+    if when.get("text").is_some() {
+        walk_formula(&join(path, "when"), when, flat);
+        return;
+    }
+    for window in when.as_object().into_iter().flat_map(Map::values) {
+        walk(path, window, flat);
+    }
+}
+
+/// `{ "block": "scale_in" }` and `{ "cap": 4 }`, which the files write as `blocks` and `cap`.
+fn walk_tagged(path: &str, effect: &Json, flat: &mut Flat) {
+    for (key, value) in effect.as_object().into_iter().flatten() {
+        let key = if key == "block" { "blocks" } else { key };
+        flat.insert(join(path, key), value.clone());
+    }
+}
+
+fn duration(value: &Json) -> Json {
+    value
+        .as_f64()
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .map_or_else(|| value.clone(), |d| Json::from(format_duration(d)))
+}
+
+fn share(value: &Json) -> Json {
+    value.as_f64().map_or_else(
+        || value.clone(),
+        |fraction| Json::from(tideform_policies::model::Share(fraction).to_string()),
+    )
+}
+
+fn statistic(value: &Json) -> Json {
+    match value.get("percentile").and_then(Json::as_f64) {
+        Some(p) => Json::from(format!("p{p}")),
+        None => value.clone(),
+    }
+}
+
+fn breach(value: &Json) -> Json {
+    if let Some(seconds) = value.get("for") {
+        return duration(seconds);
+    }
+    match value.get("of") {
+        Some(of) => {
+            let n = |key| of.get(key).and_then(Json::as_u64).unwrap_or(0);
+            Json::from(format!("{} of {}", n("breaching"), n("periods")))
+        }
+        None => Json::from("0s"),
+    }
+}
+
+/// `["m6i.large"]`, or `["m6i.large x 2"]` where types have weights.
+fn types(value: &Json) -> Json {
+    items(value)
+        .iter()
+        .map(|one| {
+            let name = one.get("name").and_then(Json::as_str).unwrap_or("?");
+            match one.get("weight").and_then(Json::as_u64) {
+                Some(weight) => Json::from(format!("{name} x {weight}")),
+                None => Json::from(name),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+
+    #[test]
+    fn a_group_reads_as_the_files_would_write_it() {
+        let flat = flatten(&fixtures::rich());
+        let text: Vec<String> = flat
+            .iter()
+            .filter(|(path, _)| !path.ends_with(HIDDEN))
+            .map(|(path, value)| format!("{path} = {value}"))
+            .collect();
+        insta::assert_snapshot!(text.join("\n"));
+    }
+
+    #[test]
+    fn a_value_folded_into_a_formula_differs_though_its_text_does_not() {
+        use tideform_policies::model::{Expression, MetricSource};
+        let before = fixtures::rich();
+        let mut after = before.clone();
+        for metric in &mut after.policy.metrics {
+            if let MetricSource::Formula(formula) = &mut metric.source {
+                formula.expression = Expression::Number(7.0);
+            }
+        }
+        assert_ne!(flatten(&before), flatten(&after));
+    }
+}

@@ -1,0 +1,73 @@
+//! From a path in a resolved group to the place in the files that says so. Line starts are found once a file, so that
+//! a first plan of thousands of groups in one file stays quick.
+
+use std::collections::BTreeMap;
+
+use tideform_policies::model::{Configuration, GroupAddress, Origin};
+use tideform_policies::source::{SourceId, Span};
+
+use super::types::Place;
+
+pub(super) struct Places<'a> {
+    configuration: &'a Configuration,
+    lines: BTreeMap<SourceId, Vec<usize>>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(configuration: &'a Configuration) -> Places<'a> {
+        let lines = configuration
+            .sources
+            .iter()
+            .map(|(id, source)| {
+                let ends = source.text.match_indices('\n').map(|(at, _)| at + 1);
+                (id, std::iter::once(0).chain(ends).collect())
+            })
+            .collect();
+        Places {
+            configuration,
+            lines,
+        }
+    }
+
+    /// Where a value was written: its own origin, or that of the nearest block around it.
+    pub(super) fn origin(&self, address: &GroupAddress, path: &str) -> Option<&'a Origin> {
+        let origins = self.configuration.origins.get(address)?;
+        let mut path = path;
+        loop {
+            if let Some(origin) = origins.get(path) {
+                return Some(origin);
+            }
+            path = match path.rfind(['.', '[']) {
+                Some(at) => path.get(..at)?,
+                None if path.is_empty() => return None,
+                None => "",
+            };
+        }
+    }
+
+    /// The span of the nearest thing around a path that stands in the files.
+    pub(super) fn span(&self, address: &GroupAddress, path: &str) -> Option<Span> {
+        [path, "resource", "provider"]
+            .into_iter()
+            .find_map(|path| self.origin(address, path)?.span)
+    }
+
+    pub(super) fn place(&self, span: Span) -> Option<Place> {
+        let source = self.configuration.sources.get(span.source)?;
+        let starts = self.lines.get(&span.source)?;
+        let at = span.start as usize;
+        let line = starts.partition_point(|start| *start <= at);
+        let start = *starts.get(line.checked_sub(1)?)?;
+        let column = source.text.get(start..at)?.chars().count() + 1;
+        Some(Place {
+            file: source.name.clone(),
+            line,
+            column,
+        })
+    }
+
+    /// Where a value was written, for people; `None` for a default.
+    pub(super) fn of(&self, address: &GroupAddress, path: &str) -> Option<Place> {
+        self.place(self.origin(address, path)?.span?)
+    }
+}
