@@ -191,7 +191,11 @@ mod tests {
             lead: Duration::from_secs(1800),
             duration: Duration::from_secs(7200),
         };
-        let entries = week(&group, &[(&surge, "2026-11-21T18:00:00Z".parse().unwrap())], now);
+        let entries = week(
+            &group,
+            &[(&surge, "2026-11-21T18:00:00Z".parse().unwrap())],
+            now,
+        );
         let shown: Vec<_> = entries
             .iter()
             .map(|e| (e.kind, e.local_start.as_str(), e.min, e.note.as_deref()))
@@ -200,7 +204,12 @@ mod tests {
             shown,
             [
                 (CalendarKind::Surge, "Sat 2026-11-21 17:30", Some(20), None),
-                (CalendarKind::Freeze, "Sun 2026-11-22 00:00", None, Some("no scale in: launch")),
+                (
+                    CalendarKind::Freeze,
+                    "Sun 2026-11-22 00:00",
+                    None,
+                    Some("no scale in: launch")
+                ),
             ]
         );
     }

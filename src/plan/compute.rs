@@ -88,7 +88,10 @@ pub(super) fn addresses<'a>(
         options.only.is_empty()
             || options.only.iter().any(|pattern| {
                 pattern.matches(address)
-                    || group.moved_from.as_ref().is_some_and(|from| pattern.matches(from))
+                    || group
+                        .moved_from
+                        .as_ref()
+                        .is_some_and(|from| pattern.matches(from))
             })
     });
     all
@@ -130,17 +133,25 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
             address: &address,
             configured,
             applied: group.applied,
+            unfinished: inputs
+                .known
+                .and_then(|known| known.unfinished.get(&address)),
             moved_from: group.moved_from,
             is_forgotten: configuration.removed.contains(&address),
             lineage: inputs
                 .known
                 .and_then(|known| known.mark.as_ref())
                 .map(|mark| mark.lineage.as_str()),
-            live: configured
-                .and_then(|group| inputs.live.get(&(group.provider.clone(), group.resource.clone()))),
+            live: configured.and_then(|group| {
+                inputs
+                    .live
+                    .get(&(group.provider.clone(), group.resource.clone()))
+            }),
             applied_live: group.applied.and_then(|applied| {
                 let group = &applied.group;
-                inputs.live.get(&(group.provider.clone(), group.resource.clone()))
+                inputs
+                    .live
+                    .get(&(group.provider.clone(), group.resource.clone()))
             }),
             capabilities: configured.and_then(|group| inputs.capabilities.get(&group.provider)),
             unsupported: inputs.unsupported.get(&address).map_or(&[], Vec::as_slice),
@@ -178,6 +189,7 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
         is_partial: !options.only.is_empty(),
         groups,
         providers: configuration.providers.clone(),
+        identities: Vec::new(),
         lost,
         notes,
         diagnostics,

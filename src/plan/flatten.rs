@@ -178,8 +178,9 @@ fn walk_source(path: &str, source: &Json, flat: &mut Flat) {
     for (key, value) in query {
         match key.as_str() {
             "provider" => {
-                let address =
-                    serde_json::from_value::<tideform_policies::model::ProviderAddress>(value.clone());
+                let address = serde_json::from_value::<tideform_policies::model::ProviderAddress>(
+                    value.clone(),
+                );
                 if let Ok(address) = address {
                     flat.insert(join(path, "source"), Json::from(address.to_string()));
                 }
@@ -238,7 +239,11 @@ fn walk_step(path: &str, step: &Json, flat: &mut Flat) {
 }
 
 fn walk_rate(path: &str, i: usize, rate: &Json, flat: &mut Flat) {
-    let word = if path.ends_with("scale_in") { "remove" } else { "add" };
+    let word = if path.ends_with("scale_in") {
+        "remove"
+    } else {
+        "add"
+    };
     let path = format!("{path}.rate[{i}]");
     for (key, value) in rate.as_object().into_iter().flatten() {
         match (key.as_str(), value.get("share"), value.get("count")) {

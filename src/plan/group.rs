@@ -37,6 +37,8 @@ pub(super) struct Situation<'a> {
     /// `None`: not in the files, or all is to be destroyed.
     pub(super) configured: Option<&'a Group>,
     pub(super) applied: Option<&'a Applied>,
+    /// What an apply that died was about to record of it.
+    pub(super) unfinished: Option<&'a Record>,
     pub(super) moved_from: Option<GroupAddress>,
     /// A `removed` block names it.
     pub(super) is_forgotten: bool,
@@ -147,7 +149,12 @@ fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> GroupPlan {
             plan.changes.push(PlannedChange {
                 target: Target::Policy,
                 reason: Some(reason),
-                ..cloud("state", ChangeAction::Remove, Json::from("managed"), Json::Null)
+                ..cloud(
+                    "state",
+                    ChangeAction::Remove,
+                    Json::from("managed"),
+                    Json::Null,
+                )
             });
         }
     }
@@ -209,7 +216,12 @@ fn release(
         changes.push(PlannedChange {
             target: Target::Policy,
             reason: Some("nothing of it in the cloud is ours".to_owned()),
-            ..cloud("state", ChangeAction::Remove, Json::from("managed"), Json::Null)
+            ..cloud(
+                "state",
+                ChangeAction::Remove,
+                Json::from("managed"),
+                Json::Null,
+            )
         });
     }
     let steps = if attributes.is_empty() {
@@ -248,9 +260,8 @@ fn plan_configured(
     };
     let applied = situation.applied;
     let was = applied.map(|applied| &applied.group);
-    let is_replaced = was.is_some_and(|was| {
-        was.provider != group.provider || was.resource != group.resource
-    });
+    let is_replaced =
+        was.is_some_and(|was| was.provider != group.provider || was.resource != group.resource);
     if is_replaced
         && !is_refresh
         && let Some(Err(error)) = situation.applied_live
@@ -268,15 +279,18 @@ fn plan_configured(
         report_foreign_controls(situation, group, live, places, diagnostics);
     }
     // What an error stands in the way of is not planned: the error says what to mend first.
-    if diagnostics.iter().skip(errors_before).any(|d| {
-        d.severity == tideform_policies::diagnostic::Severity::Error
-    }) {
+    if diagnostics
+        .iter()
+        .skip(errors_before)
+        .any(|d| d.severity == tideform_policies::diagnostic::Severity::Error)
+    {
         return plan;
     }
 
     let mut steps = Vec::new();
     let mut changes = Vec::new();
-    let mut created = applied.is_some_and(|applied| applied.created) && !is_replaced;
+    let mut created = (applied.is_some_and(|applied| applied.created) && !is_replaced)
+        || was_just_created(situation, group, live);
     if is_replaced && let Some(applied) = applied {
         let (more, change) = leave_old_resource(situation, applied, group);
         steps.extend(more);
@@ -328,10 +342,29 @@ fn started_surges<'a>(
         .iter()
         .flat_map(|applied| &applied.surges)
         .filter_map(|(name, at)| {
-            let surge = group.policy.surges.iter().find(|surge| surge.name == *name)?;
+            let surge = group
+                .policy
+                .surges
+                .iter()
+                .find(|surge| surge.name == *name)?;
             Some((surge, *at))
         })
         .collect()
+}
+
+/// An apply that died after it had created the resource did not come to write so.
+fn was_just_created(situation: &Situation<'_>, group: &Group, live: Option<&LiveGroup>) -> bool {
+    let Some(Record::Write {
+        group: unfinished,
+        created: true,
+    }) = situation.unfinished
+    else {
+        return false;
+    };
+    let owner = live.and_then(|live| live.owner.as_ref());
+    unfinished.resource == group.resource
+        && unfinished.provider == group.provider
+        && owner.is_some_and(|owner| situation.lineage == Some(owner.state.as_str()))
 }
 
 /// What differs between live and last applied, where that is managed.
@@ -358,9 +391,25 @@ fn drift(situation: &Situation<'_>, group: &Group) -> Vec<Drift> {
     };
     let found = wanted::compare(was, &live.attributes, applied.fallback_is_active, launch);
     let now = wanted::compare(group, &live.attributes, applied.fallback_is_active, launch);
+    // What an apply that died had already written is ours.
+    let unfinished = match situation.unfinished {
+        Some(Record::Write { group, .. }) => Some(wanted::compare(
+            group,
+            &live.attributes,
+            applied.fallback_is_active,
+            launch,
+        )),
+        _ => None,
+    };
+    let was_written = |path: &str| {
+        unfinished
+            .as_ref()
+            .is_some_and(|found| found.differences.iter().all(|d| d.path != path))
+    };
     let mut drift: Vec<Drift> = found
         .differences
         .into_iter()
+        .filter(|difference| !was_written(&difference.path))
         .map(|difference| Drift {
             outcome: if now.differences.iter().any(|d| d.path == difference.path) {
                 DriftOutcome::Undone
@@ -391,7 +440,8 @@ fn leave_old_resource(
     group: &Group,
 ) -> (Vec<Step>, Vec<PlannedChange>) {
     let was = &applied.group;
-    let text = |group: &Group| Json::from(format!("{} {}", group.resource.kind, group.resource.name));
+    let text =
+        |group: &Group| Json::from(format!("{} {}", group.resource.kind, group.resource.name));
     let old = match situation.applied_live {
         Some(Ok(live)) => live.as_ref(),
         _ => None,
@@ -441,10 +491,7 @@ fn update(
         .into_iter()
         .map(|difference| {
             // Live is not what was last applied, and that is why there is something to change.
-            let has_drifted = was
-                .iter()
-                .flatten()
-                .any(|d| d.path == difference.path);
+            let has_drifted = was.iter().flatten().any(|d| d.path == difference.path);
             PlannedChange {
                 source: places.of(situation.address, &difference.path),
                 reason: has_drifted.then(|| "changed outside tideform".to_owned()),
@@ -616,9 +663,19 @@ fn create(
         },
         PlannedChange {
             reason: Some("the floor of now".to_owned()),
-            ..cloud("desired", ChangeAction::Add, Json::Null, Json::from(desired))
+            ..cloud(
+                "desired",
+                ChangeAction::Add,
+                Json::Null,
+                Json::from(desired),
+            )
         },
-        cloud("owner", ChangeAction::Add, Json::Null, owner_text(&spec.owner)),
+        cloud(
+            "owner",
+            ChangeAction::Add,
+            Json::Null,
+            owner_text(&spec.owner),
+        ),
     ];
     let mut new = |path: &str, value: Json| {
         changes.push(PlannedChange {
@@ -684,7 +741,7 @@ fn policy_changes(
         if is_new
             && places
                 .origin(situation.address, path)
-                .is_some_and(|origin| origin.layer == "default")
+                .is_some_and(|origin| &*origin.layer == "default")
         {
             continue;
         }
@@ -694,7 +751,8 @@ fn policy_changes(
             Some(text) if before.get(text) != after.get(text) => continue,
             Some(text) => (text, Some("a value inside the formula".to_owned())),
         };
-        let shown_value = |flat: &super::flatten::Flat| flat.get(shown).cloned().unwrap_or(Json::Null);
+        let shown_value =
+            |flat: &super::flatten::Flat| flat.get(shown).cloned().unwrap_or(Json::Null);
         changes.push(PlannedChange {
             path: shown.to_owned(),
             action: match (old, new) {
@@ -713,7 +771,9 @@ fn policy_changes(
         // Groups that differ in nothing that people write differ in something that we fail to show.
         changes.push(PlannedChange {
             target: Target::Policy,
-            reason: Some("the order of metrics or blocks, or a value that has no line of its own".to_owned()),
+            reason: Some(
+                "the order of metrics or blocks, or a value that has no line of its own".to_owned(),
+            ),
             ..cloud("policy", ChangeAction::Change, Json::Null, Json::Null)
         });
     }
@@ -783,12 +843,19 @@ fn report_unsupported(
         diagnostic
     };
     if let Some(can) = situation.capabilities
-        && !can.resource_kinds.iter().any(|kind| **kind == *group.resource.kind)
+        && !can
+            .resource_kinds
+            .iter()
+            .any(|kind| **kind == *group.resource.kind)
     {
         let why = if can.resource_kinds.is_empty() {
             format!("{} is a source of metrics only.", group.provider)
         } else {
-            format!("{} scales: {}.", group.provider, can.resource_kinds.join(", "))
+            format!(
+                "{} scales: {}.",
+                group.provider,
+                can.resource_kinds.join(", ")
+            )
         };
         let diagnostic = Diagnostic::error(
             codes::RESOURCE_KIND_UNKNOWN,
@@ -800,7 +867,10 @@ fn report_unsupported(
     }
     for problem in situation.unsupported {
         let diagnostic = Diagnostic::error(codes::NOT_EXPRESSIBLE, "Provider cannot do this")
-            .why(format!("{}, {}: {}.", situation.address, problem.path, problem.what))
+            .why(format!(
+                "{}, {}: {}.",
+                situation.address, problem.path, problem.what
+            ))
             .help(problem.help.clone());
         diagnostics.push(at(diagnostic, &problem.path, problem.what.clone()));
     }
@@ -864,7 +934,9 @@ fn report_foreign_controls(
                 group.resource.name,
                 foreign.join(", ")
             ))
-            .help("take it over with `adopt`, disable it where it was made, or say `coexist = true`.");
+            .help(
+                "take it over with `adopt`, disable it where it was made, or say `coexist = true`.",
+            );
             if let Some(span) = places.span(situation.address, "resource.name") {
                 diagnostic = diagnostic.at(span, "moved by another policy");
             }
@@ -882,8 +954,8 @@ fn report_foreign_controls(
         if is_there || was_adopted {
             continue;
         }
-        let mut diagnostic = Diagnostic::warning(codes::NOTHING_TO_ADOPT, "No such policy to adopt")
-            .why(format!(
+        let mut diagnostic =
+            Diagnostic::warning(codes::NOTHING_TO_ADOPT, "No such policy to adopt").why(format!(
                 "{} `{}` has no policy named `{name}`.",
                 group.resource.kind, group.resource.name
             ));

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tideform_policies::model::{Group, GroupAddress, ProviderAddress};
-use tideform_provider::Identity;
+use jiff::Timestamp;
+use tideform_policies::model::{Group, GroupAddress, Name};
 
-use super::types::StateMark;
+use super::types::{Record, StateMark};
 
 /// What the state knows.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +14,8 @@ pub struct Known {
     pub mark: Option<StateMark>,
     /// What was last applied.
     pub groups: BTreeMap<GroupAddress, Applied>,
-    /// Who we were at each provider when something was last applied.
-    pub identities: BTreeMap<ProviderAddress, Identity>,
+    /// What an apply that died was about to record: its changes may be in the cloud, and are no drift.
+    pub unfinished: BTreeMap<GroupAddress, Record>,
 }
 
 /// What was last applied to a group, and what moves it at this moment.
@@ -27,4 +27,18 @@ pub struct Applied {
     pub created: bool,
     /// The spot fallback is on: the live mix is on demand only, and that is no drift.
     pub fallback_is_active: bool,
+    /// The surges that were started, and when each begins (its lead before that).
+    pub surges: Vec<(Name, Timestamp)>,
+}
+
+impl Applied {
+    /// As last applied, with nothing that moves it.
+    pub fn new(group: Group) -> Applied {
+        Applied {
+            group,
+            created: false,
+            fallback_is_active: false,
+            surges: Vec::new(),
+        }
+    }
 }

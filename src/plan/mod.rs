@@ -8,14 +8,30 @@
 //! reads. Neither changes anything: not the cloud, not the state. A plan's changes are typed so that
 //! [`crate::apply`] carries them out and decides nothing again.
 
+mod calendar;
+mod compute;
+mod fingerprint;
+#[cfg(test)]
+mod fixtures;
+mod flatten;
+mod group;
 mod known;
 mod pattern;
+mod places;
+pub mod saved;
 mod types;
+pub mod views;
+mod wanted;
 
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
 use thiserror::Error;
-use tideform_policies::model::{Configuration, ProviderAddress};
+use tideform_policies::model::{Configuration, ProviderAddress, Resource};
 use tideform_provider::ProviderError;
 
+pub use compute::{Inputs, ResourceKey, compute};
+pub use fingerprint::fingerprint;
 pub use known::{Applied, Known};
 pub use pattern::GroupPattern;
 pub use types::{
@@ -92,9 +108,96 @@ pub async fn make(
     providers: &Providers,
     options: &PlanOptions,
 ) -> Result<Plan, PlanError> {
-    let _ = (configuration, known, providers, options);
-    Err(PlanError::NoSuchGroup {
-        pattern: "not supported yet: plan".to_owned(),
-        hint: String::new(),
-    })
+    check_patterns(configuration, known, options)?;
+    let resources = compute::resources(configuration, known, options);
+    let mut by_provider: BTreeMap<ProviderAddress, Vec<Resource>> = BTreeMap::new();
+    for (address, resource) in resources {
+        by_provider.entry(address).or_default().push(resource);
+    }
+    let mut capabilities = BTreeMap::new();
+    for (address, provider) in providers.iter() {
+        capabilities.insert(address.clone(), provider.capabilities());
+    }
+    let rounds = by_provider.iter().map(|(address, resources)| async move {
+        let provider = providers
+            .get(address)
+            .ok_or_else(|| PlanError::UnknownProvider(address.clone()))?;
+        let said = |source| PlanError::Provider {
+            address: address.clone(),
+            source,
+        };
+        let identity = provider.identity().await.map_err(said)?;
+        // The lost state shows only where nothing is known; where much is, the question is not worth a call.
+        let tagged = if known.is_none_or(|known| known.groups.is_empty()) {
+            provider
+                .owned_groups(&options.workspace)
+                .await
+                .map_err(said)?
+        } else {
+            Vec::new()
+        };
+        let live = provider.read_groups(resources).await;
+        Ok((address, identity, tagged, live))
+    });
+    let mut live = BTreeMap::new();
+    let mut tagged = Vec::new();
+    let mut identities = Vec::new();
+    for answer in join_all(rounds).await {
+        let (address, identity, owned, groups) = answer?;
+        identities.push((address.clone(), identity));
+        tagged.extend(owned);
+        let resources = by_provider.get(address).into_iter().flatten();
+        for (resource, group) in resources.zip(groups) {
+            live.insert((address.clone(), resource.clone()), group);
+        }
+    }
+    let mut unsupported = BTreeMap::new();
+    for (address, group) in &configuration.groups {
+        if let Some(provider) = providers.get(&group.provider) {
+            let problems = provider.check(group);
+            if !problems.is_empty() {
+                unsupported.insert(address.clone(), problems);
+            }
+        }
+    }
+    let mut plan = compute(&Inputs {
+        configuration,
+        known,
+        live: &live,
+        capabilities: &capabilities,
+        unsupported: &unsupported,
+        tagged: &tagged,
+        options,
+        now: providers.clock().now(),
+    });
+    plan.identities = identities;
+    Ok(plan)
+}
+
+fn check_patterns(
+    configuration: &Configuration,
+    known: Option<&Known>,
+    options: &PlanOptions,
+) -> Result<(), PlanError> {
+    let addresses: Vec<_> = configuration
+        .groups
+        .keys()
+        .chain(known.iter().flat_map(|known| known.groups.keys()))
+        .collect();
+    for pattern in &options.only {
+        if addresses.iter().any(|address| pattern.matches(address)) {
+            continue;
+        }
+        let nearest = addresses
+            .iter()
+            .map(|address| address.short())
+            .map(|name| (strsim::jaro_winkler(pattern.text(), &name), name))
+            .filter(|(likeness, _)| *likeness > 0.75)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        return Err(PlanError::NoSuchGroup {
+            pattern: pattern.text().to_owned(),
+            hint: nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?")),
+        });
+    }
+    Ok(())
 }

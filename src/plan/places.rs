@@ -1,6 +1,7 @@
 //! From a path in a resolved group to the place in the files that says so. Line starts are found once a file, so that
 //! a first plan of thousands of groups in one file stays quick.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use tideform_policies::model::{Configuration, GroupAddress, Origin};
@@ -11,6 +12,8 @@ use super::types::Place;
 pub(super) struct Places<'a> {
     configuration: &'a Configuration,
     lines: BTreeMap<SourceId, Vec<usize>>,
+    /// Of the group that was last asked about: groups are planned one after another.
+    last: RefCell<Option<(GroupAddress, BTreeMap<String, Origin>)>>,
 }
 
 impl<'a> Places<'a> {
@@ -26,16 +29,24 @@ impl<'a> Places<'a> {
         Places {
             configuration,
             lines,
+            last: RefCell::new(None),
         }
     }
 
     /// Where a value was written: its own origin, or that of the nearest block around it.
-    pub(super) fn origin(&self, address: &GroupAddress, path: &str) -> Option<&'a Origin> {
-        let origins = self.configuration.origins.get(address)?;
+    pub(super) fn origin(&self, address: &GroupAddress, path: &str) -> Option<Origin> {
+        let mut last = self.last.borrow_mut();
+        let origins = match &*last {
+            Some((of, origins)) if of == address => origins,
+            _ => {
+                let origins = self.configuration.origins(address);
+                &last.insert((address.clone(), origins)).1
+            }
+        };
         let mut path = path;
         loop {
             if let Some(origin) = origins.get(path) {
-                return Some(origin);
+                return Some(origin.clone());
             }
             path = match path.rfind(['.', '[']) {
                 Some(at) => path.get(..at)?,

@@ -11,7 +11,7 @@ use tideform_policies::model::{
     Direction, Group, GroupAddress, ProviderAddress, ProviderConfiguration, Resource,
 };
 use tideform_policies::source::SourceMap;
-use tideform_provider::{ControlKind, GroupChange, GroupSpec, Owner};
+use tideform_provider::{ControlKind, GroupChange, GroupSpec, Identity, Owner};
 
 /// Which plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -401,6 +401,8 @@ pub struct Plan {
     pub groups: Vec<GroupPlan>,
     /// The provider blocks, to be written to the state with the groups.
     pub providers: Vec<ProviderConfiguration>,
+    /// Who we are at each provider that was asked.
+    pub identities: Vec<(ProviderAddress, Identity)>,
     /// Resources that carry this workspace's tag while the state knows no group: apply refuses.
     pub lost: Vec<(Resource, Owner)>,
     /// What the plan leaves out, and why; sentences.

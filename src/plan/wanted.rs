@@ -64,9 +64,14 @@ pub(super) fn compare(
             found.changes.push(AttributeChange::Limits(limits));
         }
     }
-    let duration = |d: Option<std::time::Duration>| d.map(format_duration).map_or(Json::Null, Json::from);
+    let duration =
+        |d: Option<std::time::Duration>| d.map(format_duration).map_or(Json::Null, Json::from);
     if policy.warmup_is_set
-        && found.note("warmup", duration(live.warmup), duration(Some(policy.warmup)))
+        && found.note(
+            "warmup",
+            duration(live.warmup),
+            duration(Some(policy.warmup)),
+        )
     {
         found.changes.push(AttributeChange::Warmup(policy.warmup));
     }
@@ -78,7 +83,11 @@ pub(super) fn compare(
         }
     }
     if let Some(drain) = policy.scale_in.drain
-        && found.note("scale_in.drain", duration(live.drain), duration(Some(drain)))
+        && found.note(
+            "scale_in.drain",
+            duration(live.drain),
+            duration(Some(drain)),
+        )
     {
         found.changes.push(AttributeChange::Drain(drain));
     }
@@ -91,7 +100,12 @@ pub(super) fn compare(
     found
 }
 
-fn compare_mix(mix: &Mix, live: Option<&LiveMix>, fallback_is_active: bool, found: &mut Comparison) {
+fn compare_mix(
+    mix: &Mix,
+    live: Option<&LiveMix>,
+    fallback_is_active: bool,
+    found: &mut Comparison,
+) {
     let on_fallback = fallback_is_active && live.is_some_and(|live| live.spot.fraction() == 0.0);
     let wanted = LiveMix {
         // Left as the fallback has it: it goes back by itself, to what the state then says.
@@ -147,7 +161,9 @@ pub(super) fn live_mix(mix: &Mix, live: Option<&LiveMix>) -> LiveMix {
             .allocation
             .clone()
             .or_else(|| live.and_then(|live| live.allocation.clone())),
-        rebalance: mix.rebalance.or_else(|| live.and_then(|live| live.rebalance)),
+        rebalance: mix
+            .rebalance
+            .or_else(|| live.and_then(|live| live.rebalance)),
     }
 }
 

@@ -1,0 +1,221 @@
+//! The plan as Markdown, for a comment on a pull request.
+
+use std::fmt::Write;
+
+use super::words;
+use crate::plan::types::{Action, GroupPlan, Mode, Plan, PlannedChange};
+
+/// Comments on the usual platforms end at 65,536 characters; what would go beyond is counted instead.
+const LONGEST: usize = 60_000;
+
+/// The whole plan: the summary first, then a table of the groups, then a folded part for each.
+pub fn markdown(plan: &Plan) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write_plan(&mut out, plan);
+    out
+}
+
+fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    writeln!(out, "### tideform plan: `{}`\n", code(&plan.workspace))?;
+    if plan.mode == Mode::RefreshOnly {
+        writeln!(out, "**Refresh only.** Nothing would be changed.\n")?;
+    } else {
+        writeln!(out, "**{}**\n", plan.summary_line())?;
+    }
+    if let Some(total) = words::total_cost(plan)
+        && plan.has_changes()
+        && total.abs() >= 0.005
+    {
+        writeln!(
+            out,
+            "Cost: **{total:+.2} USD** a month at the capacity of now.\n"
+        )?;
+    }
+    if let Some(lost) = words::lost(plan) {
+        writeln!(out, "> **Warning:** {}\n", escape(&lost))?;
+    }
+    for group in plan.groups.iter().filter(|g| g.action == Action::Destroy) {
+        writeln!(
+            out,
+            "> **Warning:** {} {}\n",
+            escape(&group.address.to_string()),
+            escape(&words::action(group))
+        )?;
+    }
+    for note in &plan.notes {
+        writeln!(out, "{}\n", escape(note))?;
+    }
+    write_drift(out, plan)?;
+    let shown: Vec<&GroupPlan> = plan
+        .groups
+        .iter()
+        .filter(|group| group.has_changes() || group.failure.is_some())
+        .collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "| | Group | What happens | USD a month |\n|---|---|---|---|"
+    )?;
+    for (i, group) in shown.iter().enumerate() {
+        if out.len() > LONGEST / 2 {
+            writeln!(out, "| | | and {} more groups | |", shown.len() - i)?;
+            break;
+        }
+        let cost = group.cost.as_ref().and_then(|cost| cost.difference());
+        writeln!(
+            out,
+            "| `{}` | `{}` | {} | {} |",
+            group.action.sign(),
+            code(&group.address.to_string()),
+            escape(&words::action(group)),
+            cost.map_or_else(String::new, |usd| format!("{usd:+.2}")),
+        )?;
+    }
+    writeln!(out)?;
+    for (i, group) in shown.iter().enumerate() {
+        let mut part = String::new();
+        write_group(&mut part, group)?;
+        if out.len() + part.len() > LONGEST {
+            let left = shown.len() - i;
+            return writeln!(out, "_{left} more groups change; see the plan's output._");
+        }
+        out.push_str(&part);
+    }
+    Ok(())
+}
+
+fn write_drift(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    if !plan.has_drift() {
+        return Ok(());
+    }
+    writeln!(out, "#### Changed outside tideform\n")?;
+    writeln!(out, "| Group | Value | What |\n|---|---|---|")?;
+    for group in &plan.groups {
+        for drift in &group.drift {
+            if out.len() > LONGEST / 4 {
+                return writeln!(out, "| | | and more |\n");
+            }
+            writeln!(
+                out,
+                "| `{}` | `{}` | {} |",
+                code(&group.address.to_string()),
+                code(&drift.path),
+                escape(&words::drift(drift))
+            )?;
+        }
+    }
+    writeln!(out)
+}
+
+fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
+    writeln!(
+        out,
+        "<details><summary><code>{}</code> {}</summary>\n",
+        html(&group.address.to_string()),
+        html(&words::action(group))
+    )?;
+    if !group.changes.is_empty() {
+        writeln!(
+            out,
+            "| | Value | Before | After | Why |\n|---|---|---|---|---|"
+        )?;
+        for change in &group.changes {
+            write_change(out, change)?;
+        }
+        writeln!(out)?;
+    }
+    for control in &group.unmanaged {
+        writeln!(
+            out,
+            "- `#` `{}`: {}; not managed, left alone",
+            code(&control.name),
+            escape(&control.summary)
+        )?;
+    }
+    if let Some(decision) = &group.decision {
+        writeln!(
+            out,
+            "\n**Next decision:** {}\n",
+            escape(&words::decision(decision))
+        )?;
+        for reason in &decision.reasons {
+            writeln!(out, "- {}", escape(&reason.text))?;
+        }
+    }
+    if !group.calendar.is_empty() {
+        writeln!(out, "\n**The coming week**\n")?;
+        for line in words::calendar(&group.calendar) {
+            writeln!(out, "- {}", escape(&line))?;
+        }
+    }
+    if let Some(cost) = group.cost.as_ref().and_then(words::cost) {
+        writeln!(out, "\n**Cost:** {}", escape(&cost))?;
+    }
+    writeln!(out, "\n</details>\n")
+}
+
+fn write_change(out: &mut String, change: &PlannedChange) -> std::fmt::Result {
+    let place = change
+        .source
+        .as_ref()
+        .map(|place| format!("`{}`", code(&place.to_string())));
+    let why: Vec<String> = change
+        .reason
+        .iter()
+        .map(|reason| escape(reason))
+        .chain(place)
+        .collect();
+    let cell = |value: &serde_json::Value| {
+        if value.is_null() {
+            String::new()
+        } else {
+            format!("`{}`", code(&value.to_string()))
+        }
+    };
+    writeln!(
+        out,
+        "| `{}` | `{}` | {} | {} | {} |",
+        change.action.sign(),
+        code(&change.path),
+        cell(&change.before),
+        cell(&change.after),
+        why.join(", ")
+    )
+}
+
+/// Text between backquotes inside a table.
+fn code(text: &str) -> String {
+    text.replace('`', "'")
+        .replace('|', "\\|")
+        .replace('\n', " ")
+}
+
+/// Text outside of backquotes.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\n' => out.push(' '),
+            // People and teams are not notified by what a cloud or a file says.
+            '@' => out.push_str("@\u{200b}"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

@@ -1,0 +1,213 @@
+//! The plan for a terminal. Styles are escape sequences; the caller's stream strips them where they are not wanted.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use similar::{ChangeTag, TextDiff};
+
+use super::words;
+use crate::plan::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange};
+
+const ADD: Style = AnsiColor::Green.on_default();
+const CHANGE: Style = AnsiColor::Yellow.on_default();
+const REMOVE: Style = AnsiColor::Red.on_default();
+const ADOPT: Style = AnsiColor::Cyan.on_default();
+const QUIET: Style = Style::new().dimmed();
+const HEAD: Style = Style::new().bold();
+
+/// The whole plan; the last line is the summary. Groups without changes are not in it.
+pub fn text(plan: &Plan) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write_plan(&mut out, plan);
+    out
+}
+
+fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    let drifted: Vec<&GroupPlan> = plan
+        .groups
+        .iter()
+        .filter(|group| !group.drift.is_empty())
+        .collect();
+    if !drifted.is_empty() {
+        writeln!(out, "{HEAD}Changed outside tideform{HEAD:#}\n")?;
+        for group in drifted {
+            writeln!(out, "  {}", group.address)?;
+            let width = group.drift.iter().map(|d| d.path.len()).max().unwrap_or(0);
+            for drift in &group.drift {
+                let what = words::drift(drift);
+                writeln!(out, "      {:width$}   {what}", drift.path)?;
+            }
+        }
+        writeln!(out)?;
+    }
+    let changed: Vec<&GroupPlan> = plan
+        .groups
+        .iter()
+        .filter(|group| group.has_changes() || group.failure.is_some())
+        .collect();
+    for group in changed {
+        write_group(out, group)?;
+        writeln!(out)?;
+    }
+    // What is left alone is told of groups that do not change too, while these are few.
+    let quiet: Vec<&GroupPlan> = plan
+        .groups
+        .iter()
+        .filter(|group| !group.has_changes() && !group.unmanaged.is_empty())
+        .collect();
+    if !quiet.is_empty() && quiet.len() <= 20 {
+        writeln!(out, "{HEAD}Not managed{HEAD:#}\n")?;
+        for group in quiet {
+            writeln!(out, "  {}", group.address)?;
+            write_unmanaged(out, group)?;
+        }
+        writeln!(out)?;
+    }
+    for note in &plan.notes {
+        writeln!(out, "{note}")?;
+    }
+    if let Some(lost) = words::lost(plan) {
+        writeln!(out, "{REMOVE}{lost}{REMOVE:#}")?;
+    }
+    if plan.is_partial {
+        writeln!(out, "Only the groups that --group names were planned.")?;
+    }
+    if plan.mode == Mode::RefreshOnly {
+        let n = plan.groups.iter().filter(|g| !g.drift.is_empty()).count();
+        return writeln!(
+            out,
+            "{HEAD}Refresh only: {n} of {} groups changed outside tideform.{HEAD:#}",
+            plan.groups.len()
+        );
+    }
+    if plan.has_changes()
+        && let Some(total) = words::total_cost(plan)
+        && total.abs() >= 0.005
+    {
+        writeln!(out, "Cost: {total:+.2} USD a month at the capacity of now.")?;
+    }
+    writeln!(out, "{HEAD}{}{HEAD:#}", plan.summary_line())
+}
+
+fn style(action: ChangeAction) -> Style {
+    match action {
+        ChangeAction::Add => ADD,
+        ChangeAction::Change => CHANGE,
+        ChangeAction::Remove | ChangeAction::Replace => REMOVE,
+        ChangeAction::Adopt => ADOPT,
+    }
+}
+
+fn group_style(group: &GroupPlan) -> Style {
+    match group.action.sign() {
+        "+" => ADD,
+        "<=" => ADOPT,
+        "~" => CHANGE,
+        _ => REMOVE,
+    }
+}
+
+fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
+    let sign_style = group_style(group);
+    writeln!(
+        out,
+        "{sign_style}{:>3}{sign_style:#} {HEAD}{}{HEAD:#}   {}",
+        group.action.sign(),
+        group.address,
+        words::action(group)
+    )?;
+    let width = group
+        .changes
+        .iter()
+        .map(|change| change.path.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(48);
+    for change in &group.changes {
+        write_change(out, change, width)?;
+    }
+    write_unmanaged(out, group)?;
+    if let Some(decision) = &group.decision {
+        writeln!(out, "    next decision: {}", words::decision(decision))?;
+        for reason in &decision.reasons {
+            writeln!(out, "        {QUIET}{}{QUIET:#}", reason.text)?;
+        }
+    }
+    if !group.calendar.is_empty() {
+        writeln!(out, "    the coming week:")?;
+        for line in words::calendar(&group.calendar) {
+            writeln!(out, "        {line}")?;
+        }
+    }
+    if let Some(cost) = group.cost.as_ref().and_then(words::cost) {
+        writeln!(out, "    cost: {cost}")?;
+    }
+    Ok(())
+}
+
+fn write_unmanaged(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
+    for control in &group.unmanaged {
+        let state = if control.enabled { "" } else { ", disabled" };
+        writeln!(
+            out,
+            "    {QUIET}#   {}   {}{state}; not managed, left alone{QUIET:#}",
+            control.name, control.summary
+        )?;
+    }
+    Ok(())
+}
+
+fn write_change(out: &mut String, change: &PlannedChange, width: usize) -> std::fmt::Result {
+    let style = style(change.action);
+    write!(
+        out,
+        "    {style}{:<3}{style:#} {:width$}   ",
+        change.action.sign(),
+        change.path
+    )?;
+    let is_long = words::lines(&change.before).is_some() || words::lines(&change.after).is_some();
+    if !is_long {
+        match change.action {
+            ChangeAction::Add => write!(out, "{}", words::value(&change.after))?,
+            ChangeAction::Remove => write!(out, "{}", words::value(&change.before))?,
+            ChangeAction::Change | ChangeAction::Replace | ChangeAction::Adopt => write!(
+                out,
+                "{} -> {}",
+                words::value(&change.before),
+                words::value(&change.after)
+            )?,
+        }
+    }
+    let place = change.source.as_ref().map(ToString::to_string);
+    let said: Vec<String> = change.reason.iter().cloned().chain(place).collect();
+    if said.is_empty() {
+        writeln!(out)?;
+    } else {
+        writeln!(out, "   {QUIET}({}){QUIET:#}", said.join(", "))?;
+    }
+    if is_long {
+        write_lines(out, change)?;
+    }
+    Ok(())
+}
+
+/// Text of several lines, as a difference with a line of context.
+fn write_lines(out: &mut String, change: &PlannedChange) -> std::fmt::Result {
+    let before = change.before.as_str().unwrap_or_default();
+    let after = change.after.as_str().unwrap_or_default();
+    let diff = TextDiff::from_lines(before, after);
+    for group in diff.grouped_ops(1) {
+        for line in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let (sign, style) = match line.tag() {
+                ChangeTag::Delete => ("-", REMOVE),
+                ChangeTag::Insert => ("+", ADD),
+                ChangeTag::Equal => (" ", Style::new()),
+            };
+            let text = line.to_string_lossy();
+            let text = text.trim_end_matches('\n');
+            writeln!(out, "            {style}{sign} {text}{style:#}")?;
+        }
+    }
+    Ok(())
+}
