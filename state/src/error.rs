@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
 use thiserror::Error;
-use tideform_policies::model::{GroupAddress, ProviderAddress};
+use tideform_policies::model::GroupAddress;
 
+use crate::identity::ProviderIdentity;
 use crate::lease::LeaseHolder;
 
 /// A cause that is only for people.
@@ -65,19 +66,14 @@ pub enum StateError {
     },
     /// A provider now answers from another account or region than when it was first used with this state.
     #[error(
-        "{provider} was {recorded_account} in {recorded_region}, and is now {found_account} in {found_region}"
+        "{} was {} in {}, and is now {} in {}",
+        .recorded.provider, .recorded.account, .recorded.region, .found.account, .found.region
     )]
     AccountMoved {
-        /// Which provider.
-        provider: ProviderAddress,
-        /// The account in the state.
-        recorded_account: String,
-        /// The region in the state.
-        recorded_region: String,
-        /// The account now.
-        found_account: String,
-        /// The region now.
-        found_region: String,
+        /// Who we were when the provider was first used.
+        recorded: Box<ProviderIdentity>,
+        /// Who we are now.
+        found: Box<ProviderIdentity>,
     },
     /// The group is not in the state.
     #[error("{group} is not in the state")]

@@ -195,10 +195,7 @@ fn compare(recorded: &ProviderIdentity, found: &ProviderIdentity) -> Result<(), 
         return Ok(());
     }
     Err(StateError::AccountMoved {
-        provider: found.provider.clone(),
-        recorded_account: recorded.account.clone(),
-        recorded_region: recorded.region.clone(),
-        found_account: found.account.clone(),
-        found_region: found.region.clone(),
+        recorded: Box::new(recorded.clone()),
+        found: Box::new(found.clone()),
     })
 }

@@ -47,3 +47,60 @@ pub(crate) fn migrate(
     transaction.commit()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE t (x INTEGER) STRICT; INSERT INTO t VALUES (1)";
+    const SECOND: &str = "ALTER TABLE t ADD COLUMN y INTEGER; UPDATE t SET y = x + 1";
+
+    fn at_version_one() -> Connection {
+        let mut connection = Connection::open_in_memory().expect("opened");
+        migrate(&mut connection, &[FIRST], |_, _| Ok(())).expect("migrated");
+        connection
+    }
+
+    #[test]
+    fn an_older_file_gets_only_the_migrations_it_lacks() {
+        let mut connection = at_version_one();
+        let mut seen = None;
+        migrate(&mut connection, &[FIRST, SECOND], |_, found| {
+            seen = Some(found);
+            Ok(())
+        })
+        .expect("migrated");
+        assert_eq!(seen, Some(1));
+        assert_eq!(version(&connection).expect("read"), 2);
+        let row: (i64, i64) = connection
+            .query_row("SELECT x, y FROM t", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .expect("one row");
+        assert_eq!(row, (1, 2));
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_file_at_the_old_version() {
+        let mut connection = at_version_one();
+        let broken = [FIRST, SECOND, "INSERT INTO nowhere VALUES (1)"];
+        migrate(&mut connection, &broken, |_, _| Ok(())).expect_err("refused");
+        assert_eq!(version(&connection).expect("read"), 1);
+        connection
+            .query_row("SELECT y FROM t", [], |_| Ok(()))
+            .expect_err("no second column");
+    }
+
+    #[test]
+    fn a_newer_file_is_refused() {
+        let mut connection = at_version_one();
+        let error = migrate(&mut connection, &[], |_, _| Ok(())).expect_err("refused");
+        assert!(matches!(
+            error,
+            StateError::Newer {
+                found: 1,
+                supported: 0
+            }
+        ));
+    }
+}

@@ -3,21 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::Timestamp;
+use crate::support::{at, new_state as new};
 use tempfile::TempDir;
-use tideform_state::{NewState, OpenMode, SCHEMA_VERSION, State, StateError};
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + second).expect("in range")
-}
-
-fn new() -> NewState {
-    NewState {
-        workspace: "shop".to_owned(),
-        lineage: "c0ffee".to_owned(),
-        created_at: at(0),
-    }
-}
+use tideform_state::{OpenMode, SCHEMA_VERSION, State, StateError};
 
 fn directory() -> TempDir {
     tempfile::tempdir().expect("a directory")
