@@ -53,6 +53,8 @@ pub struct GroupSpec {
     pub owner: Owner,
     /// Further attributes.
     pub changes: Vec<AttributeChange>,
-    /// The provider's own attributes of `launch`.
+    /// The provider's own attributes of `launch`. For a provider that simulates its instances (the mock), whoever
+    /// builds this adds `boot` (a string such as `90s`), `throughput`, `price_usd_per_hour` and
+    /// `spot_price_usd_per_hour` from the group's `instance` block where `launch` does not say them.
     pub launch: BTreeMap<String, serde_json::Value>,
 }
