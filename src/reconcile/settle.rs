@@ -9,9 +9,16 @@ use tideform_state::{IntentId, IntentKind, Outcome};
 
 use crate::observe::after;
 
-/// The longest that a call may be under way after it was recorded: its own time limit and that of its retries. An
-/// intent this old whose change is not live will not become so by our call.
-pub const LONGEST_CALL: Duration = Duration::from_secs(30);
+/// A call, or its repetition, that has not begun this long after its intent was recorded does not begin any more.
+pub const CALL_STARTS_WITHIN: Duration = Duration::from_secs(10);
+
+/// A call that has not been answered for this long is given up: its outcome is unknown.
+pub const CALL_TAKES_AT_MOST: Duration = Duration::from_secs(20);
+
+/// The longest that a call may be under way after its intent was recorded. An intent this old whose change is not
+/// live will not become so by our call.
+pub const LONGEST_CALL: Duration =
+    Duration::from_secs(CALL_STARTS_WITHIN.as_secs() + CALL_TAKES_AT_MOST.as_secs());
 
 /// What a recorded intent asks of the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

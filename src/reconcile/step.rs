@@ -49,7 +49,7 @@ use tideform_policies::model::{Direction, GroupAddress, Resource};
 use tideform_state::IntentId;
 
 use super::progress::Progress;
-use super::settle::{Act, OpenIntent};
+use super::settle::{Act, CALL_STARTS_WITHIN, OpenIntent};
 use super::visit::{
     ActAnswer, Context, GroupReport, GroupRun, GroupWrite, PlannedAct, Seen, VisitResult,
     after_act, visit,
@@ -264,6 +264,7 @@ struct Pending {
     write: Option<GroupWrite>,
     /// When the intent under way was recorded: its action counts from there.
     recorded_at: Timestamp,
+    not_after: Timestamp,
 }
 
 /// The loop between two events.
@@ -318,8 +319,10 @@ impl LoopState {
         matches!(self.phase, Phase::Stopped)
     }
 
-    fn deadline(&self) -> Timestamp {
+    /// No call for an intent recorded now starts later.
+    fn deadline(&self, now: Moment) -> Timestamp {
         before(self.lease_until, self.settings.lease_margin)
+            .min(after(now.machine, CALL_STARTS_WITHIN))
     }
 
     fn stop(mut self, reason: StopReason) -> (LoopState, Vec<Effect>) {
@@ -490,6 +493,7 @@ fn observed(
                 decision: Arc::clone(decision),
                 write: Some(visit.write),
                 recorded_at: now.world,
+                not_after: now.machine,
             }),
             _ => {
                 state.writes.insert(address.clone(), visit.write);
@@ -535,11 +539,12 @@ fn round(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
 fn intend(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
     let size = state.settings.round_size.max(1).min(state.pending.len());
     let mut round: Vec<Pending> = state.pending.drain(..size).collect();
-    let not_after = state.deadline();
+    let not_after = state.deadline(now);
     let intents = round
         .iter_mut()
         .filter_map(|pending| {
             pending.recorded_at = now.world;
+            pending.not_after = not_after;
             Some(NewIntent {
                 group: pending.group.clone(),
                 planned: pending.acts.front()?.clone(),
@@ -558,6 +563,11 @@ fn act(mut state: LoopState, round: Vec<Pending>, ids: &[IntentId]) -> (LoopStat
     assert_eq!(round.len(), ids.len(), "an intent has a number");
     let mut acting = Vec::with_capacity(round.len());
     let mut calls = Vec::with_capacity(round.len());
+    let deadline = round
+        .iter()
+        .map(|pending| pending.not_after)
+        .min()
+        .unwrap_or(state.lease_until);
     for (mut pending, id) in round.into_iter().zip(ids) {
         let Some(planned) = pending.acts.pop_front() else {
             continue;
@@ -579,7 +589,6 @@ fn act(mut state: LoopState, round: Vec<Pending>, ids: &[IntentId]) -> (LoopStat
         };
         acting.push((pending, intent));
     }
-    let deadline = state.deadline();
     state.phase = Phase::Acting(acting);
     (state, vec![Effect::Act { calls, deadline }])
 }

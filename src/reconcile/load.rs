@@ -1,0 +1,150 @@
+//! What was last applied and what is remembered of it, from the state. Reads only.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tideform_policies::model::{Capacity, Change, Group, GroupAddress};
+use tideform_state::{Intent, Override, OverrideKind, State, StateError};
+
+use super::progress::Progress;
+use super::settle::{Act, OpenIntent};
+use super::visit::GroupRun;
+use crate::engine::{ActiveSurge, Memory, Overrides, Pause, Pin, Rules};
+
+/// The applied groups, compiled; kept while the serial stays the same.
+#[derive(Debug, Default)]
+pub(super) struct Compiled {
+    serial: Option<u64>,
+    rules: BTreeMap<GroupAddress, Arc<Rules>>,
+}
+
+impl Compiled {
+    /// Reads the groups again where an apply has changed them; says whether it did.
+    pub(super) fn refresh(&mut self, state: &State) -> Result<bool, StateError> {
+        let serial = state.meta()?.serial;
+        if self.serial == Some(serial) {
+            return Ok(false);
+        }
+        let mut before = std::mem::take(&mut self.rules);
+        for (address, applied) in state.applied_groups()? {
+            let rules = match before.remove(&address) {
+                Some(rules) if *rules.group() == applied.group => rules,
+                _ => Arc::new(Rules::new(&applied.group)),
+            };
+            self.rules.insert(address, rules);
+        }
+        self.serial = Some(serial);
+        Ok(true)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    pub(super) fn group(&self, address: &GroupAddress) -> Option<&Group> {
+        self.rules.get(address).map(|rules| rules.group())
+    }
+
+    /// The groups with what the state remembers of them.
+    ///
+    /// - `chooses_victims`: whether a group's provider can be told which instance to end.
+    pub(super) fn runs(
+        &self,
+        state: &State,
+        chooses_victims: impl Fn(&Group) -> bool,
+    ) -> Result<Vec<GroupRun>, StateError> {
+        let mut memories = state.memories()?;
+        let mut progress = state.progress()?;
+        let mut open: HashMap<GroupAddress, Vec<OpenIntent>> = HashMap::new();
+        for intent in state.open_intents()? {
+            if let Some((address, intent)) = open_intent(intent) {
+                open.entry(address).or_default().push(intent);
+            }
+        }
+        let mut runs = Vec::with_capacity(self.rules.len());
+        for (address, rules) in &self.rules {
+            let memory = match memories.remove(address) {
+                Some(text) => text.read::<Memory>()?,
+                None => Memory::default(),
+            };
+            let progress = match progress.remove(address) {
+                Some(text) => text.read::<Progress>()?,
+                None => Progress::default(),
+            };
+            runs.push(GroupRun {
+                rules: Arc::clone(rules),
+                memory,
+                progress,
+                open: open.remove(address).unwrap_or_default(),
+                chooses_victims: chooses_victims(rules.group()),
+            });
+        }
+        Ok(runs)
+    }
+}
+
+/// An intent of the loop's; the changes of a plan are settled by the next plan.
+fn open_intent(intent: Intent) -> Option<(GroupAddress, OpenIntent)> {
+    if intent.apply.is_some() {
+        return None;
+    }
+    let act = Act::from_kind(&intent.kind)?;
+    let change = Change {
+        before: Capacity(intent.from?),
+        after: Capacity(intent.to?),
+    };
+    Some((
+        intent.group?,
+        OpenIntent {
+            id: intent.id,
+            at: intent.at,
+            change,
+            act,
+        },
+    ))
+}
+
+/// What people have asked for, as decisions take it: by group, those that hold at `at` or later.
+///
+/// - `group`: finds a group; a surge that its policy no longer has is left out.
+pub fn overrides_by_group<'a>(
+    overrides: Vec<Override>,
+    group: impl Fn(&GroupAddress) -> Option<&'a Group>,
+) -> BTreeMap<GroupAddress, Overrides> {
+    let mut by_group: BTreeMap<GroupAddress, Overrides> = BTreeMap::new();
+    for set in overrides {
+        let held = by_group.entry(set.group.clone()).or_default();
+        let until = set.until.unwrap_or(Timestamp::MAX);
+        match &set.kind {
+            OverrideKind::Pin { capacity } => {
+                held.pin = Some(Pin {
+                    capacity: Capacity(*capacity),
+                    until,
+                    reason: set.reason,
+                    by: set.by,
+                });
+            }
+            OverrideKind::Pause => {
+                held.pause = Some(Pause {
+                    until,
+                    reason: set.reason,
+                    by: set.by,
+                });
+            }
+            OverrideKind::Surge { name, .. } => {
+                let surge = group(&set.group)
+                    .and_then(|group| group.policy.surges.iter().find(|surge| surge.name == *name));
+                if let Some(surge) = surge {
+                    held.surges.push(ActiveSurge {
+                        name: name.clone(),
+                        min: surge.min,
+                        from: set.from,
+                        until,
+                    });
+                }
+            }
+        }
+    }
+    by_group
+}

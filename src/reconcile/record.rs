@@ -1,0 +1,328 @@
+//! Writes what the loop has to record, each kind in one transaction. It decides nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use tideform_policies::model::{
+    Direction, GroupAddress, InstanceState, Lifecycle, Name, ProviderAddress,
+};
+use tideform_provider::Prices;
+use tideform_state::{
+    CapacitySample, DecisionRecord, IntentId, JsonText, MetricSample, NewEvent,
+    NewIntent as StateIntent, Settlement, State, StateError, TickRecord as StateTick, Transaction,
+};
+
+use super::step::{NewIntent, TickRecord};
+use super::visit::{GroupWrite, count_ready};
+use crate::engine::Decision;
+use crate::observe::Observed;
+
+/// What the recorder knows beside what it is given.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    /// Prices by provider and instance type; `None`: the provider knows none.
+    pub(super) prices: HashMap<(ProviderAddress, String), Option<Prices>>,
+    /// The newest sample of each metric that was recorded by us.
+    newest: HashMap<GroupAddress, BTreeMap<Name, Timestamp>>,
+}
+
+/// Of a group, what its cost samples need.
+#[derive(Clone, Debug)]
+pub(super) struct CostInputs {
+    pub(super) provider: ProviderAddress,
+    pub(super) warmup: std::time::Duration,
+    pub(super) on_demand_usd_per_hour: Option<f64>,
+    pub(super) spot_usd_per_hour: Option<f64>,
+}
+
+impl Recorder {
+    /// Records intents with what goes with them, before any of their calls.
+    pub(super) fn intents(
+        &mut self,
+        state: &mut State,
+        intents: &[NewIntent],
+        inputs: impl Fn(&GroupAddress) -> Option<CostInputs>,
+        actor: &str,
+    ) -> Result<Vec<IntentId>, StateError> {
+        let mut batch = Batch::default();
+        for intent in intents {
+            self.prepare(
+                &mut batch,
+                &intent.group,
+                &intent.write,
+                intent.at,
+                false,
+                &inputs,
+            )?;
+        }
+        let mut new = Vec::with_capacity(intents.len());
+        for intent in intents {
+            new.push(StateIntent {
+                group: Some(intent.group.clone()),
+                apply: None,
+                kind: intent.planned.act.kind(),
+                actor: actor.to_owned(),
+                from: Some(intent.planned.change.before.get()),
+                to: Some(intent.planned.change.after.get()),
+                at: intent.at,
+                not_after: intent.not_after,
+                reasons: reasons(&intent.decision),
+            });
+        }
+        state.write(|tx| {
+            for intent in intents {
+                write_group(tx, &intent.group, &intent.write, intent.at, actor)?;
+            }
+            batch.write(tx)?;
+            tx.record_intents(&new)
+        })
+    }
+
+    /// Records what became of calls.
+    pub(super) fn outcomes(
+        &mut self,
+        state: &mut State,
+        writes: &[(GroupAddress, GroupWrite)],
+        at: Timestamp,
+        actor: &str,
+    ) -> Result<(), StateError> {
+        let mut batch = Batch::default();
+        for (group, write) in writes {
+            batch.memory(group, write)?;
+        }
+        state.write(|tx| {
+            for (group, write) in writes {
+                write_group(tx, group, write, at, actor)?;
+            }
+            batch.write_memories(tx, at)
+        })
+    }
+
+    /// Records a tick, and the overrides that ran out by then.
+    pub(super) fn tick(
+        &mut self,
+        state: &mut State,
+        tick: &TickRecord,
+        inputs: impl Fn(&GroupAddress) -> Option<CostInputs>,
+        actor: &str,
+    ) -> Result<(), StateError> {
+        let mut batch = Batch::default();
+        for (group, write) in &tick.groups {
+            self.prepare(&mut batch, group, write, tick.at, tick.is_shadow, &inputs)?;
+        }
+        state.write(|tx| {
+            if !tick.is_shadow {
+                tx.expire_overrides(tick.at, actor)?;
+            }
+            for (group, write) in &tick.groups {
+                write_group(tx, group, write, tick.at, actor)?;
+            }
+            batch.write(tx)
+        })
+    }
+
+    /// Puts together what a group's write adds to the batch. JSON is written here, outside the transaction.
+    fn prepare(
+        &mut self,
+        batch: &mut Batch,
+        group: &GroupAddress,
+        write: &GroupWrite,
+        at: Timestamp,
+        is_shadow: bool,
+        inputs: &impl Fn(&GroupAddress) -> Option<CostInputs>,
+    ) -> Result<(), StateError> {
+        if let Some(decision) = &write.decision {
+            batch.tick.decisions.push(DecisionRecord {
+                group: group.clone(),
+                at,
+                decision: JsonText::of(&**decision)?,
+                signature: signature(decision),
+                changed: decision.direction != Direction::Hold,
+                shadow: is_shadow,
+                memory: None,
+            });
+        }
+        batch.memory(group, write)?;
+        let Some(observed) = &write.observed else {
+            return Ok(());
+        };
+        if let Some(inputs) = inputs(group) {
+            batch
+                .tick
+                .capacity
+                .push(self.capacity(group, observed, &inputs, at));
+        }
+        let newest = self.newest.entry(group.clone()).or_default();
+        for (metric, samples) in &observed.samples {
+            let known = newest.get(metric).copied().unwrap_or(Timestamp::MIN);
+            let news = samples
+                .iter()
+                .filter(|sample| sample.at > known && sample.value.is_finite());
+            batch.tick.metrics.extend(news.map(|sample| MetricSample {
+                group: group.clone(),
+                metric: metric.clone(),
+                at: sample.at,
+                value: sample.value,
+            }));
+            if let Some(last) = samples.last() {
+                newest.insert(metric.clone(), last.at.max(known));
+            }
+        }
+        Ok(())
+    }
+
+    fn capacity(
+        &self,
+        group: &GroupAddress,
+        observed: &Observed,
+        inputs: &CostInputs,
+        at: Timestamp,
+    ) -> CapacitySample {
+        let live = &observed.live;
+        let (ready, _) = count_ready(&live.instances, inputs.warmup, at);
+        let mut on_demand = Paid::default();
+        let mut spot = Paid::default();
+        let mut units = 0_u32;
+        for instance in live
+            .instances
+            .iter()
+            .filter(|instance| instance.state != InstanceState::Ended)
+        {
+            units = units.saturating_add(instance.weight);
+            let listed = instance
+                .instance_type
+                .as_ref()
+                .and_then(|kind| {
+                    self.prices
+                        .get(&(inputs.provider.clone(), kind.to_string()))
+                })
+                .copied()
+                .flatten();
+            match instance.lifecycle {
+                Lifecycle::OnDemand => on_demand.add(
+                    inputs
+                        .on_demand_usd_per_hour
+                        .or(listed.map(|prices| prices.on_demand_usd_per_hour)),
+                ),
+                Lifecycle::Spot => spot.add(
+                    inputs
+                        .spot_usd_per_hour
+                        .or(listed.and_then(|prices| prices.spot_usd_per_hour)),
+                ),
+            }
+        }
+        CapacitySample {
+            group: group.clone(),
+            at,
+            desired: live.desired,
+            ready,
+            on_demand: on_demand.instances,
+            spot: spot.instances,
+            units,
+            on_demand_usd_per_hour: on_demand.mean().or(inputs.on_demand_usd_per_hour),
+            spot_usd_per_hour: spot.mean().or(inputs.spot_usd_per_hour),
+        }
+    }
+}
+
+/// Instances that are paid for in one way.
+#[derive(Debug, Default)]
+struct Paid {
+    instances: u32,
+    priced: u32,
+    sum_usd_per_hour: f64,
+}
+
+impl Paid {
+    fn add(&mut self, price: Option<f64>) {
+        self.instances = self.instances.saturating_add(1);
+        if let Some(price) = price.filter(|price| price.is_finite() && *price >= 0.0) {
+            self.priced += 1;
+            self.sum_usd_per_hour += price;
+        }
+    }
+
+    fn mean(&self) -> Option<f64> {
+        (self.priced > 0).then(|| self.sum_usd_per_hour / f64::from(self.priced))
+    }
+}
+
+/// What one transaction writes beside events.
+#[derive(Default)]
+struct Batch {
+    tick: StateTick,
+    memories: Vec<(GroupAddress, JsonText)>,
+    progress: Vec<(GroupAddress, JsonText)>,
+}
+
+impl Batch {
+    fn memory(&mut self, group: &GroupAddress, write: &GroupWrite) -> Result<(), StateError> {
+        if let Some(memory) = &write.memory {
+            self.memories.push((group.clone(), JsonText::of(memory)?));
+        }
+        if let Some(progress) = &write.progress {
+            self.progress.push((group.clone(), JsonText::of(progress)?));
+        }
+        Ok(())
+    }
+
+    fn write(&self, tx: &mut Transaction<'_>) -> Result<(), StateError> {
+        tx.record_tick(&self.tick)?;
+        let at = self
+            .tick
+            .decisions
+            .first()
+            .map_or(Timestamp::MIN, |decision| decision.at);
+        self.write_memories(tx, at)
+    }
+
+    fn write_memories(&self, tx: &mut Transaction<'_>, at: Timestamp) -> Result<(), StateError> {
+        for (group, memory) in &self.memories {
+            tx.save_memory(group, at, memory)?;
+        }
+        for (group, progress) in &self.progress {
+            tx.save_progress(group, progress)?;
+        }
+        Ok(())
+    }
+}
+
+/// The events and the settled intents of one group.
+fn write_group(
+    tx: &mut Transaction<'_>,
+    group: &GroupAddress,
+    write: &GroupWrite,
+    at: Timestamp,
+    actor: &str,
+) -> Result<(), StateError> {
+    for closed in &write.closed {
+        let settlement = Settlement {
+            outcome: closed.outcome.clone(),
+            at,
+            text: closed.text.clone(),
+        };
+        tx.settle_intent(closed.id, &settlement)?;
+    }
+    for note in &write.notes {
+        tx.append_event(&NewEvent {
+            group: Some(group.clone()),
+            text: note.text.clone(),
+            ..NewEvent::new(at, note.kind.clone(), actor)
+        })?;
+    }
+    Ok(())
+}
+
+/// The stable kinds of the reasons, in their order.
+fn signature(decision: &Decision) -> String {
+    let kinds: Vec<&str> = decision
+        .reasons
+        .iter()
+        .map(|reason| reason.kind())
+        .collect();
+    kinds.join(" ")
+}
+
+fn reasons(decision: &Decision) -> serde_json::Value {
+    serde_json::to_value(&decision.reasons).unwrap_or(serde_json::Value::Null)
+}
