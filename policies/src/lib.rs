@@ -8,6 +8,7 @@
 //! are handed in). Every problem is a [`diagnostic::Diagnostic`] that points into the source.
 
 pub mod calendar;
+mod checks;
 pub mod codes;
 pub mod decode;
 pub mod defaults;

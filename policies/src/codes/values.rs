@@ -7,7 +7,7 @@ super::codes! {
     UNKNOWN_BLOCK = "P0102", "Unknown block",
         "A block of this kind cannot stand here. The nearest known kind is suggested where there is one.",
         "metric \"cpu\" {\n  trak { target = 60 }      # write track\n}";
-    WRONG_TYPE = "P0103", "Value of the wrong type",
+    VALUE_TYPE = "P0103", "Wrong type",
         "The attribute takes another type of value. Durations (\"90s\") and shares of a capacity (\"70%\") are text in quotes; measured values and counts are bare numbers; references to providers, policies and groups stand without quotes.",
         "every = 60         # write \"60s\"\nmin   = \"2\"        # write 2\nuse   = [\"web\"]    # write [policy.web]";
     UNKNOWN_WORD = "P0104", "Unknown word",
@@ -22,7 +22,7 @@ super::codes! {
     TARGET_OUT_OF_RANGE = "P0107", "Target out of range",
         "A target must be greater than 0. Desired capacity is ready x observed / target, so a target of 0 has no answer. To empty a group at night, set `limits { min = 0 }` and a `schedule` with `max = 0`.",
         "track { target = 0 }      # write `target = 60`";
-    NUMBER_OUT_OF_RANGE = "P0108", "Number out of range",
+    NUMBER_OUT_OF_RANGE = "P0108", "Number outside of its range",
         "The attribute takes numbers of a range, and this one lies outside, or is no whole number where one is needed. Capacities are whole numbers up to a million.",
         "limits {\n  min = -1\n  max = 2.5\n}";
     DURATION = "P0109", "Duration not usable",
@@ -67,9 +67,6 @@ super::codes! {
     SHAPE = "P0122", "Attribute and block confused",
         "A block is written `name { ... }`, an attribute `name = value`. The underlined one exists in the other form.",
         "limits = { min = 2, max = 4 }      # write limits { ... }\ntarget { 60 }                      # write target = 60";
-    FORMULA_TYPE = "P0123", "Formula of the wrong type",
-        "A metric's `value` must be a number; a guard's `when` and a test's `always` and `never` must be true or false; operators must fit their operands.",
-        "guard \"errors\" {\n  when   = metric.errors      # write metric.errors > 5\n  blocks = \"all\"\n}";
     VERSION = "P0124", "Another version of tideform needed",
         "`required_version` says which versions may run this directory, and this one is not among them; or the requirement is not readable. It is written as in Terraform: \">= 0.1\", \"~> 0.1\", \"!= 0.1.3\", several with commas.",
         "tideform { required_version = \">= 99\" }";

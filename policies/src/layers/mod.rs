@@ -12,6 +12,7 @@ mod resolved;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use resolved::show_value;
 pub use resolved::{Layers, ResolvedValue, render};
 
 use crate::schema::BlockSchema;
@@ -228,16 +229,17 @@ impl<'t> Merged<'t> {
     }
 }
 
-fn is_false(attribute: &Attribute) -> bool {
+pub(crate) fn is_false(attribute: &Attribute) -> bool {
     matches!(&attribute.value, AttributeValue::Known(value) if matches!(plain(value), Value::Bool(false)))
 }
 
-/// Whether a block sets a name, as an attribute that is not `null` or as a block that is not disabled.
+/// Whether a block sets a name: as an attribute that is neither `null` nor `false`, or as a block that is not
+/// disabled.
 fn writes(block: &Block, name: &str) -> bool {
     block
         .attributes
         .get(name)
-        .is_some_and(|attribute| !is_null(attribute))
+        .is_some_and(|attribute| !is_null(attribute) && !is_false(attribute))
         || block.blocks.iter().any(|inner| {
             inner.kind.value == name && !inner.attributes.get("enabled").is_some_and(is_false)
         })

@@ -12,6 +12,7 @@ mod settings;
 mod tests;
 mod windows;
 
+pub(crate) use group::GROUP_ONLY;
 pub use json::as_json;
 
 use crate::defaults::Preset;

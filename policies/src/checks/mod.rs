@@ -1,0 +1,68 @@
+//! Checks of what fits together within one group, once its layers are merged. A file for each kind of check.
+//!
+//! Each check looks at values that were read without a problem; those that judge the group as a whole
+//! (whether it can leave zero, whether rules fight) run only where nothing in it was reported.
+
+mod effects;
+mod fights;
+mod fleet;
+mod limits;
+mod metrics;
+mod schedules;
+mod thresholds;
+
+pub(crate) use schedules::Calendars;
+
+use crate::decode::Context;
+use crate::layers::Merged;
+use crate::model::{Metric, MetricSource, Policy, ProviderAddress, Statistic};
+
+/// A group under check.
+pub(crate) struct Subject<'a> {
+    /// What was decoded.
+    pub policy: &'a Policy,
+    /// Where it was written.
+    pub body: &'a Merged<'a>,
+    /// Who runs it, where that is known.
+    pub provider: Option<&'a ProviderAddress>,
+    /// The kind of its resource, where that is known.
+    pub resource: Option<&'a str>,
+    /// Nothing in it was reported so far.
+    pub is_sound: bool,
+}
+
+/// Runs all checks of one group.
+pub(crate) fn group(subject: &Subject<'_>, cx: &mut Context) {
+    metrics::check(subject, cx);
+    limits::check(subject, cx);
+    thresholds::check(subject, cx);
+    schedules::check(subject, cx);
+    fleet::check(subject, cx);
+    if subject.is_sound {
+        limits::check_zero(subject, cx);
+        fights::check(subject, cx);
+        fights::check_capped(subject, cx);
+        effects::check(subject, cx);
+    }
+}
+
+impl Subject<'_> {
+    /// Whether a metric is a utilization of the instances that the backend cuts at 100 %. On other resources
+    /// (containers with a share of a machine) it is relative to a request and can be larger.
+    fn is_capped(&self, metric: &Metric) -> bool {
+        let MetricSource::Query(query) = &metric.source else {
+            return false;
+        };
+        let is_utilization = matches!(
+            query.name.as_str(),
+            "cpu" | "memory" | "CPUUtilization" | "MemoryUtilization" | "mem_used_percent"
+        );
+        let is_mean = !matches!(metric.statistic, Statistic::Sum | Statistic::Rate);
+        let on_instances = self.resource == Some("asg");
+        is_utilization
+            && is_mean
+            && on_instances
+            && query.provider.is_none()
+            && query.query.is_none()
+    }
+}
