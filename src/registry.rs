@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tideform_mock::MockProvider;
 use tideform_policies::model::{ProviderAddress, ProviderConfiguration};
 use tideform_provider::{Clock, Provider, ProviderError, SystemClock};
 
@@ -187,9 +188,11 @@ fn open_mock(
     configuration: &ProviderConfiguration,
     directory: &Path,
 ) -> Result<Arc<dyn Provider>, RegistryError> {
-    let _ = directory;
-    Err(RegistryError::NotSupported {
-        address: configuration.address.clone(),
-        message: "not supported yet: the mock provider".to_owned(),
-    })
+    match MockProvider::open(&configuration.settings, directory) {
+        Ok(provider) => Ok(Arc::new(provider)),
+        Err(source) => Err(RegistryError::Open {
+            address: configuration.address.clone(),
+            source,
+        }),
+    }
 }
