@@ -12,7 +12,7 @@ use super::PlanOptions;
 use super::group::{self, Situation};
 use super::known::{Applied, Known};
 use super::places::Places;
-use super::types::{GroupPlan, Mode, Plan};
+use super::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange, Target};
 
 /// Where a resource is: resources of different providers may share their names.
 pub type ResourceKey = (ProviderAddress, Resource);
@@ -124,6 +124,21 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
     if options.mode == Mode::Apply {
         report_shared_resources(configuration, &places, &mut diagnostics);
     }
+    let heirs: BTreeMap<(&ProviderAddress, &Resource), &GroupAddress> = match options.mode {
+        Mode::Destroy => BTreeMap::new(),
+        Mode::Apply | Mode::RefreshOnly => configuration
+            .groups
+            .iter()
+            .map(|(address, group)| ((&group.provider, &group.resource), address))
+            .collect(),
+    };
+    let created: BTreeSet<(&ProviderAddress, &Resource)> = inputs
+        .known
+        .iter()
+        .flat_map(|known| known.groups.values())
+        .filter(|applied| applied.created)
+        .map(|applied| (&applied.group.provider, &applied.group.resource))
+        .collect();
     for (address, group) in addresses(configuration, inputs.known, options) {
         let configured = match options.mode {
             Mode::Destroy => None,
@@ -133,6 +148,15 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
             address: &address,
             configured,
             applied: group.applied,
+            heir: group
+                .applied
+                .and_then(|applied| {
+                    let was = &applied.group;
+                    heirs.get(&(&was.provider, &was.resource)).copied()
+                })
+                .filter(|heir| **heir != address),
+            inherits_created: configured
+                .is_some_and(|group| created.contains(&(&group.provider, &group.resource))),
             unfinished: inputs
                 .known
                 .and_then(|known| known.unfinished.get(&address)),
@@ -189,12 +213,55 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
         is_partial: !options.only.is_empty(),
         groups,
         providers: configuration.providers.clone(),
+        provider_changes: match options.mode {
+            Mode::Apply => provider_changes(configuration, inputs.known),
+            Mode::Destroy | Mode::RefreshOnly => Vec::new(),
+        },
         identities: Vec::new(),
         lost,
         notes,
         diagnostics,
         sources: configuration.sources.clone(),
     }
+}
+
+/// Settings of providers that differ from those last applied.
+fn provider_changes(configuration: &Configuration, known: Option<&Known>) -> Vec<PlannedChange> {
+    let mut changes = Vec::new();
+    for provider in &configuration.providers {
+        let Some(before) = known
+            .iter()
+            .flat_map(|known| &known.providers)
+            .find(|known| known.address == provider.address)
+        else {
+            continue;
+        };
+        let names: BTreeSet<&String> = before
+            .settings
+            .keys()
+            .chain(provider.settings.keys())
+            .collect();
+        for name in names {
+            let (old, new) = (before.settings.get(name), provider.settings.get(name));
+            if old == new {
+                continue;
+            }
+            changes.push(PlannedChange {
+                path: format!("{}: {name}", provider.address),
+                action: match (old, new) {
+                    (None, _) => ChangeAction::Add,
+                    (_, None) => ChangeAction::Remove,
+                    _ => ChangeAction::Change,
+                },
+                before: old.cloned().unwrap_or_default(),
+                after: new.cloned().unwrap_or_default(),
+                target: Target::Policy,
+                source: None,
+                reason: None,
+            });
+        }
+    }
+    changes
 }
 
 fn report_shared_resources(

@@ -26,8 +26,8 @@ use super::flatten::{HIDDEN, flatten};
 use super::known::Applied;
 use super::places::Places;
 use super::types::{
-    Action, ChangeAction, Drift, DriftOutcome, GroupPlan, Mode, PlannedChange, Record, Step,
-    Target, Unmanaged,
+    Action, ChangeAction, Drift, DriftOutcome, GroupPlan, Mode, OldResource, PlannedChange, Record,
+    Step, Target, Unmanaged,
 };
 use super::wanted::{self, Comparison};
 
@@ -37,6 +37,10 @@ pub(super) struct Situation<'a> {
     /// `None`: not in the files, or all is to be destroyed.
     pub(super) configured: Option<&'a Group>,
     pub(super) applied: Option<&'a Applied>,
+    /// The group of the files that now scales the resource that was last applied here.
+    pub(super) heir: Option<&'a GroupAddress>,
+    /// A group that leaves had created the resource that is now this one's.
+    pub(super) inherits_created: bool,
     /// What an apply that died was about to record of it.
     pub(super) unfinished: Option<&'a Record>,
     pub(super) moved_from: Option<GroupAddress>,
@@ -81,6 +85,9 @@ fn empty(situation: &Situation<'_>, group: &Group) -> GroupPlan {
         calendar: Vec::new(),
         cost: None,
         fingerprint: None,
+        before: None,
+        live: None,
+        old: None,
         steps: Vec::new(),
         record: Record::Keep,
         failure: None,
@@ -122,8 +129,11 @@ fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> GroupPlan {
     }
     plan.record = Record::Forget;
     let is_destruction = situation.options.mode == Mode::Destroy;
+    plan.live = live.map(|live| live.attributes.clone());
+    plan.before = Some(Arc::new(group.clone()));
     plan.action = match live {
         _ if situation.is_forgotten && !is_destruction => Action::Forget,
+        _ if situation.heir.is_some() => Action::Forget,
         None => Action::Forget,
         Some(_) if applied.created => Action::Destroy,
         Some(_) => Action::Release,
@@ -143,6 +153,10 @@ fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> GroupPlan {
         _ => {
             let reason = if live.is_none() {
                 format!("{resource} is gone")
+            } else if let Some(heir) = situation.heir {
+                format!(
+                    "{heir} now scales {resource}; a `moved` block would keep memory and history"
+                )
             } else {
                 format!("a `removed` block says so; {resource} is not touched")
             };
@@ -290,11 +304,20 @@ fn plan_configured(
     let mut steps = Vec::new();
     let mut changes = Vec::new();
     let mut created = (applied.is_some_and(|applied| applied.created) && !is_replaced)
-        || was_just_created(situation, group, live);
+        || was_just_created(situation, group, live)
+        || (situation.inherits_created && live.is_some());
     if is_replaced && let Some(applied) = applied {
         let (more, change) = leave_old_resource(situation, applied, group);
         steps.extend(more);
         changes.extend(change);
+        let old = situation
+            .applied_live
+            .and_then(|live| live.as_ref().ok()?.as_ref());
+        plan.old = Some(OldResource {
+            provider: applied.group.provider.clone(),
+            resource: applied.group.resource.clone(),
+            fingerprint: old.map(|live| fingerprint(live, was)),
+        });
     }
     let is_created = match live {
         Some(live) => {
@@ -323,6 +346,8 @@ fn plan_configured(
         (Some(_), _) => Action::NoOp,
     };
     if plan.action != Action::NoOp {
+        plan.live = live.map(|live| live.attributes.clone());
+        plan.before = was.cloned().map(Arc::new);
         plan.record = Record::Write {
             group: Arc::new(group.clone()),
             created,
@@ -447,6 +472,9 @@ fn leave_old_resource(
         _ => None,
     };
     let (steps, reason) = match old {
+        _ if situation.heir.is_some() => {
+            (Vec::new(), "another group scales the old one".to_owned())
+        }
         None => (Vec::new(), "the old one is gone".to_owned()),
         Some(live) if applied.created => (
             destroy(was, Some(live)).0,

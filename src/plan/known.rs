@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use tideform_policies::model::{Group, GroupAddress, Name};
+use tideform_policies::model::{Group, GroupAddress, Name, ProviderConfiguration};
+use tideform_state::{IntentKind, OverrideKind, Ownership, ProviderIdentity, State, StateError};
 
-use super::types::{Record, StateMark};
+use super::types::{Intention, Record, StateMark};
+use crate::engine::Memory;
 
 /// What the state knows.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,10 @@ pub struct Known {
     pub groups: BTreeMap<GroupAddress, Applied>,
     /// What an apply that died was about to record: its changes may be in the cloud, and are no drift.
     pub unfinished: BTreeMap<GroupAddress, Record>,
+    /// The providers as last applied.
+    pub providers: Vec<ProviderConfiguration>,
+    /// Who we were at each provider when it was first used.
+    pub identities: Vec<ProviderIdentity>,
 }
 
 /// What was last applied to a group, and what moves it at this moment.
@@ -40,5 +46,65 @@ impl Applied {
             fallback_is_active: false,
             surges: Vec::new(),
         }
+    }
+}
+
+impl Known {
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// [`StateError`] where the file, or a group in it, cannot be read.
+    pub fn read(state: &State, now: Timestamp) -> Result<Known, StateError> {
+        let meta = state.meta()?;
+        let mut groups = BTreeMap::new();
+        for (address, applied) in state.applied_groups()? {
+            let has_fallback = applied
+                .group
+                .policy
+                .mix
+                .as_ref()
+                .is_some_and(|mix| mix.fallback.is_some());
+            let fallback_is_active = has_fallback
+                && match state.memory(&address)? {
+                    // A memory of another version says nothing, as if there were none.
+                    Some(memory) => serde_json::from_str::<Memory>(memory.as_str())
+                        .is_ok_and(|memory| memory.fallback.is_some()),
+                    None => false,
+                };
+            groups.insert(
+                address,
+                Applied {
+                    created: applied.ownership == Ownership::Created,
+                    fallback_is_active,
+                    surges: Vec::new(),
+                    group: applied.group,
+                },
+            );
+        }
+        for set in state.open_overrides(now)? {
+            if let OverrideKind::Surge { name, start } = set.kind
+                && let Some(applied) = groups.get_mut(&set.group)
+            {
+                applied.surges.push((name, start));
+            }
+        }
+        let mut unfinished = BTreeMap::new();
+        for intent in state.open_intents()? {
+            if let IntentKind::ApplyChange { change } = intent.kind
+                && let Ok(intention) = serde_json::from_value::<Intention>(change)
+            {
+                unfinished.insert(intention.address, intention.record);
+            }
+        }
+        Ok(Known {
+            mark: Some(StateMark {
+                lineage: meta.lineage,
+                serial: meta.serial,
+            }),
+            groups,
+            unfinished,
+            providers: state.applied_providers()?,
+            identities: state.identities()?,
+        })
     }
 }

@@ -36,8 +36,8 @@ pub use known::{Applied, Known};
 pub use pattern::GroupPattern;
 pub use types::{
     Action, CalendarEntry, CalendarKind, ChangeAction, CostChange, Drift, DriftOutcome, GroupPlan,
-    Mode, NextDecision, Place, Plan, PlannedChange, Reason, Record, StateMark, Step, Summary,
-    Target, Unmanaged,
+    Intention, Mode, NextDecision, OldResource, Place, Plan, PlannedChange, Reason, Record,
+    StateMark, Step, Summary, Target, Unmanaged,
 };
 
 use crate::registry::Providers;
@@ -55,6 +55,16 @@ pub enum PlanError {
         address: ProviderAddress,
         /// What it said.
         source: ProviderError,
+    },
+    /// A provider answers from another account or region than when it was first used with this state.
+    #[error("{address} was {recorded} when it was first used with this state, and is now {found}")]
+    AccountMoved {
+        /// Which.
+        address: ProviderAddress,
+        /// `123456789012 in eu-west-1`.
+        recorded: String,
+        /// The same.
+        found: String,
     },
     /// A pattern of `--group` that matches no group.
     #[error("no group matches `{pattern}`{hint}")]
@@ -144,6 +154,21 @@ pub async fn make(
     let mut identities = Vec::new();
     for answer in join_all(rounds).await {
         let (address, identity, owned, groups) = answer?;
+        let recorded = known.and_then(|known| {
+            known
+                .identities
+                .iter()
+                .find(|recorded| recorded.provider == *address)
+        });
+        if let Some(recorded) = recorded
+            && (&recorded.account, &recorded.region) != (&identity.account, &identity.region)
+        {
+            return Err(PlanError::AccountMoved {
+                address: address.clone(),
+                recorded: format!("{} in {}", recorded.account, recorded.region),
+                found: format!("{} in {}", identity.account, identity.region),
+            });
+        }
         identities.push((address.clone(), identity));
         tagged.extend(owned);
         let resources = by_provider.get(address).into_iter().flatten();

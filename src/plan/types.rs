@@ -11,7 +11,7 @@ use tideform_policies::model::{
     Direction, Group, GroupAddress, ProviderAddress, ProviderConfiguration, Resource,
 };
 use tideform_policies::source::SourceMap;
-use tideform_provider::{ControlKind, GroupChange, GroupSpec, Identity, Owner};
+use tideform_provider::{ControlKind, GroupChange, GroupSpec, Identity, LiveAttributes, Owner};
 
 /// Which plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -326,6 +326,33 @@ pub enum Record {
     Forget,
 }
 
+/// What apply is about to do to one group: recorded before the first call, so that a run after a crash can settle it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intention {
+    /// Which group.
+    pub address: GroupAddress,
+    /// Its address in the state until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<GroupAddress>,
+    /// The calls, in order.
+    pub steps: Vec<Step>,
+    /// What is written to the state once they are done.
+    pub record: Record,
+    /// For people: what changes.
+    pub text: String,
+}
+
+/// The resource that a group leaves for another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OldResource {
+    /// Where.
+    pub provider: ProviderAddress,
+    /// What.
+    pub resource: Resource,
+    /// `None`: it does not exist any more.
+    pub fingerprint: Option<String>,
+}
+
 /// The plan of one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupPlan {
@@ -357,6 +384,15 @@ pub struct GroupPlan {
     /// Of what is live and a plan can change; `None`: the resource does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// What was last applied, where there was something: the fingerprint leaves out what the loop moves by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Arc<Group>>,
+    /// What was live, where there are steps: for saying what has moved since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveAttributes>,
+    /// The resource that was last applied, where the files now name another: it has a fingerprint of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<OldResource>,
     /// What apply asks of the provider, in order.
     pub steps: Vec<Step>,
     /// What apply writes to the state.
@@ -401,6 +437,8 @@ pub struct Plan {
     pub groups: Vec<GroupPlan>,
     /// The provider blocks, to be written to the state with the groups.
     pub providers: Vec<ProviderConfiguration>,
+    /// Settings of providers that differ from those last applied; the loop reads by those.
+    pub provider_changes: Vec<PlannedChange>,
     /// Who we are at each provider that was asked.
     pub identities: Vec<(ProviderAddress, Identity)>,
     /// Resources that carry this workspace's tag while the state knows no group: apply refuses.
@@ -420,7 +458,7 @@ pub struct Plan {
 pub struct Summary {
     /// Created or brought under management.
     pub add: usize,
-    /// Changed, replaced or moved.
+    /// Changed, replaced or moved; the providers' settings together are one.
     pub change: usize,
     /// Released, forgotten or destroyed.
     pub remove: usize,
@@ -430,6 +468,7 @@ impl Plan {
     /// How many groups come, change and go.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
+        summary.change += usize::from(!self.provider_changes.is_empty());
         for group in &self.groups {
             match group.action {
                 Action::NoOp => {}
@@ -443,7 +482,7 @@ impl Plan {
 
     /// Whether apply has anything to do.
     pub fn has_changes(&self) -> bool {
-        self.groups.iter().any(GroupPlan::has_changes)
+        !self.provider_changes.is_empty() || self.groups.iter().any(GroupPlan::has_changes)
     }
 
     /// Whether anything was changed outside tideform.

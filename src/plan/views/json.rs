@@ -22,6 +22,7 @@ pub fn json(plan: &Plan) -> Json {
         "summary": plan.summary(),
         "groups": plan.groups.iter().map(group).collect::<Vec<_>>(),
         "changes": listed(plan, |group| &group.changes),
+        "provider_changes": plan.provider_changes,
         "drift": listed(plan, |group| &group.drift),
         "unmanaged": listed(plan, |group| &group.unmanaged),
         "decisions": listed(plan, |group| group.decision.as_slice()),

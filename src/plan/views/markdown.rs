@@ -47,6 +47,16 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(out, "{}\n", escape(note))?;
     }
     write_drift(out, plan)?;
+    if !plan.provider_changes.is_empty() {
+        writeln!(
+            out,
+            "#### Providers\n\n| | Value | Before | After | Why |\n|---|---|---|---|---|"
+        )?;
+        for change in &plan.provider_changes {
+            write_change(out, change)?;
+        }
+        writeln!(out)?;
+    }
     let shown: Vec<&GroupPlan> = plan
         .groups
         .iter()

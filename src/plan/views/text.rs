@@ -46,6 +46,16 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         .iter()
         .filter(|group| group.has_changes() || group.failure.is_some())
         .collect();
+    if !plan.provider_changes.is_empty() {
+        writeln!(
+            out,
+            "{CHANGE}  ~{CHANGE:#} {HEAD}providers{HEAD:#}   change"
+        )?;
+        for change in &plan.provider_changes {
+            write_change(out, change, 0)?;
+        }
+        writeln!(out)?;
+    }
     for group in changed {
         write_group(out, group)?;
         writeln!(out)?;

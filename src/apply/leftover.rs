@@ -1,0 +1,198 @@
+//! What an apply that died left open: settled from what is live now, never guessed, before anything new begins.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+use tideform_policies::model::GroupAddress;
+use tideform_state::{
+    ApplyId, Intent, IntentKind, NewApply, Outcome, RunningOutcome, Settlement, State, StateError,
+};
+
+use super::step::{self, Seen};
+use super::{Written, write_record};
+use crate::plan::{Intention, Record, ResourceKey, fingerprint};
+use crate::reconcile::LONGEST_CALL;
+use crate::registry::Providers;
+
+/// A change of an apply that died, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// Which group.
+    pub address: GroupAddress,
+    /// For people: what was to change.
+    pub text: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Settles the planned changes that have no outcome: done where they are live, and then what is applied is written
+/// as the apply would have done; else not done, once the longest call time has passed. One whose resource cannot be
+/// read stays open. Nothing is changed in the cloud.
+///
+/// # Errors
+/// [`StateError`] where the state cannot be read or written.
+pub async fn settle_leftovers(
+    state: &mut State,
+    providers: &Providers,
+    actor: &str,
+) -> Result<Vec<Leftover>, StateError> {
+    let mut open: Vec<(Intent, Intention)> = Vec::new();
+    for intent in state.open_intents()? {
+        let IntentKind::ApplyChange { change } = &intent.kind else {
+            continue;
+        };
+        match serde_json::from_value::<Intention>(change.clone()) {
+            Ok(intention) => open.push((intent, intention)),
+            // Of another version: nobody can tell any more.
+            Err(_) => settle_as(state, providers, &intent, Outcome::Unknown, "")?,
+        }
+    }
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lineage = state.meta()?.lineage;
+    let keys: BTreeSet<ResourceKey> = open
+        .iter()
+        .flat_map(|(_, intention)| &intention.steps)
+        .map(|step| (step.provider().clone(), step.resource().clone()))
+        .collect();
+    let mut seen = step::read(&keys, providers).await;
+    let clock = providers.clock();
+    let is_unclear = |seen: &Seen| {
+        open.iter().any(|(_, intention)| {
+            intention
+                .steps
+                .iter()
+                .any(|step| step::is_in_effect(step, seen, &lineage) == Some(false))
+        })
+    };
+    let newest = open.iter().map(|(intent, _)| intent.at).max();
+    if is_unclear(&seen)
+        && let Some(newest) = newest
+    {
+        // A call may still be under way: wait out the longest, then look again.
+        let passed = clock.now().duration_since(newest);
+        let passed = Duration::try_from(passed).unwrap_or_default();
+        if passed < LONGEST_CALL {
+            clock.wait(LONGEST_CALL - passed).await;
+            seen = step::read(&keys, providers).await;
+        }
+    }
+    let mut settled = Vec::new();
+    for (intent, intention) in open {
+        let effects: Option<Vec<bool>> = intention
+            .steps
+            .iter()
+            .map(|step| step::is_in_effect(step, &seen, &lineage))
+            .collect();
+        let Some(effects) = effects else { continue };
+        let done = effects.iter().filter(|is_done| **is_done).count();
+        let outcome = if done == effects.len() {
+            Outcome::Done
+        } else if done == 0 {
+            Outcome::NotDone
+        } else {
+            Outcome::Failed {
+                message: format!("interrupted: {done} of {} steps are done", effects.len()),
+            }
+        };
+        if outcome == Outcome::Done {
+            finish(state, providers, &intent, &intention, &seen, actor)?;
+        } else {
+            settle_as(state, providers, &intent, outcome.clone(), &intention.text)?;
+        }
+        settled.push(Leftover {
+            address: intention.address,
+            text: intention.text,
+            outcome,
+        });
+    }
+    Ok(settled)
+}
+
+fn settle_as(
+    state: &mut State,
+    providers: &Providers,
+    intent: &Intent,
+    outcome: Outcome,
+    text: &str,
+) -> Result<(), StateError> {
+    let text = match text {
+        "" => String::new(),
+        text => format!("{text}: {}, settled after an interruption", outcome.word()),
+    };
+    let at = providers.clock().now();
+    state.write(|tx| tx.settle_intent(intent.id, &Settlement { outcome, at, text }))?;
+    Ok(())
+}
+
+/// Writes what the apply that died would have written.
+fn finish(
+    state: &mut State,
+    providers: &Providers,
+    intent: &Intent,
+    intention: &Intention,
+    seen: &Seen,
+    actor: &str,
+) -> Result<(), StateError> {
+    let at = providers.clock().now();
+    let running = state
+        .applies(1)?
+        .first()
+        .filter(|apply| apply.outcome == RunningOutcome::Running)
+        .map(|apply| apply.id);
+    let (found, attributes) = found(intention, seen);
+    state.write(|tx| {
+        tx.settle_intent(
+            intent.id,
+            &Settlement {
+                outcome: Outcome::Done,
+                at,
+                text: format!("{}: done, settled after an interruption", intention.text),
+            },
+        )?;
+        let apply: ApplyId = match running {
+            Some(apply) => apply,
+            // Another apply has begun and ended since, without being able to read this group.
+            None => tx.begin_apply(&NewApply {
+                at,
+                actor: actor.to_owned(),
+                digest: String::new(),
+                details: Json::Null,
+            })?,
+        };
+        write_record(
+            tx,
+            apply,
+            &Written {
+                address: &intention.address,
+                moved_from: intention.moved_from.as_ref(),
+                record: &intention.record,
+                fingerprint: &found,
+                attributes: &attributes,
+            },
+            at,
+            actor,
+        )?;
+        if running.is_none() {
+            tx.finish_apply(apply, &tideform_state::ApplyOutcome::Done, at)?;
+        }
+        Ok(())
+    })
+}
+
+fn found(intention: &Intention, seen: &Seen) -> (String, Json) {
+    let Record::Write { group, .. } = &intention.record else {
+        return (String::new(), Json::Null);
+    };
+    let key = (group.provider.clone(), group.resource.clone());
+    match seen.get(&key) {
+        Some(Ok(Some(live))) => (
+            fingerprint(live, Some(&**group)),
+            serde_json::to_value(&live.attributes).unwrap_or_default(),
+        ),
+        _ => (String::new(), Json::Null),
+    }
+}

@@ -1,0 +1,245 @@
+//! The calls of one group, and what became of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use tideform_policies::model::{ProviderAddress, Resource};
+use tideform_provider::{
+    AttributeChange, GroupChange, ItemResult, LiveGroup, Provider, ProviderError,
+};
+
+use super::ByResource;
+use super::lease::Deadline;
+use super::stale;
+use crate::plan::{GroupPlan, ResourceKey, Step};
+use crate::registry::{Providers, RetryPolicy};
+
+/// What was read of the resources that have steps.
+pub(super) type Seen = ByResource<ItemResult<Option<LiveGroup>>>;
+
+/// How a group's calls ended.
+#[derive(Debug)]
+pub(super) enum Performed {
+    /// All of them worked.
+    Done,
+    /// One had no answer.
+    Unknown { message: String },
+    /// One did not work, or none was made.
+    Failed { message: String },
+}
+
+/// Reads resources, in batches and providers side by side.
+pub(super) async fn read(keys: &BTreeSet<ResourceKey>, providers: &Providers) -> Seen {
+    let mut by_provider: BTreeMap<&ProviderAddress, Vec<Resource>> = BTreeMap::new();
+    for (address, resource) in keys {
+        by_provider
+            .entry(address)
+            .or_default()
+            .push(resource.clone());
+    }
+    let rounds = by_provider
+        .into_iter()
+        .filter_map(|(address, resources)| Some((address, providers.get(address)?, resources)))
+        .map(|(address, provider, resources)| async move {
+            let live = provider.read_groups(&resources).await;
+            (address, resources, live)
+        });
+    let mut seen = Seen::new();
+    for (address, resources, live) in join_all(rounds).await {
+        for (resource, live) in resources.into_iter().zip(live) {
+            seen.insert((address.clone(), resource), live);
+        }
+    }
+    seen
+}
+
+/// A plan that was made before the state existed does not know its lineage.
+pub(super) fn fill_lineage(step: &mut Step, lineage: &str) {
+    match step {
+        Step::Create { spec, .. } => lineage.clone_into(&mut spec.owner.state),
+        Step::Update { change, .. } => {
+            for attribute in &mut change.changes {
+                if let AttributeChange::Owner(Some(owner)) = attribute {
+                    lineage.clone_into(&mut owner.state);
+                }
+            }
+        }
+        Step::Delete { .. } => {}
+    }
+}
+
+/// Carries out a group's steps in order; the first that does not work ends it.
+pub(super) async fn perform(
+    group: &GroupPlan,
+    seen: &Seen,
+    providers: &Providers,
+    lineage: &str,
+    deadline: Deadline,
+) -> Performed {
+    for step in &group.steps {
+        let key = (step.provider().clone(), step.resource().clone());
+        if let Some(Err(error)) = seen.get(&key) {
+            return Performed::Failed {
+                message: format!("it cannot be read, nothing was changed: {}", chain(error)),
+            };
+        }
+    }
+    if let Some(stale) = stale::difference(group, seen) {
+        return Performed::Failed {
+            message: format!("nothing was changed: {stale}"),
+        };
+    }
+    for (done, step) in group.steps.iter().enumerate() {
+        let mut step = step.clone();
+        fill_lineage(&mut step, lineage);
+        let Some(provider) = providers.get(step.provider()) else {
+            return Performed::Failed {
+                message: format!("{} is not configured", step.provider()),
+            };
+        };
+        let before = match done {
+            0 => "nothing was changed".to_owned(),
+            n => format!("{n} of {} steps are done", group.steps.len()),
+        };
+        match call_with_retries(&**provider, &step, providers, deadline).await {
+            Ok(()) => {}
+            Err(Failure::TooLate) => {
+                return Performed::Failed {
+                    message: format!("the lease ended before the call, {before}"),
+                };
+            }
+            Err(Failure::Provider(error @ ProviderError::OutcomeUnknown { .. })) => {
+                return Performed::Unknown {
+                    message: chain(&error),
+                };
+            }
+            Err(Failure::Provider(error)) => {
+                return Performed::Failed {
+                    message: format!("{} ({before})", chain(&error)),
+                };
+            }
+        }
+    }
+    Performed::Done
+}
+
+enum Failure {
+    TooLate,
+    Provider(ProviderError),
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Repeats a call while its failure is transient (nothing was changed), but starts none after the deadline.
+async fn call_with_retries(
+    provider: &dyn Provider,
+    step: &Step,
+    providers: &Providers,
+    deadline: Deadline,
+) -> Result<(), Failure> {
+    let policy = RetryPolicy::default();
+    let mut attempt = 1;
+    loop {
+        if deadline.has_passed() {
+            return Err(Failure::TooLate);
+        }
+        let error = match call(provider, step).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let asked = match &error {
+            ProviderError::Throttled { retry_after, .. } => *retry_after,
+            ProviderError::Unavailable { .. } => None,
+            // Also a conflict: what was planned on is no longer so.
+            _ => return Err(Failure::Provider(error)),
+        };
+        if attempt == policy.attempts {
+            return Err(Failure::Provider(error));
+        }
+        let draw = u64::from(attempt);
+        providers
+            .clock()
+            .wait(policy.wait_before(attempt, draw, asked))
+            .await;
+        attempt += 1;
+    }
+}
+
+async fn call(provider: &dyn Provider, step: &Step) -> Result<(), ProviderError> {
+    match step {
+        Step::Create { spec, .. } => provider.create_group(spec).await,
+        Step::Update { change, .. } => provider.update_group(change).await,
+        Step::Delete { resource, .. } => match provider.delete_group(resource).await {
+            Err(ProviderError::NotFound { .. }) => Ok(()),
+            answer => answer,
+        },
+    }
+}
+
+/// Looks at what is live now where a call had no answer.
+pub(super) fn resolve(
+    group: &GroupPlan,
+    performed: Performed,
+    after: &Seen,
+    lineage: &str,
+) -> Performed {
+    let Performed::Unknown { message } = performed else {
+        return performed;
+    };
+    let is_done = group
+        .steps
+        .iter()
+        .all(|step| is_in_effect(step, after, lineage) == Some(true));
+    if is_done {
+        Performed::Done
+    } else {
+        Performed::Unknown { message }
+    }
+}
+
+/// Whether a step's change is live; `None`: its resource cannot be read.
+pub(super) fn is_in_effect(step: &Step, seen: &Seen, lineage: &str) -> Option<bool> {
+    let key = (step.provider().clone(), step.resource().clone());
+    let live = seen.get(&key)?.as_ref().ok()?.as_ref();
+    Some(match (step, live) {
+        (Step::Delete { .. }, live) => live.is_none(),
+        (Step::Create { .. } | Step::Update { .. }, None) => false,
+        (Step::Create { spec, .. }, Some(live)) => live
+            .owner
+            .as_ref()
+            .is_some_and(|owner| owner.state == lineage && owner.group == spec.owner.group),
+        (Step::Update { change, .. }, Some(live)) => has_changes(change, live, lineage),
+    })
+}
+
+fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
+    let now = &live.attributes;
+    change.changes.iter().all(|change| match change {
+        AttributeChange::Limits(limits) => now.limits == *limits,
+        AttributeChange::Warmup(warmup) => now.warmup == Some(*warmup),
+        AttributeChange::Order(order) => now.order == Some(*order),
+        AttributeChange::Drain(drain) => now.drain == Some(*drain),
+        AttributeChange::Mix(mix) => now.mix.as_ref() == Some(mix),
+        AttributeChange::Launch(attributes) => attributes
+            .iter()
+            .all(|(name, value)| now.launch.get(name).is_none_or(|live| live == value)),
+        AttributeChange::Owner(None) => live.owner.is_none(),
+        AttributeChange::Owner(Some(owner)) => live
+            .owner
+            .as_ref()
+            .is_some_and(|live| live.state == lineage && live.group == owner.group),
+        AttributeChange::RemoveControl(name) => {
+            live.controls.iter().all(|control| control.name != *name)
+        }
+    })
+}
