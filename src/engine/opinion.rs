@@ -87,7 +87,7 @@ pub(super) fn opinion(
             sink.say(|| Reason::Step {
                 metric: metric.name.clone(),
                 observed,
-                threshold: step::threshold(found),
+                when: found.when,
                 adjustment: found.adjustment,
                 ready: Capacity(moment.units.ready),
                 want: Capacity(want),

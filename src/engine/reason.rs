@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::units::seconds;
 use tideform_policies::model::{
-    Adjustment, Capacity, Change, Direction, GuardEffect, Lifecycle, Name, RateAmount, VictimOrder,
+    Adjustment, Capacity, Change, Direction, GuardEffect, Lifecycle, Name, RateAmount, StepBound,
+    VictimOrder,
 };
 
 /// What a tracked value is about.
@@ -133,8 +134,8 @@ pub enum Reason {
         metric: Name,
         /// In the metric's own unit.
         observed: f64,
-        /// The bound of the step.
-        threshold: f64,
+        /// Where the step applies.
+        when: StepBound,
         /// What the step does.
         adjustment: Adjustment,
         /// What it is applied to.

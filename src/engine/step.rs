@@ -12,13 +12,6 @@ pub(super) fn find(steps: &[Step], value: f64) -> Option<&Step> {
     })
 }
 
-/// The bound of a step itself.
-pub(super) fn threshold(step: &Step) -> f64 {
-    match step.when {
-        StepBound::Above { from, .. } | StepBound::Below { from, .. } => from,
-    }
-}
-
 /// Whether a value breaches the threshold of the side that `step` is on: that of its nearest step.
 pub(super) fn breaches(steps: &[Step], step: &Step, value: f64) -> bool {
     match step.when {
