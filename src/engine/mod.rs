@@ -78,6 +78,23 @@ pub fn decide_quiet(
     run(&Moment::new(rules, seen, now), memory, &mut Quiet)
 }
 
+/// The value of a metric as the decision sees it, what stands in for absent data included; `None` is no data.
+pub fn metric_value(rules: &Rules, seen: &Observation, name: &str, now: Timestamp) -> Option<f64> {
+    use tideform_policies::model::FormulaScope;
+    Moment::new(rules, seen, now).at(now).metric(name)
+}
+
+/// The capacities that formulas know as `self.*`.
+pub fn own_value(
+    rules: &Rules,
+    seen: &Observation,
+    value: tideform_policies::model::OwnValue,
+    now: Timestamp,
+) -> Option<f64> {
+    use tideform_policies::model::FormulaScope;
+    Moment::new(rules, seen, now).at(now).own(value)
+}
+
 /// All rules in their order.
 fn run(moment: &Moment<'_>, memory: &mut Memory, sink: &mut impl Sink) -> Outcome {
     memory.settle(moment.rules, moment.now);
