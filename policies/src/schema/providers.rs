@@ -1,13 +1,7 @@
 //! `provider`, by kind.
 
-use super::{BlockSchema, ENABLED, Kind, Labels, MOST, NOT_NEGATIVE, Range, attribute, block};
+use super::{BlockSchema, ENABLED, Kind, Labels, NOT_NEGATIVE, attribute, block};
 use crate::defaults;
-
-/// A probability.
-const RATE: Kind = Kind::Number(Range {
-    max: 1.0,
-    ..NOT_NEGATIVE
-});
 
 pub(super) static PROVIDER: BlockSchema = BlockSchema {
     attributes: &[ENABLED],
@@ -35,10 +29,21 @@ pub(super) static PROVIDER: BlockSchema = BlockSchema {
                 attribute(
                     "region",
                     Kind::Text,
-                    "The region that prices are taken from.",
+                    "What the simulated cloud says its region is.",
+                ),
+                attribute(
+                    "step",
+                    Kind::PositiveDuration,
+                    "The length of a step in which load is served and measured, from 1s to 1h; by itself 1m.",
+                ),
+                attribute("delay", Kind::Duration, "How late samples are published."),
+                attribute(
+                    "retention",
+                    Kind::PositiveDuration,
+                    "How far back metrics can be read; by itself 15d.",
                 ),
             ],
-            blocks: &[&LOAD, &METRIC, &FAULT],
+            blocks: &[&LOAD, &METRIC, &FAULT, &PRICE],
             ..block(
                 "mock",
                 Labels::None,
@@ -122,11 +127,20 @@ static LOAD: BlockSchema = BlockSchema {
         attribute("repeat", Kind::Bool, "Begin again where the trace ends."),
         attribute(
             "align",
-            Kind::Word(&["start", "clock"]),
-            "Whether the trace begins with the world or at its own times.",
+            Kind::Word(&["start", "clock", "exact"]),
+            "Whether the trace begins with the world, is read by the time of the week, or at its own times.",
         ),
         attribute("offset", Kind::Duration, "Skips so much of the trace."),
-        attribute("metric", Kind::Text, "The name of the load as a metric."),
+        attribute(
+            "metric",
+            Kind::Text,
+            "Another name of the load as a metric, beside `requests`.",
+        ),
+        attribute(
+            "noise",
+            Kind::Share(100.0),
+            "Spreads each step evenly by so much to either side.",
+        ),
     ],
     exclusive: &[&[&["trace"], &["formula"]]],
     one_of: &[&["trace", "formula"]],
@@ -160,8 +174,8 @@ static METRIC: BlockSchema = BlockSchema {
         attribute("repeat", Kind::Bool, "Begin again where the trace ends."),
         attribute(
             "align",
-            Kind::Word(&["start", "clock"]),
-            "Whether the trace begins with the world or at its own times.",
+            Kind::Word(&["start", "clock", "exact"]),
+            "Whether the trace begins with the world, is read by the time of the week, or at its own times.",
         ),
         attribute("offset", Kind::Duration, "Skips so much of the trace."),
     ],
@@ -177,21 +191,84 @@ static METRIC: BlockSchema = BlockSchema {
 static FAULT: BlockSchema = BlockSchema {
     attributes: &[
         ENABLED,
-        attribute("rate", RATE, "How often it strikes, from 0 to 1."),
         attribute(
-            "after",
-            Kind::Duration,
-            "From so long after the world's start.",
+            "kind",
+            Kind::Word(&[
+                "throttle",
+                "unavailable",
+                "denied",
+                "timeout_before",
+                "timeout_after",
+                "lag",
+                "no_capacity",
+                "interrupt_spot",
+                "break",
+            ]),
+            "What goes wrong; by itself what the label says.",
         ),
-        attribute("duration", Kind::PositiveDuration, "For so long."),
-        attribute("delay", Kind::Duration, "How late an answer comes."),
-        attribute("count", Kind::Count(1, MOST), "At most so many times."),
-        attribute("resource", Kind::Text, "On this resource only."),
-        attribute("call", Kind::Text, "On this call of the API only."),
+        attribute(
+            "rate",
+            Kind::Number(NOT_NEGATIVE),
+            "The share of calls or launches that it strikes; for `interrupt_spot` and `break` how often an hour each \
+             instance is struck; by itself 1.",
+        ),
+        attribute(
+            "calls",
+            Kind::Texts,
+            "Only these calls: `set_desired`, `read_groups`, ….",
+        ),
+        attribute("groups", Kind::Texts, "Only these resources, by name."),
+        attribute(
+            "from",
+            Kind::Text,
+            "Only from then on: a time, or so long after the world's start.",
+        ),
+        attribute(
+            "until",
+            Kind::Text,
+            "Only before then: a time, or so long after the world's start.",
+        ),
+        attribute(
+            "lifecycle",
+            Kind::Word(&["on_demand", "spot"]),
+            "With `no_capacity`, only launches of this kind.",
+        ),
+        attribute(
+            "notice",
+            Kind::Duration,
+            "With `interrupt_spot`, how long before it an instance is told; by itself 2m.",
+        ),
+        attribute(
+            "lag",
+            Kind::Duration,
+            "With `lag`, how long reads show what was before a change; by itself 30s.",
+        ),
     ],
     ..block(
         "fault",
-        Labels::Text("kind"),
+        Labels::Text("name"),
         "Something that goes wrong in the mock.",
+    )
+};
+
+static PRICE: BlockSchema = BlockSchema {
+    attributes: &[
+        ENABLED,
+        attribute(
+            "on_demand_usd_per_hour",
+            Kind::Number(NOT_NEGATIVE),
+            "What an instance of the type costs on demand.",
+        )
+        .required(),
+        attribute(
+            "spot_usd_per_hour",
+            Kind::Number(NOT_NEGATIVE),
+            "What it costs on spot; by itself 37 % of on demand.",
+        ),
+    ],
+    ..block(
+        "price",
+        Labels::Text("type"),
+        "What the mock charges for an instance type; others cost as m5.large.",
     )
 };

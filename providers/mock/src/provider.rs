@@ -41,6 +41,8 @@ pub struct MockProvider {
     store: Arc<Store>,
     region: String,
     loads: BTreeSet<String>,
+    /// Names of metrics beside those that all worlds have.
+    metrics: BTreeSet<String>,
 }
 
 impl MockProvider {
@@ -58,6 +60,7 @@ impl MockProvider {
         let settings = MockSettings::from_attributes(settings)?;
         Ok(MockProvider {
             store: Arc::new(Store::open(&settings, directory)?),
+            metrics: settings.metric_names().map(str::to_owned).collect(),
             region: settings.region,
             loads: settings.load.into_keys().collect(),
         })
@@ -122,6 +125,21 @@ impl MockProvider {
             }
         }
         answers
+    }
+
+    fn unknown_metric(&self, name: &str) -> Option<(String, String)> {
+        if WorldMetric::named(name).is_some() || self.metrics.contains(name) {
+            return None;
+        }
+        let known: Vec<&str> = METRICS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(self.metrics.iter().map(String::as_str))
+            .collect();
+        Some((
+            format!("the mock cloud has no metric `{name}`"),
+            nearest(name, &known),
+        ))
     }
 
     fn look<T>(&self, call: Call, look: impl FnOnce(&mut World) -> T) -> Result<T, ProviderError> {
@@ -224,12 +242,10 @@ fn read_metric(
     let Some(resource) = &request.resource else {
         return refuse("the mock cloud has metrics of groups only".to_owned());
     };
-    if let Some((what, help)) = unknown_query(&request.query) {
+    if let Some((what, help)) = beyond(&request.query) {
         return refuse(format!("{what}; {help}"));
     }
-    let Some(metric) = WorldMetric::named(&request.query.name) else {
-        return Ok(MetricResponse::default());
-    };
+    let metric = &request.query.name;
     let sampling = Sampling {
         statistic: request.statistic,
         period: request.period,
@@ -247,26 +263,15 @@ fn read_metric(
     })
 }
 
-/// What this cloud does not know in a query, and what to do.
-fn unknown_query(query: &MetricQuery) -> Option<(String, String)> {
+/// What no mock cloud has in a query, and what to do.
+fn beyond(query: &MetricQuery) -> Option<(String, String)> {
+    let help = "name one of its metrics".to_owned();
     if query.query.is_some() {
-        return Some((
-            "the mock cloud has no query language".to_owned(),
-            "name one of its metrics".to_owned(),
-        ));
+        return Some(("the mock cloud has no query language".to_owned(), help));
     }
     if query.namespace.is_some() || !query.dimensions.is_empty() {
-        return Some((
-            "the mock cloud's metrics have no namespace and no dimensions".to_owned(),
-            "name one of its metrics".to_owned(),
-        ));
-    }
-    if WorldMetric::named(&query.name).is_none() {
-        let known: Vec<&str> = METRICS.iter().map(|(name, _)| *name).collect();
-        return Some((
-            format!("the mock cloud has no metric `{}`", query.name),
-            nearest(&query.name, &known),
-        ));
+        let what = "the mock cloud's metrics have no namespace and no dimensions";
+        return Some((what.to_owned(), help));
     }
     None
 }
@@ -276,7 +281,11 @@ impl Provider for MockProvider {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             resource_kinds: vec![KIND.to_owned()],
-            metric_names: METRICS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            metric_names: METRICS
+                .iter()
+                .map(|(name, _)| (*name).to_owned())
+                .chain(self.metrics.iter().cloned())
+                .collect(),
             per_instance_metrics: true,
             chooses_victims: true,
             has_lifecycles: true,
@@ -372,7 +381,10 @@ impl Provider for MockProvider {
                 .provider
                 .as_ref()
                 .is_some_and(|provider| *provider != group.provider);
-            if let Some((what, help)) = unknown_query(query).filter(|_| !elsewhere) {
+            if elsewhere {
+                continue;
+            }
+            if let Some((what, help)) = beyond(query).or_else(|| self.unknown_metric(&query.name)) {
                 add(&format!("metric.{}", metric.name), what, help);
             }
         }

@@ -16,7 +16,7 @@ use crate::world::fault::{Call, Fault, FaultKind};
 use crate::world::formula::LoadFormula;
 use crate::world::load::{Align, Load, LoadKind, Shape};
 use crate::world::trace::{Per, Trace};
-use crate::world::{Moment, Rules, random};
+use crate::world::{CustomMetric, Moment, Rules, random};
 
 /// Where the world is kept if nothing else is said, relative to the configuration's directory.
 pub const DEFAULT_WORLD: &str = ".tideform/mock.world";
@@ -64,6 +64,9 @@ pub struct MockSettings {
     /// Loads by name: `load "web" { … }`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub load: BTreeMap<String, LoadSettings>,
+    /// Metrics by name that do not follow from load: `metric "orders" { … }`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metric: BTreeMap<String, MetricSettings>,
     /// What goes wrong, by name: `fault "throttle" { … }`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fault: BTreeMap<String, FaultSettings>,
@@ -100,9 +103,44 @@ pub struct LoadSettings {
     pub offset: Option<Duration>,
     /// Whether what is not served is dropped or waits.
     pub kind: LoadKind,
+    /// Another name of the load as a metric, beside `requests`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
     /// Spreads each step evenly by so much to either side; default none.
     #[serde(with = "lenient::share")]
     pub noise: f64,
+}
+
+/// `metric "orders" { … }`: exactly one of `trace`, `formula` and `value`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricSettings {
+    /// A CSV file `timestamp,value`, relative to the configuration's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// An expression of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
+    /// Always this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The resource that has it; default: all have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// Multiplies it; default 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+    /// The trace begins anew at its end; default true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<bool>,
+    /// How the trace lies over the world's time.
+    pub align: Align,
+    /// Where in the trace the world starts.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        with = "lenient::option_duration"
+    )]
+    pub offset: Option<Duration>,
 }
 
 /// `fault "throttle" { … }`.
@@ -165,6 +203,7 @@ impl Default for MockSettings {
             delay: Duration::ZERO,
             retention: Duration::from_secs(15 * 86_400),
             load: BTreeMap::new(),
+            metric: BTreeMap::new(),
             fault: BTreeMap::new(),
             price: BTreeMap::new(),
         }
@@ -192,6 +231,7 @@ impl MockSettings {
                 continue;
             }
             match name.as_str() {
+                "enabled" => {}
                 "world" => settings.world = read(name, value)?,
                 "clock" => settings.clock = read(name, value)?,
                 "start" => settings.start = read(name, value)?,
@@ -201,6 +241,7 @@ impl MockSettings {
                 "delay" => settings.delay = duration(name, value)?,
                 "retention" => settings.retention = duration(name, value)?,
                 "load" => settings.load = blocks(name, value)?,
+                "metric" => settings.metric = blocks(name, value)?,
                 "fault" => settings.fault = blocks(name, value)?,
                 "price" => settings.price = blocks(name, value)?,
                 other => {
@@ -259,6 +300,18 @@ impl MockSettings {
                 return Err(wrong(format!("{path}: scale must be 0 or more")));
             }
         }
+        for (name, metric) in &self.metric {
+            let given = [
+                metric.trace.is_some(),
+                metric.formula.is_some(),
+                metric.value.is_some(),
+            ];
+            if given.iter().filter(|given| **given).count() != 1 {
+                return Err(wrong(format!(
+                    "provider \"mock\": metric \"{name}\" needs one of `trace`, `formula` and `value`"
+                )));
+            }
+        }
         for (name, fault) in &self.fault {
             let path = format!("provider \"mock\": fault \"{name}\"");
             let kind = fault_kind(name, fault)?;
@@ -299,14 +352,27 @@ impl MockSettings {
     #[must_use]
     pub fn anchored(&self, directory: &Path) -> MockSettings {
         let mut settings = self.clone();
-        for load in settings.load.values_mut() {
-            if let Some(trace) = &mut load.trace {
-                let path = directory.join(&*trace);
-                let path = std::path::absolute(&path).unwrap_or(path);
-                *trace = path.to_string_lossy().into_owned();
-            }
+        let loads = settings.load.values_mut().map(|load| &mut load.trace);
+        let metrics = settings.metric.values_mut().map(|metric| &mut metric.trace);
+        for trace in loads.chain(metrics).flatten() {
+            let path = directory.join(&*trace);
+            let path = std::path::absolute(&path).unwrap_or(path);
+            *trace = path.to_string_lossy().into_owned();
         }
         settings
+    }
+
+    /// The files of all traces.
+    pub fn traces(&self) -> impl Iterator<Item = &str> {
+        let loads = self.load.values().map(|load| &load.trace);
+        let metrics = self.metric.values().map(|metric| &metric.trace);
+        loads.chain(metrics).flatten().map(String::as_str)
+    }
+
+    /// The names that metrics have here beside those that all worlds have.
+    pub fn metric_names(&self) -> impl Iterator<Item = &str> {
+        let of_loads = self.load.values().filter_map(|load| load.metric.as_deref());
+        of_loads.chain(self.metric.keys().map(String::as_str))
     }
 
     /// What a world with these settings runs by. Reads the traces.
@@ -320,6 +386,9 @@ impl MockSettings {
         rules.retention = self.retention;
         for (name, load) in &self.load {
             rules.loads.insert(name.clone(), load.load(name)?);
+        }
+        for (name, metric) in &self.metric {
+            rules.metrics.insert(name.clone(), metric.metric(name)?);
         }
         for (name, fault) in &self.fault {
             rules.faults.push(fault.fault(name)?);
@@ -346,14 +415,14 @@ fn blocks<T: serde::de::DeserializeOwned>(
     };
     labelled
         .iter()
-        .filter(|(_, body)| !body.is_null())
+        .filter(|(_, body)| !body.is_null() && body.get("enabled") != Some(&Value::Bool(false)))
         .map(|(label, body)| {
             let body = match body {
                 // `null` is the default, also within a block.
                 Value::Object(fields) => Value::Object(
                     fields
                         .iter()
-                        .filter(|(_, field)| !field.is_null())
+                        .filter(|(name, field)| !field.is_null() && *name != "enabled")
                         .map(|(name, field)| (name.clone(), field.clone()))
                         .collect(),
                 ),
@@ -366,32 +435,73 @@ fn blocks<T: serde::de::DeserializeOwned>(
 
 impl LoadSettings {
     fn load(&self, name: &str) -> Result<Load, ProviderError> {
-        let shape = match (&self.trace, &self.formula) {
-            (Some(trace), _) => Shape::Trace {
-                trace: Trace::read(Path::new(trace), self.per)
-                    .map_err(|error| wrong(format!("load \"{name}\": {error}")))?
-                    .into(),
-                align: self.align,
-                repeat: self.repeat.unwrap_or(true),
-                offset: self.offset.unwrap_or_default(),
-            },
-            (None, Some(formula)) => {
-                Shape::Formula(LoadFormula::parse(formula).map_err(|what| {
-                    wrong(format!(
-                        "provider \"mock\": load \"{name}\": formula: {what}"
-                    ))
-                })?)
-            }
-            (None, None) => Shape::None,
-        };
+        let place = format!("load \"{name}\"");
         Ok(Load {
             kind: self.kind,
-            shape,
+            shape: match (&self.trace, &self.formula) {
+                (Some(trace), _) => traced(
+                    &place,
+                    trace,
+                    self.per,
+                    self.align,
+                    self.repeat,
+                    self.offset,
+                )?,
+                (None, Some(formula)) => computed(&place, formula)?,
+                (None, None) => Shape::None,
+            },
             scale: self.scale.unwrap_or(1.0),
             noise: self.noise,
+            metric: self.metric.clone(),
             key: random::key(name),
         })
     }
+}
+
+impl MetricSettings {
+    fn metric(&self, name: &str) -> Result<CustomMetric, ProviderError> {
+        let place = format!("metric \"{name}\"");
+        Ok(CustomMetric {
+            shape: match (&self.trace, &self.formula, self.value) {
+                (Some(trace), _, _) => traced(
+                    &place,
+                    trace,
+                    Per::Second,
+                    self.align,
+                    self.repeat,
+                    self.offset,
+                )?,
+                (None, Some(formula), _) => computed(&place, formula)?,
+                (None, None, value) => Shape::Constant(value.unwrap_or(f64::NAN)),
+            },
+            scale: self.scale.unwrap_or(1.0),
+            group: self.resource.clone(),
+        })
+    }
+}
+
+fn traced(
+    place: &str,
+    file: &str,
+    per: Per,
+    align: Align,
+    repeat: Option<bool>,
+    offset: Option<Duration>,
+) -> Result<Shape, ProviderError> {
+    Ok(Shape::Trace {
+        trace: Trace::read(Path::new(file), per)
+            .map_err(|error| wrong(format!("provider \"mock\": {place}: {error}")))?
+            .into(),
+        align,
+        repeat: repeat.unwrap_or(true),
+        offset: offset.unwrap_or_default(),
+    })
+}
+
+fn computed(place: &str, formula: &str) -> Result<Shape, ProviderError> {
+    LoadFormula::parse(formula)
+        .map(Shape::Formula)
+        .map_err(|what| wrong(format!("provider \"mock\": {place}: formula: {what}")))
 }
 
 fn fault_kind(name: &str, fault: &FaultSettings) -> Result<FaultKind, ProviderError> {
@@ -467,18 +577,7 @@ mod tests {
 
     #[test]
     fn what_was_read_is_read_again_the_same() -> Result<(), Box<dyn std::error::Error>> {
-        let settings = read(json!({
-            "world": "w", "clock": "stepped", "start": "2026-01-05T00:00:00Z", "step": "30s", "seed": 7,
-            "delay": "2m", "retention": "1d",
-            "load": { "web": { "formula": "10 * t", "kind": "queue", "noise": "5%", "scale": 2 } },
-            "fault": {
-                "throttle": { "rate": 0.1, "calls": ["set_desired"], "from": "10m" },
-                "no-spot": { "kind": "no_capacity", "lifecycle": "spot", "until": "2026-01-06T00:00:00Z" },
-                "interrupt_spot": { "rate": 3, "notice": "1m" }
-            },
-            "price": { "m5.large": { "on_demand_usd_per_hour": 0.1 } }
-        }))?;
-        assert_eq!(settings.fault.len(), 3);
+        let settings = read(filled())?;
         let text = serde_json::to_string(&settings)?;
         assert_eq!(serde_json::from_str::<MockSettings>(&text)?, settings);
         Ok(())
@@ -533,5 +632,68 @@ mod tests {
             let error = read(value.clone()).err().unwrap_or_default();
             assert!(error.contains(part), "{value}: {error}");
         }
+    }
+
+    /// All fields of each block, filled.
+    fn filled() -> Value {
+        json!({
+            "world": "w", "clock": "stepped", "start": "2026-01-05T00:00:00Z", "step": "30s", "seed": 7,
+            "region": "here", "delay": "2m", "retention": "1d",
+            "load": { "web": {
+                "trace": "a.csv", "per": "step", "kind": "queue", "noise": "5%", "scale": 2, "repeat": false,
+                "align": "clock", "offset": "1h", "metric": "jobs"
+            } },
+            "metric": { "orders": {
+                "formula": "t", "resource": "web", "scale": 2, "repeat": true, "align": "exact", "offset": "1h"
+            } },
+            "fault": { "spot": {
+                "kind": "no_capacity", "rate": 0.5, "calls": ["set_desired"], "groups": ["web"], "from": "10m",
+                "until": "2026-01-06T00:00:00Z", "lifecycle": "spot", "notice": "1m", "lag": "10s"
+            } },
+            "price": { "m5.large": { "on_demand_usd_per_hour": 0.1, "spot_usd_per_hour": 0.02 } }
+        })
+    }
+
+    #[test]
+    fn the_language_and_the_settings_have_the_same_names() -> Result<(), String> {
+        use std::collections::BTreeSet;
+        let provider = tideform_policies::schema::top("provider").ok_or("no provider block")?;
+        let mock = provider.variant(Some("mock")).ok_or("no mock variant")?;
+        let mut written = filled();
+        // The alternatives that exclude each other.
+        written["load"]["web"]["formula"] = "t".into();
+        written["metric"]["orders"]["trace"] = "a.csv".into();
+        written["metric"]["orders"]["value"] = 1.into();
+        let read = serde_json::to_value(
+            serde_json::from_value::<MockSettings>(written).map_err(|error| error.to_string())?,
+        )
+        .map_err(|error| error.to_string())?;
+        let names = |value: &Value| -> BTreeSet<String> {
+            value
+                .as_object()
+                .map(|fields| fields.keys().cloned().collect())
+                .unwrap_or_default()
+        };
+        let known: BTreeSet<String> = mock
+            .attribute_names(None)
+            .chain(mock.block_kinds(None))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(names(&read), known);
+        for (kind, label) in [
+            ("load", "web"),
+            ("metric", "orders"),
+            ("fault", "spot"),
+            ("price", "m5.large"),
+        ] {
+            let block = mock.block(kind, None).ok_or(kind)?;
+            let known: BTreeSet<String> = block
+                .attribute_names(None)
+                .filter(|name| *name != "enabled")
+                .map(str::to_owned)
+                .collect();
+            assert_eq!(names(&read[kind][label]), known, "{kind}");
+        }
+        Ok(())
     }
 }

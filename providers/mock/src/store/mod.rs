@@ -271,11 +271,9 @@ impl Store {
 /// The settings with what the traces hold, so that a changed file is a change.
 fn settings_text(settings: &MockSettings, path: &Path) -> Result<String, ProviderError> {
     let mut digests = BTreeMap::new();
-    for load in settings.load.values() {
-        if let Some(trace) = &load.trace
-            && let Ok(text) = std::fs::read_to_string(trace)
-        {
-            digests.insert(trace.clone(), format!("{:016x}", random::key(&text)));
+    for trace in settings.traces() {
+        if let Ok(text) = std::fs::read_to_string(trace) {
+            digests.insert(trace.to_owned(), format!("{:016x}", random::key(&text)));
         }
     }
     serde_json::to_string(&Stored {

@@ -190,7 +190,7 @@ impl History {
         let seconds = rules.step_seconds();
         let first = self.first().unwrap_or(step);
         let (to_do, backlog) = match load.kind {
-            LoadKind::Requests => (arrivals, None),
+            LoadKind::Request => (arrivals, None),
             LoadKind::Queue => (
                 arrivals + self.backlog_at(first, step - 1) / seconds,
                 Some(self.backlog_at(first, step)),
@@ -205,7 +205,7 @@ impl History {
             carried,
             served,
             unserved: match load.kind {
-                LoadKind::Requests => to_do - served,
+                LoadKind::Request => to_do - served,
                 LoadKind::Queue => 0.0,
             },
             backlog,

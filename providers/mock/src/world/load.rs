@@ -15,7 +15,7 @@ use super::trace::Trace;
 pub enum LoadKind {
     /// Requests: what is not served is dropped.
     #[default]
-    Requests,
+    Request,
     /// Jobs: what is not served waits in a queue.
     Queue,
 }
@@ -52,8 +52,27 @@ pub enum Shape {
         #[serde(with = "crate::lenient::duration")]
         offset: Duration,
     },
+    /// Always the same.
+    Constant(f64),
     /// As computed.
     Formula(LoadFormula),
+}
+
+impl Shape {
+    /// Its mean over `[from, to)` in a world that started at `start`; a formula's value at `from`, finite or not.
+    pub fn value(&self, start: Moment, from: Moment, to: Moment) -> f64 {
+        match self {
+            Shape::None => 0.0,
+            Shape::Constant(value) => *value,
+            Shape::Formula(formula) => formula.value(start, from),
+            Shape::Trace {
+                trace,
+                align,
+                repeat,
+                offset,
+            } => trace_value(trace, *align, *repeat, millis(*offset), start, from, to),
+        }
+    }
 }
 
 /// A load: arrivals per second as a function of time.
@@ -67,6 +86,9 @@ pub struct Load {
     pub scale: f64,
     /// Spreads each step evenly by so much around its value: `0.1` is 10 % to either side.
     pub noise: f64,
+    /// Another name of its rate as a metric, beside `requests`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
     /// What the noise is drawn for; two loads with the same key have the same noise.
     pub key: u64,
 }
@@ -75,10 +97,11 @@ impl Load {
     /// A load that never arrives.
     pub fn none() -> Load {
         Load {
-            kind: LoadKind::Requests,
+            kind: LoadKind::Request,
             shape: Shape::None,
             scale: 1.0,
             noise: 0.0,
+            metric: None,
             key: 0,
         }
     }
@@ -111,17 +134,11 @@ impl Load {
 
     /// Mean arrivals per second over `[from, to)` in a world that started at `start`; `step` is drawn for.
     pub fn rate(&self, seed: u64, start: Moment, step: i64, from: Moment, to: Moment) -> f64 {
-        let rate = match &self.shape {
-            Shape::None => return 0.0,
-            Shape::Formula(formula) => formula.rate(start, from),
-            Shape::Trace {
-                trace,
-                align,
-                repeat,
-                offset,
-            } => trace_rate(trace, *align, *repeat, millis(*offset), start, from, to),
-        };
-        let rate = rate * self.scale;
+        let rate = self.shape.value(start, from, to) * self.scale;
+        // What is negative or not finite is no load.
+        if !rate.is_finite() || rate <= 0.0 {
+            return 0.0;
+        }
         if self.noise == 0.0 {
             return rate;
         }
@@ -132,7 +149,7 @@ impl Load {
 
 const DAY_MS: i64 = 86_400_000;
 
-fn trace_rate(
+fn trace_value(
     trace: &Trace,
     align: Align,
     repeat: bool,
@@ -243,8 +260,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_negative_or_not_finite_is_no_load() -> Result<(), String> {
+        for text in ["-5", "1 / 0", "0 / 0", "sqrt(-1)", "log(0)", "5 % 0"] {
+            assert_eq!(
+                at(&Load::formula(LoadKind::Request, text)?, 0, 0),
+                0.0,
+                "{text}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
     fn noise_is_the_same_for_the_same_seed_and_bounded() -> Result<(), String> {
-        let mut load = Load::formula(LoadKind::Requests, "100")?;
+        let mut load = Load::formula(LoadKind::Request, "100")?;
         load.noise = 0.1;
         for step in 0..100 {
             let rate = |seed| load.rate(seed, Moment(0), step, Moment(0), Moment(MINUTE));

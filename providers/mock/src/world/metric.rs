@@ -71,18 +71,29 @@ impl WorldMetric {
         }
     }
 
-    /// It counts things per second: its sum over a period is a number of things.
-    fn is_rate(self) -> bool {
+    /// How its steps are put together.
+    pub fn nature(self) -> Nature {
         match self {
-            WorldMetric::Requests | WorldMetric::RequestsPerInstance => true,
+            WorldMetric::Requests | WorldMetric::RequestsPerInstance => Nature::PerSecond,
+            WorldMetric::Latency => Nature::Exponential,
             WorldMetric::Cpu
             | WorldMetric::QueueDepth
             | WorldMetric::OldestAge
-            | WorldMetric::Latency
             | WorldMetric::ErrorRate
-            | WorldMetric::Capacity => false,
+            | WorldMetric::Capacity => Nature::Gauge,
         }
     }
+}
+
+/// How the steps of a metric are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// Each step is a value that was read.
+    Gauge,
+    /// It counts things per second: its sum over a period is a number of things.
+    PerSecond,
+    /// Each step is the mean of an exponential distribution.
+    Exponential,
 }
 
 /// Mean seconds from arrival to answer, `S / (1 - u)` with `u` cut at 0.99: S on an idle instance, 100 S at most.
@@ -119,7 +130,7 @@ pub struct Sampling {
 /// the period, and `rate` is the sum per second. Percentiles are by nearest rank over the period's steps, but those of
 /// `latency` follow the exponential distribution that M/M/1 has: `-ln(1 - p)` times the mean.
 pub fn samples(
-    metric: WorldMetric,
+    nature: Nature,
     values: &[(Moment, f64)],
     step_ms: i64,
     sampling: &Sampling,
@@ -139,7 +150,7 @@ pub fn samples(
         let (inside, after) = rest.split_at(length);
         rest = after;
         if end > sampling.from && end <= sampling.to {
-            let value = aggregate(metric, inside, step_s, period, sampling.statistic);
+            let value = aggregate(nature, inside, step_s, period, sampling.statistic);
             if value.is_finite() {
                 samples.push(Sample {
                     at: end.timestamp(),
@@ -152,7 +163,7 @@ pub fn samples(
 }
 
 fn aggregate(
-    metric: WorldMetric,
+    nature: Nature,
     values: &[(Moment, f64)],
     step_s: f64,
     period_ms: i64,
@@ -160,14 +171,21 @@ fn aggregate(
 ) -> f64 {
     let numbers = || values.iter().map(|(_, value)| *value);
     let mean = || numbers().sum::<f64>() / values.len().max(1) as f64;
-    let total = || numbers().sum::<f64>() * if metric.is_rate() { step_s } else { 1.0 };
+    let total = || {
+        let sum = numbers().sum::<f64>();
+        if nature == Nature::PerSecond {
+            sum * step_s
+        } else {
+            sum
+        }
+    };
     match statistic {
         Statistic::Average => mean(),
         Statistic::Sum => total(),
         Statistic::Rate => total() / (period_ms as f64 / 1000.0),
         Statistic::Minimum => numbers().fold(f64::INFINITY, f64::min),
         Statistic::Maximum => numbers().fold(f64::NEG_INFINITY, f64::max),
-        Statistic::Percentile(percent) if metric == WorldMetric::Latency => {
+        Statistic::Percentile(percent) if nature == Nature::Exponential => {
             -(1.0 - (percent / 100.0).clamp(0.0, 0.999_999)).ln() * mean()
         }
         Statistic::Percentile(percent) => {
@@ -198,7 +216,7 @@ mod tests {
             from: Moment(0),
             to: Moment(5 * 60_000),
         };
-        samples(metric, &values, 60_000, &sampling)
+        samples(metric.nature(), &values, 60_000, &sampling)
             .iter()
             .map(|sample| (sample.at.as_second() / 60, sample.value))
             .collect()

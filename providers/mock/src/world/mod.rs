@@ -34,10 +34,10 @@ use cost::CostTotals;
 use fault::{Call, FaultKind, ScriptedFault};
 use group::{NewGroup, Stale, WorldGroup};
 use history::Outcome;
-use metric::{Sampling, WorldMetric};
+use metric::{Nature, Sampling, WorldMetric};
 
 pub use moment::{Moment, millis};
-pub use rules::Rules;
+pub use rules::{CustomMetric, MetricOf, Rules};
 
 /// The only kind of resource that the mock cloud has.
 pub const KIND: &str = "asg";
@@ -355,8 +355,8 @@ impl World {
             .outcomes(&self.rules, load, from.max(kept), to.min(published))
     }
 
-    /// Reads a metric of a group; no such group is no data.
-    pub fn samples(&mut self, name: &str, metric: WorldMetric, sampling: &Sampling) -> Vec<Sample> {
+    /// Reads a metric of a group; no such group or metric is no data.
+    pub fn samples(&mut self, name: &str, metric: &str, sampling: &Sampling) -> Vec<Sample> {
         let published = self.now.before(self.rules.delay);
         let sampling = Sampling {
             to: sampling.to.min(published),
@@ -367,41 +367,68 @@ impl World {
             .steps_ended(sampling.from.before(sampling.period));
         let to = self.rules.steps_ended(sampling.to);
         let outcomes = self.outcomes(name, from, to);
+        let Some(group) = self.groups.get_mut(name) else {
+            return Vec::new();
+        };
+        let rules = &self.rules;
+        let load = rules.load_of(name, group.model.load.as_deref());
+        let Some(meaning) = rules.metric_of(name, load, metric) else {
+            return Vec::new();
+        };
         let mut values = Vec::with_capacity(outcomes.len());
         for outcome in &outcomes {
-            let age = match metric {
-                WorldMetric::OldestAge => self.oldest_age_s(name, outcome.step),
-                _ => None,
+            let (start, end) = (rules.step_start(outcome.step), rules.step_end(outcome.step));
+            let value = match meaning {
+                MetricOf::World(WorldMetric::OldestAge) => {
+                    group.history.oldest_age_s(rules, load, outcome.step)
+                }
+                MetricOf::World(metric) => metric.value(outcome, None),
+                MetricOf::Custom(custom) => {
+                    let value = custom.shape.value(rules.start, start, end) * custom.scale;
+                    Some(value).filter(|value| value.is_finite())
+                }
             };
-            if let Some(value) = metric.value(outcome, age) {
-                values.push((self.rules.step_end(outcome.step), value));
+            if let Some(value) = value {
+                values.push((end, value));
             }
         }
-        metric::samples(metric, &values, self.rules.step_ms, &sampling)
+        let nature = match meaning {
+            MetricOf::World(metric) => metric.nature(),
+            MetricOf::Custom(_) => Nature::Gauge,
+        };
+        metric::samples(nature, &values, rules.step_ms, &sampling)
     }
 
     /// The newest published value of each live instance and its time. An instance that did not serve then has none.
+    /// Only metrics that are about instances have them.
     pub fn per_instance(
         &mut self,
         name: &str,
-        metric: WorldMetric,
+        metric: &str,
     ) -> Option<(Moment, Vec<InstanceSample>)> {
         let published = self.rules.steps_ended(self.now.before(self.rules.delay));
         let newest = self.outcomes(name, published - 1, published);
         let outcome = newest.first()?;
-        let value = match metric {
-            WorldMetric::Cpu | WorldMetric::RequestsPerInstance => metric.value(outcome, None),
-            WorldMetric::Requests => WorldMetric::RequestsPerInstance.value(outcome, None),
-            WorldMetric::QueueDepth
-            | WorldMetric::OldestAge
-            | WorldMetric::Latency
-            | WorldMetric::ErrorRate
-            | WorldMetric::Capacity => return None,
+        let group = self.groups.get(name)?;
+        let load = self.rules.load_of(name, group.model.load.as_deref());
+        let value = match self.rules.metric_of(name, load, metric)? {
+            MetricOf::World(metric @ (WorldMetric::Cpu | WorldMetric::RequestsPerInstance)) => {
+                metric.value(outcome, None)
+            }
+            MetricOf::World(WorldMetric::Requests) => {
+                WorldMetric::RequestsPerInstance.value(outcome, None)
+            }
+            MetricOf::World(
+                WorldMetric::QueueDepth
+                | WorldMetric::OldestAge
+                | WorldMetric::Latency
+                | WorldMetric::ErrorRate
+                | WorldMetric::Capacity,
+            )
+            | MetricOf::Custom(_) => return None,
         };
         let start = self.rules.step_start(outcome.step);
-        let values = self
-            .groups
-            .get(name)?
+        let values = group
             .instances
             .iter()
             .filter(|instance| instance.is_live() && instance.state != InstanceState::Unhealthy)
@@ -411,12 +438,6 @@ impl World {
             })
             .collect();
         Some((self.rules.step_end(outcome.step), values))
-    }
-
-    fn oldest_age_s(&mut self, name: &str, step: i64) -> Option<f64> {
-        let group = self.groups.get_mut(name)?;
-        let load = self.rules.load_of(name, group.model.load.as_deref());
-        group.history.oldest_age_s(&self.rules, load, step)
     }
 
     /// Forgets the past of all groups whose load differs under other rules, and runs by those from now on.

@@ -10,6 +10,7 @@ use tideform_provider::Prices;
 use super::cost::DEFAULT_PRICES;
 use super::fault::{Fault, FaultKind};
 use super::load::{Load, LoadKind, Shape};
+use super::metric::WorldMetric;
 use super::moment::{Moment, millis};
 use super::random;
 
@@ -24,6 +25,8 @@ pub struct Rules {
     pub step_ms: i64,
     /// Loads by name.
     pub loads: BTreeMap<String, Load>,
+    /// Metrics by name that do not follow from load.
+    pub metrics: BTreeMap<String, CustomMetric>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// Prices by instance type; others cost [`DEFAULT_PRICES`].
@@ -36,11 +39,32 @@ pub struct Rules {
     pub retention: Duration,
 }
 
+/// A metric that does not follow from load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CustomMetric {
+    /// Its shape; where that is not finite there is no sample.
+    pub shape: Shape,
+    /// Multiplies it.
+    pub scale: f64,
+    /// The group that has it; `None`: all have.
+    pub group: Option<String>,
+}
+
+/// What a name means as a metric of a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MetricOf<'a> {
+    /// It follows from load and capacity.
+    World(WorldMetric),
+    /// It does not.
+    Custom(&'a CustomMetric),
+}
+
 static NO_LOAD: Load = Load {
-    kind: LoadKind::Requests,
+    kind: LoadKind::Request,
     shape: Shape::None,
     scale: 1.0,
     noise: 0.0,
+    metric: None,
     key: 0,
 };
 
@@ -52,6 +76,7 @@ impl Rules {
             start,
             step_ms: 60_000,
             loads: BTreeMap::new(),
+            metrics: BTreeMap::new(),
             faults: Vec::new(),
             prices: BTreeMap::new(),
             delay: Duration::ZERO,
@@ -95,6 +120,21 @@ impl Rules {
             None => self.loads.get(group).or_else(|| self.loads.get("default")),
         };
         found.unwrap_or(&NO_LOAD)
+    }
+
+    /// What a name means as a metric of a group: one that is set, the load's own name, or one that all have.
+    pub fn metric_of(&self, group: &str, load: &Load, name: &str) -> Option<MetricOf<'_>> {
+        let custom = self
+            .metrics
+            .get(name)
+            .filter(|metric| metric.group.as_deref().is_none_or(|only| only == group));
+        if let Some(metric) = custom {
+            return Some(MetricOf::Custom(metric));
+        }
+        if load.metric.as_deref() == Some(name) {
+            return Some(MetricOf::World(WorldMetric::Requests));
+        }
+        WorldMetric::named(name).map(MetricOf::World)
     }
 
     /// Mean arrivals per second in a step.

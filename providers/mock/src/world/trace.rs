@@ -20,6 +20,8 @@ pub enum Per {
     Second,
     /// A rate per minute.
     Minute,
+    /// A rate per hour.
+    Hour,
     /// A count within the trace's step.
     Step,
 }
@@ -175,6 +177,7 @@ impl Trace {
         let divisor = match per {
             Per::Second => 1.0,
             Per::Minute => 60.0,
+            Per::Hour => 3_600.0,
             Per::Step => step as f64 / 1000.0,
         };
         for value in &mut values {
@@ -416,6 +419,7 @@ mod tests {
         for (per, first, second) in [
             (Per::Second, 600.0, 1200.0),
             (Per::Minute, 10.0, 20.0),
+            (Per::Hour, 600.0 / 3_600.0, 1200.0 / 3_600.0),
             (Per::Step, 2.0, 4.0),
         ] {
             let trace = parse(rows, per)?;
