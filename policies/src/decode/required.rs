@@ -62,8 +62,10 @@ pub(crate) fn block(merged: &Merged<'_>, schema: &'static BlockSchema, cx: &mut 
             set.iter()
                 .find_map(|name| Some((*name, place(merged, name)?)))
         });
-        if let (Some((a, first)), Some((b, second))) = (used.next(), used.next()) {
+        if let (Some(a), Some(b)) = (used.next(), used.next()) {
             sound = false;
+            // The one that was written later is the mistake.
+            let ((a, first), (b, second)) = if a.1 <= b.1 { (a, b) } else { (b, a) };
             cx.push(
                 Diagnostic::error(codes::EXCLUSIVE, "Names that exclude each other")
                     .at(second, format!("`{b}` cannot stand beside `{a}`"))

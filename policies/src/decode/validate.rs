@@ -39,7 +39,11 @@ pub(crate) fn block(block: &Block, schema: &'static BlockSchema, cx: &mut Contex
             unknown_block(inner, block, schema, in_policy, cx);
             continue;
         };
-        let inner_label = |i: usize| inner.labels.get(i).map(|label| label.value.as_str());
+        let most = known.labels.most();
+        let inner_label = |i: usize| {
+            let label = inner.labels.get(i).filter(|_| i < most)?;
+            Some(label.value.as_str())
+        };
         if !known.repeats {
             let key = (kind, inner_label(0), inner_label(1));
             if let Some(place) = first.get(&key) {
@@ -65,11 +69,7 @@ impl BlockSchema {
 }
 
 fn labels(block: &Block, schema: &'static BlockSchema, cx: &mut Context) {
-    let (least, most) = match schema.labels {
-        Labels::None => (0, 0),
-        Labels::Name(_) | Labels::Text(_) | Labels::Variant(_) => (1, 1),
-        Labels::VariantAndName(..) => (1, 2),
-    };
+    let (least, most) = (schema.labels.least(), schema.labels.most());
     let n = block.labels.len();
     if n < least || n > most {
         let header = match schema.labels {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(crate) use resolved::show_value;
 pub use resolved::{Layers, ResolvedValue, render};
 
-use crate::schema::BlockSchema;
+use crate::schema::{BlockSchema, GROUP_ONLY};
 use crate::source::{Span, Spanned};
 use crate::tree::{Attribute, AttributeValue, Block, Tree};
 use crate::value::{Address, Value};
@@ -51,8 +51,17 @@ pub(crate) struct MergedAttribute<'t> {
 /// How two blocks are known to be the same one: kind and labels.
 type Key<'t> = (&'t str, Option<&'t str>, Option<&'t str>);
 
-fn key<'t>(kind: &'t str, labels: &'t [Spanned<String>]) -> Key<'t> {
-    let label = |i: usize| labels.get(i).map(|label| label.value.as_str());
+fn key<'t>(
+    kind: &'t str,
+    labels: &'t [Spanned<String>],
+    schema: Option<&'static BlockSchema>,
+) -> Key<'t> {
+    // A label where none belongs makes no other block; it was reported.
+    let most = schema.map_or(2, |schema| schema.labels.most());
+    let label = |i: usize| {
+        let label = labels.get(i).filter(|_| i < most)?;
+        Some(label.value.as_str())
+    };
     (kind, label(0), label(1))
 }
 
@@ -169,18 +178,18 @@ impl<'t> Merged<'t> {
             .blocks
             .iter()
             .enumerate()
-            .map(|(i, block)| (key(block.kind, block.labels), i))
+            .map(|(i, block)| (key(block.kind, block.labels, inner(block.kind)), i))
             .collect();
         for block in &stronger.blocks {
             let kind = block.kind.value.as_str();
             let schema = inner(kind);
             let repeats = schema.is_some_and(|schema| schema.repeats);
-            let place = match places.get(&key(kind, &block.labels)) {
+            let place = match places.get(&key(kind, &block.labels, schema)) {
                 Some(place) if !repeats => *place,
                 _ => {
                     self.blocks.push(Merged::empty(block, layer));
                     let place = self.blocks.len() - 1;
-                    places.insert(key(kind, &block.labels), place);
+                    places.insert(key(kind, &block.labels, schema), place);
                     place
                 }
             };
@@ -305,10 +314,14 @@ pub(crate) fn merge<'t>(
     for (i, (_, block)) in layers.iter().enumerate() {
         merged.lay(block, Some(schema), i);
     }
-    // A policy's `enabled` is about the policy.
-    merged
-        .attributes
-        .retain(|entry| entry.name != "enabled" || entry.layer + 1 == layers.len());
+    // What is the group's own counts only there, and a policy's `enabled` is about the policy.
+    let own = layers.len() - 1;
+    merged.attributes.retain(|entry| {
+        entry.layer == own || (entry.name != "enabled" && !GROUP_ONLY.contains(&entry.name))
+    });
+    merged.blocks.retain(|block| {
+        block.layer == own || !schema.block(block.kind, None).is_some_and(|s| s.group_only)
+    });
     merged.drop_disabled();
     Some(merged)
 }

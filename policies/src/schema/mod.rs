@@ -65,6 +65,27 @@ pub enum Labels {
     VariantAndName(&'static str, &'static str),
 }
 
+impl Labels {
+    /// The fewest labels that the block may have.
+    pub fn least(self) -> usize {
+        match self {
+            Labels::None => 0,
+            Labels::Name(_) | Labels::Text(_) | Labels::Variant(_) | Labels::VariantAndName(..) => {
+                1
+            }
+        }
+    }
+
+    /// The most labels that the block may have.
+    pub fn most(self) -> usize {
+        match self {
+            Labels::None => 0,
+            Labels::Name(_) | Labels::Text(_) | Labels::Variant(_) => 1,
+            Labels::VariantAndName(..) => 2,
+        }
+    }
+}
+
 /// An attribute of a block.
 #[derive(Debug)]
 pub struct AttributeSchema {
