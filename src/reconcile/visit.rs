@@ -280,8 +280,9 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
         return hold(run, condition, write, report, context);
     }
     let acts = plan_acts(run.group(), live, &decision, run.chooses_victims);
-    clear_condition(&mut run.progress, &mut write);
-    run.progress.visited(context.now);
+    // Whether the visit works is known when the calls are made: failures are forgotten then.
+    run.progress.last_visit = Some(context.now);
+    run.progress.not_before = None;
     done(run, write, acts, report, None, context)
 }
 
@@ -300,7 +301,10 @@ pub fn after_act(
     let result = match answer {
         ActAnswer::Done => {
             record_action(&mut run.memory, intent);
+            clear_condition(&mut run.progress, &mut write);
+            run.progress.visited(now);
             write.memory = Some(run.memory.clone());
+            write.progress = Some(run.progress.clone());
             write.closed.push(Closed {
                 id: intent.id,
                 outcome: Outcome::Done,
