@@ -77,6 +77,17 @@ pub(crate) fn group(
     }
     let policy = policy(&body, cx);
     let resource = body.block("resource");
+    if let (Some(address), Some(label)) = (&provider, resource.and_then(|r| r.labels.first())) {
+        let kinds = schema::resource_kinds(&address.kind);
+        if !kinds.is_empty() && !kinds.contains(&label.value.as_str()) {
+            sound = false;
+            cx.push(validate::unknown_kind(
+                label.span,
+                &label.value,
+                kinds.iter().copied(),
+            ));
+        }
+    }
     checks::group(
         &Subject {
             policy: &policy,

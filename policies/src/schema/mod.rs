@@ -14,6 +14,7 @@ mod windows;
 
 pub(crate) use group::GROUP_ONLY;
 pub use json::as_json;
+pub(crate) use providers::resource_kinds;
 
 use crate::defaults::Preset;
 

@@ -3,6 +3,14 @@
 use super::{BlockSchema, ENABLED, Kind, Labels, NOT_NEGATIVE, attribute, block};
 use crate::defaults;
 
+/// The kinds of resources that a kind of provider can scale; empty for sources of metrics.
+pub(crate) fn resource_kinds(provider: &str) -> &'static [&'static str] {
+    match provider {
+        "mock" | "aws" => &["asg"],
+        _ => &[],
+    }
+}
+
 pub(super) static PROVIDER: BlockSchema = BlockSchema {
     attributes: &[ENABLED],
     variants: &[
