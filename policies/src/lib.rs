@@ -13,12 +13,14 @@ pub mod codes;
 pub mod decode;
 pub mod defaults;
 pub mod diagnostic;
+pub mod functions;
 pub mod layers;
 pub mod load;
 pub mod model;
 pub mod render;
 pub mod schema;
 pub mod source;
+pub mod suggest;
 pub mod tree;
 pub mod value;
 

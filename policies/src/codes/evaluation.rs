@@ -62,7 +62,7 @@ super::codes! {
         "`for_each` on a group takes a map, an object, or a set of strings; a list has no keys, so convert it: toset(list). It cannot be null, and it may use no address of a group.",
         "group \"svc\" {\n  for_each = toset([\"api\", \"web\"])\n}";
     BAD_KEY = "P0331", "Key cannot be used",
-        "A key of `for_each` becomes part of the group's address and of names in the cloud. It has 1 to 128 characters, none of them a control character, a space, a quote or one of . / [ ].",
+        "A key of `for_each` becomes part of the group's address and of names in the cloud. It has 1 to 128 characters, none of them white space, a control character, or one of / \\ [ ] * ? and the double quote.",
         "for_each = toset([\"eu west\"])      # write \"eu-west\"";
     SENSITIVE_KEY = "P0332", "Sensitive value where it would be shown",
         "A sensitive value cannot be a key of for_each, a label or part of a formula, since these are shown in every plan and kept in the state. nonsensitive(value) says that it may be shown.",

@@ -55,6 +55,15 @@ super::codes! {
     VARIABLE_NAME = "P0218", "Variable name not usable",
         "The name of a variable is letters, digits, `_` and `-`, begins with a letter or `_`, and is given as the block's only label.",
         "variable \"2nd\" {}      # write \"second\"";
+    UNKNOWN_TOP_LEVEL = "P0219", "Unknown kind of block",
+        "The top level of a file takes tideform, provider, variable, locals, policy, group, test, moved and removed blocks. Everything else stands inside one of these.",
+        "groups \"web\" {}      # write group \"web\" {}";
+    MISSING_LABEL = "P0220", "Block without its name",
+        "The block needs a label: its name, by which everything else refers to it. It stands in quotes before the brace.",
+        "group {      # write group \"web\" {\n}";
+    NOT_A_VALUES_FILE = "P0221", "Value in a file of variables is not constant",
+        "A file of variables holds constants: it may call functions, and it may use no names. What is calculated from variables is a local value.",
+        "# prod.auto.vars.hcl\npeak = var.base * 2      # not here: locals { peak = var.base * 2 }";
     UNKNOWN_METRIC = "P0240", "Unknown metric",
         "A formula, a guard, a forecast or a test names a metric for which the group has no `metric` block. A metric that is only observed still needs its block: `metric \"requests\" {}`. The nearest name is suggested where there is one.",
         "guard \"errors\" {\n  when   = metric.eror_rate > 5      # write metric.error_rate\n  blocks = \"scale_in\"\n}";
