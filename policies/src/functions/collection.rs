@@ -26,29 +26,59 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("coalesce", "coalesce(value, ...)", &[], coalesce).rest(Kind::Any),
     fixed("coalescelist", "coalescelist(list, ...)", &[], coalescelist).rest(Kind::Any),
     fixed("compact", "compact(list)", &[L], compact),
-    fixed("concat", "concat(list, ...)", &[], concat).rest(L).keeps_marks(),
-    fixed("contains", "contains(list, value)", &[L, Kind::Any], contains),
+    fixed("concat", "concat(list, ...)", &[], concat)
+        .rest(L)
+        .keeps_marks(),
+    fixed(
+        "contains",
+        "contains(list, value)",
+        &[L, Kind::Any],
+        contains,
+    ),
     fixed("distinct", "distinct(list)", &[L], distinct),
     fixed("element", "element(list, index)", &[L, N], element).keeps_marks(),
     fixed("flatten", "flatten(list)", &[L], flatten),
     fixed("index", "index(list, value)", &[L, Kind::Any], index),
     fixed("keys", "keys(object)", &[O], keys).keeps_marks(),
     fixed("length", "length(value)", &[Kind::Something], length).keeps_marks(),
-    fixed("lookup", "lookup(object, key, default)", &[O, Kind::Text, Kind::Any], lookup)
-        .optional(1)
+    fixed(
+        "lookup",
+        "lookup(object, key, default)",
+        &[O, Kind::Text, Kind::Any],
+        lookup,
+    )
+    .optional(1)
+    .keeps_marks(),
+    fixed(
+        "matchkeys",
+        "matchkeys(values, keys, search)",
+        &[L, L, L],
+        matchkeys,
+    ),
+    fixed("merge", "merge(object, ...)", &[], merge)
+        .rest(Kind::Any)
         .keeps_marks(),
-    fixed("matchkeys", "matchkeys(values, keys, search)", &[L, L, L], matchkeys),
-    fixed("merge", "merge(object, ...)", &[], merge).rest(Kind::Any).keeps_marks(),
     fixed("one", "one(list)", &[L], one).keeps_marks(),
     fixed("range", "range(start, limit, step)", &[N, N, N], range).optional(2),
     fixed("reverse", "reverse(list)", &[L], reverse).keeps_marks(),
-    fixed("setintersection", "setintersection(set, ...)", &[L], |call| {
-        combine(call, |counts, sets| counts == sets)
-    })
+    fixed(
+        "setintersection",
+        "setintersection(set, ...)",
+        &[L],
+        |call| combine(call, |counts, sets| counts == sets),
+    )
     .rest(L),
     fixed("setproduct", "setproduct(list, ...)", &[L, L], setproduct).rest(L),
-    fixed("setsubtract", "setsubtract(set, other)", &[L, L], setsubtract),
-    fixed("setunion", "setunion(set, ...)", &[L], |call| combine(call, |_, _| true)).rest(L),
+    fixed(
+        "setsubtract",
+        "setsubtract(set, other)",
+        &[L, L],
+        setsubtract,
+    ),
+    fixed("setunion", "setunion(set, ...)", &[L], |call| {
+        combine(call, |_, _| true)
+    })
+    .rest(L),
     fixed("slice", "slice(list, start, end)", &[L, N, N], slice).keeps_marks(),
     fixed("sort", "sort(list)", &[L], sort),
     fixed("transpose", "transpose(object)", &[O], transpose),
@@ -62,7 +92,10 @@ fn truths(call: &Call<'_>) -> Result<Vec<bool>, Fault> {
         .map(|item| match (item, to_bool(item)) {
             (_, Some(b)) => Ok(b),
             (Value::Null, _) => Ok(false),
-            (other, _) => fault(0, format!("holds {}, true and false are needed", other.type_name())),
+            (other, _) => fault(
+                0,
+                format!("holds {}, true and false are needed", other.type_name()),
+            ),
         })
         .collect()
 }
@@ -239,7 +272,11 @@ fn matchkeys(call: &Call<'_>) -> Answer {
     if values.len() != keys.len() {
         return fault(
             1,
-            format!("has {} elements, the values are {}", keys.len(), values.len()),
+            format!(
+                "has {} elements, the values are {}",
+                keys.len(),
+                values.len()
+            ),
         );
     }
     let mut kept = Vec::new();
@@ -273,7 +310,10 @@ fn one(call: &Call<'_>) -> Answer {
     match call.list(0)? {
         [] => Ok(Value::Null),
         [item] => Ok(item.clone()),
-        more => fault(0, format!("has {} elements, at most one is allowed", more.len())),
+        more => fault(
+            0,
+            format!("has {} elements, at most one is allowed", more.len()),
+        ),
     }
 }
 
@@ -404,7 +444,9 @@ fn transpose(call: &Call<'_>) -> Answer {
             let Some(text) = to_shared_text(item) else {
                 return fault(0, "every value must be a list of strings");
             };
-            out.entry(text).or_default().push(Value::String(key.clone()));
+            out.entry(text)
+                .or_default()
+                .push(Value::String(key.clone()));
         }
     }
     let mut out: Vec<_> = out.into_iter().collect();

@@ -9,14 +9,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
         match (call.value(0), to_bool(call.value(0))) {
             (Value::Null, _) => Ok(Value::Null),
             (_, Some(b)) => Ok(b.into()),
-            (other, None) => fault(0, format!("this is {}, and not true or false", other.type_name())),
+            (other, None) => fault(
+                0,
+                format!("this is {}, and not true or false", other.type_name()),
+            ),
         }
     }),
     fixed("tolist", "tolist(value)", &[Kind::Any], |call| {
         match call.value(0) {
             Value::Set(list) => Ok(Value::List(list.clone())),
             same @ (Value::List(_) | Value::Null) => Ok(same.clone()),
-            other => fault(0, format!("this is {}, and no list or set", other.type_name())),
+            other => fault(
+                0,
+                format!("this is {}, and no list or set", other.type_name()),
+            ),
         }
     })
     .keeps_marks(),
@@ -87,4 +93,3 @@ fn type_of(value: &Value) -> String {
         Value::Sensitive(inner) => type_of(inner),
     }
 }
-

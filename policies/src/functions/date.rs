@@ -11,7 +11,12 @@ use crate::value::Value;
 const T: Kind = Kind::Text;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    fixed("formatdate", "formatdate(format, timestamp)", &[T, T], formatdate),
+    fixed(
+        "formatdate",
+        "formatdate(format, timestamp)",
+        &[T, T],
+        formatdate,
+    ),
     fixed("timeadd", "timeadd(timestamp, duration)", &[T, T], timeadd),
     fixed("timecmp", "timecmp(timestamp, timestamp)", &[T, T], timecmp),
 ];
@@ -164,7 +169,10 @@ fn formatdate(call: &Call<'_>) -> Answer {
             "Z" if offset == Offset::UTC => "Z",
             "Z" => "%:z",
             other => {
-                return fault(0, format!("`{other}` is no part of a date; text stands in single quotes"));
+                return fault(
+                    0,
+                    format!("`{other}` is no part of a date; text stands in single quotes"),
+                );
             }
         };
         out.push_str(&time.strftime(pattern).to_string());

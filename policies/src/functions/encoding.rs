@@ -72,7 +72,11 @@ fn jsondecode(call: &Call<'_>) -> Answer {
         Ok(json) => convert(json, call),
         Err(error) => fault(
             0,
-            format!("not JSON, at line {} column {}", error.line(), error.column()),
+            format!(
+                "not JSON, at line {} column {}",
+                error.line(),
+                error.column()
+            ),
         ),
     }
 }
@@ -144,7 +148,12 @@ fn csvdecode(call: &Call<'_>) -> Answer {
         if row.len() != header.len() {
             return fault(
                 0,
-                format!("record {} has {} fields, the header {}", n + 1, row.len(), header.len()),
+                format!(
+                    "record {} has {} fields, the header {}",
+                    n + 1,
+                    row.len(),
+                    header.len()
+                ),
             );
         }
         call.meter.elements(row.len())?;

@@ -77,7 +77,10 @@ impl Files {
     /// The text of a file inside the directory.
     pub(crate) fn text(&self, name: &str, argument: usize) -> Result<(PathBuf, Arc<str>), Fault> {
         let Some(path) = self.find(name, argument)? else {
-            return fault(argument, "there is no such file in the configuration's directory");
+            return fault(
+                argument,
+                "there is no such file in the configuration's directory",
+            );
         };
         if let Some(text) = self.read.borrow().get(&path) {
             return Ok((path, text.clone()));

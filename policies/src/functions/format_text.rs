@@ -43,7 +43,11 @@ pub(super) fn format(template: &str, values: &[Value], meter: &Meter) -> Result<
         let digits = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| {
             let mut n: Option<usize> = None;
             while let Some(digit) = chars.peek().and_then(|c| c.to_digit(10)) {
-                n = Some(n.unwrap_or(0).saturating_mul(10).saturating_add(digit as usize));
+                n = Some(
+                    n.unwrap_or(0)
+                        .saturating_mul(10)
+                        .saturating_add(digit as usize),
+                );
                 chars.next();
             }
             n
@@ -65,7 +69,10 @@ pub(super) fn format(template: &str, values: &[Value], meter: &Meter) -> Result<
             next = n - 1;
         }
         let Some(verb) = chars.next() else {
-            return fault(0, "ends in the middle of a verb; write %% for a percent sign");
+            return fault(
+                0,
+                "ends in the middle of a verb; write %% for a percent sign",
+            );
         };
         if verb == '%' {
             out.push('%');
@@ -75,7 +82,10 @@ pub(super) fn format(template: &str, values: &[Value], meter: &Meter) -> Result<
         next += 1;
         highest = highest.max(next);
         let Some(value) = values.get(argument) else {
-            return fault(0, format!("verb %{verb} has no value: {} are given", values.len()));
+            return fault(
+                0,
+                format!("verb %{verb} has no value: {} are given", values.len()),
+            );
         };
         let text = fill(verb, &spec, value, argument + 1)?;
         pad(&mut out, &text, &spec);
@@ -93,7 +103,10 @@ pub(super) fn format(template: &str, values: &[Value], meter: &Meter) -> Result<
 fn fill(verb: char, spec: &Spec, value: &Value, argument: usize) -> Result<String, Fault> {
     let number = || match to_number(value) {
         Some(number) => Ok(number),
-        None => fault(argument, format!("this is {}, %{verb} needs a number", value.type_name())),
+        None => fault(
+            argument,
+            format!("this is {}, %{verb} needs a number", value.type_name()),
+        ),
     };
     let whole = || match number()?.as_integer() {
         Some(n) => Ok(n),
@@ -101,7 +114,10 @@ fn fill(verb: char, spec: &Spec, value: &Value, argument: usize) -> Result<Strin
     };
     let text = || match to_text(value) {
         Some(text) => Ok(text.into_owned()),
-        None => fault(argument, format!("this is {}, %{verb} needs a string", value.type_name())),
+        None => fault(
+            argument,
+            format!("this is {}, %{verb} needs a string", value.type_name()),
+        ),
     };
     let cut = |text: String| match spec.precision {
         Some(precision) => text.chars().take(precision).collect(),
@@ -160,7 +176,11 @@ fn fill(verb: char, spec: &Spec, value: &Value, argument: usize) -> Result<Strin
         'f' | 'F' => float(&|x| format!("{x:.*}", spec.precision.unwrap_or(6)))?,
         'e' | 'E' => {
             let text = float(&|x| exponent(&format!("{x:.*e}", spec.precision.unwrap_or(6))))?;
-            if verb == 'E' { text.to_uppercase() } else { text }
+            if verb == 'E' {
+                text.to_uppercase()
+            } else {
+                text
+            }
         }
         'g' | 'G' => float(&|x| match spec.precision {
             Some(precision) => {

@@ -37,14 +37,10 @@ pub(crate) enum Kind {
     Number,
     /// A string.
     Text,
-    /// A truth value.
-    Bool,
     /// A list or a set.
     List,
     /// An object or a map.
     Object,
-    /// A list, a set or an object.
-    Collection,
 }
 
 impl Kind {
@@ -53,10 +49,8 @@ impl Kind {
             Kind::Any | Kind::Something => "a value",
             Kind::Number => "a number",
             Kind::Text => "a string",
-            Kind::Bool => "true or false",
             Kind::List => "a list or a set",
             Kind::Object => "an object",
-            Kind::Collection => "a list, a set or an object",
         }
     }
 }
@@ -98,7 +92,10 @@ impl<'c> Call<'c> {
     fn number(&self, n: usize) -> Result<Number, Fault> {
         match self.value(n) {
             Value::Number(number) => Ok(*number),
-            other => fault(n, format!("this is {}, a number is needed", other.type_name())),
+            other => fault(
+                n,
+                format!("this is {}, a number is needed", other.type_name()),
+            ),
         }
     }
 
@@ -119,21 +116,30 @@ impl<'c> Call<'c> {
     fn text(&self, n: usize) -> Result<&'c str, Fault> {
         match self.value(n) {
             Value::String(text) => Ok(text),
-            other => fault(n, format!("this is {}, a string is needed", other.type_name())),
+            other => fault(
+                n,
+                format!("this is {}, a string is needed", other.type_name()),
+            ),
         }
     }
 
     fn list(&self, n: usize) -> Result<&'c [Value], Fault> {
         match self.value(n) {
             Value::List(list) | Value::Set(list) => Ok(list),
-            other => fault(n, format!("this is {}, a list is needed", other.type_name())),
+            other => fault(
+                n,
+                format!("this is {}, a list is needed", other.type_name()),
+            ),
         }
     }
 
     fn object(&self, n: usize) -> Result<&'c IndexMap<Arc<str>, Value>, Fault> {
         match self.value(n) {
             Value::Object(object) => Ok(object),
-            other => fault(n, format!("this is {}, an object is needed", other.type_name())),
+            other => fault(
+                n,
+                format!("this is {}, an object is needed", other.type_name()),
+            ),
         }
     }
 
@@ -141,12 +147,12 @@ impl<'c> Call<'c> {
     fn texts(&self, n: usize) -> Result<Vec<Arc<str>>, Fault> {
         self.list(n)?
             .iter()
-            .map(|item| {
-                match crate::load::evaluate::convert::to_shared_text(item.reveal().0) {
+            .map(
+                |item| match crate::load::evaluate::convert::to_shared_text(item.reveal().0) {
                     Some(text) => Ok(text),
                     None => fault(n, format!("holds {}, strings are needed", item.type_name())),
-                }
-            })
+                },
+            )
             .collect()
     }
 

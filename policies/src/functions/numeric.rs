@@ -136,9 +136,8 @@ fn sum(call: &Call<'_>) -> Answer {
         let Some(number) = to_number(item) else {
             return fault(0, format!("holds {}, numbers are needed", item.type_name()));
         };
-        total = add(total, number).map_err(|_| {
-            Fault::Argument(0, "the sum is too large for a number".into())
-        })?;
+        total = add(total, number)
+            .map_err(|_| Fault::Argument(0, "the sum is too large for a number".into()))?;
     }
     Ok(Value::Number(total))
 }

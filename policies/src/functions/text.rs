@@ -108,9 +108,7 @@ fn formatlist(call: &Call<'_>) -> Answer {
         let row: Vec<Value> = values
             .iter()
             .map(|value| match value {
-                Value::List(list) | Value::Set(list) => {
-                    list.get(n).cloned().unwrap_or(Value::Null)
-                }
+                Value::List(list) | Value::Set(list) => list.get(n).cloned().unwrap_or(Value::Null),
                 other => other.clone(),
             })
             .collect();
@@ -178,9 +176,7 @@ fn substr(call: &Call<'_>) -> Answer {
         start.saturating_add(length).min(count)
     };
     let range = usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
-    Ok(Value::from(
-        characters.get(range).unwrap_or(&[]).concat(),
-    ))
+    Ok(Value::from(characters.get(range).unwrap_or(&[]).concat()))
 }
 
 fn title(call: &Call<'_>) -> Answer {

@@ -214,7 +214,10 @@ fn open_group<'b>(
         Some(attribute) => match evaluator.members(source, attribute) {
             Ok(members) => {
                 let new: IndexSet<Arc<str>> = members.iter().map(|(key, _)| key.clone()).collect();
-                evaluator.names.groups.insert(name.clone(), Keys::Known(new));
+                evaluator
+                    .names
+                    .groups
+                    .insert(name.clone(), Keys::Known(new));
                 Members::Keyed(members)
             }
             Err(Poisoned) => Members::Poisoned,
@@ -307,7 +310,9 @@ impl Evaluator {
                 return Err(self.fail(
                     Diagnostic::error(codes::BAD_KEY, "Key cannot be used")
                         .at(at, format!("the key {} {wrong}", quote(&key)))
-                        .why("A key becomes part of the group's address and of names in the cloud."),
+                        .why(
+                            "A key becomes part of the group's address and of names in the cloud.",
+                        ),
                 ));
             }
             let each = Each {
@@ -430,7 +435,12 @@ impl Evaluator {
         }
     }
 
-    fn known(&mut self, expression: &Expression, scope: Scope<'_>, at: Span) -> Eval<AttributeValue> {
+    fn known(
+        &mut self,
+        expression: &Expression,
+        scope: Scope<'_>,
+        at: Span,
+    ) -> Eval<AttributeValue> {
         let value = self.evaluate(expression, scope)?;
         let result = self.meter.weigh(&value);
         let weighed = self.bounded(result, at)?;
@@ -592,7 +602,10 @@ impl Evaluator {
         let mut labels = Vec::with_capacity(items.len());
         for item in items.iter() {
             if item.is_sensitive() {
-                return bad(self, "a label is shown by every plan, and this one is sensitive");
+                return bad(
+                    self,
+                    "a label is shown by every plan, and this one is sensitive",
+                );
             }
             match convert::to_text(item) {
                 Some(text) => labels.push(Spanned {

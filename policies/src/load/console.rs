@@ -45,14 +45,12 @@ impl Loaded {
     ///
     /// The text is not one expression, or it has no value; also where it needs a value that itself has errors.
     pub fn evaluate(&self, text: &str) -> Result<Value, EvaluationError> {
+        let text = text.trim();
         with_large_stack(|| {
             let mut sources = self.sources.clone();
             let id = sources.add("console", text);
-            let mut evaluator = Evaluator::new(
-                sources,
-                Files::new(&self.names.directory),
-                Meter::default(),
-            );
+            let mut evaluator =
+                Evaluator::new(sources, Files::new(&self.names.directory), Meter::default());
             evaluator.names = self.names.names.clone();
             evaluator.has_sensitive = self.names.has_sensitive;
             let mut problems = Diagnostics::default();

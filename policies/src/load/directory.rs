@@ -98,7 +98,9 @@ pub(crate) fn read_directory(
         out.push(
             Diagnostic::error(codes::NO_FILES, "No configuration files")
                 .why(format!("{} holds no *.hcl file.", directory.display()))
-                .help("name another directory with -C, or begin with `tideform init --example web`."),
+                .help(
+                    "name another directory with -C, or begin with `tideform init --example web`.",
+                ),
         );
     }
     found
@@ -139,7 +141,10 @@ pub(crate) fn read_file(
                 Diagnostic::error(codes::NOT_UTF8, "File is not UTF-8")
                     .at(
                         span(id, at, at),
-                        format!("byte {} of the file, in line {line}, is 0x{byte:02x}", at + 1),
+                        format!(
+                            "byte {} of the file, in line {line}, is 0x{byte:02x}",
+                            at + 1
+                        ),
                     )
                     .help("save the file as UTF-8."),
             );

@@ -48,7 +48,10 @@ pub(crate) enum Fault {
     /// `${` or `%{` in a string in quotes has no closing brace.
     Template(Range<usize>),
     /// A heredoc meets the end of the file.
-    Heredoc { open: Range<usize>, delimiter: String },
+    Heredoc {
+        open: Range<usize>,
+        delimiter: String,
+    },
     /// A bracket meets the end of the file. `suspect`: one whose partner stands at another indentation.
     Bracket { open: usize, suspect: Option<usize> },
     /// A closing bracket without, or with the wrong, partner.
@@ -163,15 +166,13 @@ impl Lexer<'_> {
             b'\n' => self.newline(start + 1),
             b'#' => self.line_comment(),
             b'/' if self.byte(1) == b'/' => self.line_comment(),
-            b'/' if self.byte(1) == b'*' => {
-                match self.text[start + 2..].find("*/") {
-                    Some(n) => self.push(Kind::BlockComment, start + n + 4),
-                    None => {
-                        self.out.faults.push(Fault::Comment(start..start + 2));
-                        self.push(Kind::BlockComment, self.bytes.len());
-                    }
+            b'/' if self.byte(1) == b'*' => match self.text[start + 2..].find("*/") {
+                Some(n) => self.push(Kind::BlockComment, start + n + 4),
+                None => {
+                    self.out.faults.push(Fault::Comment(start..start + 2));
+                    self.push(Kind::BlockComment, self.bytes.len());
                 }
-            }
+            },
             b'"' => match self.quoted_end() {
                 Ok(end) => self.push(Kind::Quoted, end),
                 Err((fault, resume)) => {
@@ -268,12 +269,16 @@ impl Lexer<'_> {
                 }
             }
             open => {
+                // Close up to the nearest partner, so that the rest is not blamed as well.
+                let partner = self
+                    .open
+                    .iter()
+                    .rposition(|open| self.bytes[open.at] == wanted);
                 self.out.faults.push(Fault::Mismatch {
                     close: start,
-                    open: open.map(|open| open.at),
+                    open: open.filter(|_| partner.is_some()).map(|open| open.at),
                 });
-                // Close up to the nearest partner, so that the rest is not blamed as well.
-                if let Some(n) = self.open.iter().rposition(|o| self.bytes[o.at] == wanted) {
+                if let Some(n) = partner {
                     self.open.truncate(n);
                 }
             }
@@ -455,10 +460,17 @@ mod tests {
                 },
             ),
             (
+                "a = ([1)",
+                Fault::Mismatch {
+                    close: 7,
+                    open: Some(5),
+                },
+            ),
+            (
                 "a = [1)",
                 Fault::Mismatch {
                     close: 6,
-                    open: Some(4),
+                    open: None,
                 },
             ),
             (

@@ -167,11 +167,7 @@ fn report_cycle(
     cycle: &[usize],
 ) {
     let mut diagnostic = Diagnostic::error(codes::CYCLE, "Values that need each other");
-    let name = |node: usize| {
-        locals
-            .get_index(node)
-            .map_or("", |(name, _)| name.as_ref())
-    };
+    let name = |node: usize| locals.get_index(node).map_or("", |(name, _)| name.as_ref());
     // A circle of thousands is shown by its first steps.
     for (n, node) in cycle.iter().enumerate().take(10) {
         let next = cycle.get((n + 1) % cycle.len()).copied().unwrap_or(*node);

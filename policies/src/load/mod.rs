@@ -142,7 +142,11 @@ fn load_here(input: &LoadInput, meter: Meter) -> Loaded {
                 let name = path.to_string_lossy();
                 if let Some(id) = read_file(&name, path, &mut sources, &mut diagnostics) {
                     let bodies = parse(&[id], &sources, &mut diagnostics);
-                    arguments.extend(bodies.into_iter().map(|(id, body)| Argument::File(id, body)));
+                    arguments.extend(
+                        bodies
+                            .into_iter()
+                            .map(|(id, body)| Argument::File(id, body)),
+                    );
                 }
             }
         }

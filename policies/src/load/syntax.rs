@@ -143,9 +143,11 @@ fn explain_fault(source: SourceId, base: usize, text: &str, fault: &Fault) -> Di
                 "no closing quote before the end of the line",
             )
             .help("add the quote; for text of several lines write `\\n`, or a heredoc (`<<EOT`)."),
-        Fault::Template(range) => Diagnostic::error(codes::UNCLOSED_TEMPLATE, "Template not closed")
-            .at(at(range.start, range.end), "no closing brace for this")
-            .help("add the `}`; to write the characters themselves, double the first: `$${`."),
+        Fault::Template(range) => {
+            Diagnostic::error(codes::UNCLOSED_TEMPLATE, "Template not closed")
+                .at(at(range.start, range.end), "no closing brace for this")
+                .help("add the `}`; to write the characters themselves, double the first: `$${`.")
+        }
         Fault::Heredoc { open, delimiter } => {
             Diagnostic::error(codes::UNCLOSED_HEREDOC, "Heredoc not closed")
                 .at(
@@ -180,9 +182,10 @@ fn explain_fault(source: SourceId, base: usize, text: &str, fault: &Fault) -> Di
         Fault::Mismatch { close, open } => {
             let diagnostic = Diagnostic::error(codes::UNCLOSED_BRACKET, "Bracket not closed");
             match open {
-                Some(open) => diagnostic
-                    .at(at(*close, close + 1), "closes a bracket of another kind")
-                    .at(at(*open, open + 1), "this one is open here"),
+                Some(open) => diagnostic.at(at(*open, open + 1), "this is not closed").at(
+                    at(*close, close + 1),
+                    "before this closes what is around it",
+                ),
                 None => diagnostic
                     .at(at(*close, close + 1), "there is no open bracket for this")
                     .help("remove it, or look for a bracket that was closed too early."),
@@ -238,7 +241,7 @@ fn explain(
             return diagnostic;
         }
     }
-    if message.contains("duplicate") && message.contains("key") {
+    if message.contains("redefined object key") {
         return Diagnostic::error(codes::DUPLICATE_KEY, "Key given twice")
             .at(here, "this key is there before")
             .help("remove one of the two.");
@@ -308,9 +311,7 @@ fn duplicate_attribute(
                     bodies.push(Vec::new());
                 }
             }
-            Kind::Word
-                if next.kind == Kind::Operator && &chunk[next.start..next.end] == "=" =>
-            {
+            Kind::Word if next.kind == Kind::Operator && &chunk[next.start..next.end] == "=" => {
                 let name = &chunk[token.start..token.end];
                 let body = bodies.last_mut()?;
                 let first = body.iter().find(|t| &chunk[t.start..t.end] == name);
@@ -439,18 +440,31 @@ fn slip(line: &str, column: usize) -> Option<(usize, usize, &'static str, String
     }
     // `name value`, `name: value`.
     match tokens.as_slice() {
-        [name, value] if name.kind == Kind::Word && matches!(value.kind, Kind::Number | Kind::Word | Kind::Quoted) => Some((
-            name.start,
-            value.end - name.start,
-            "neither an attribute nor a block",
-            format!("write `{} = {}`, or open a block with a brace.", text(name), text(value)),
-        )),
+        [name, value]
+            if name.kind == Kind::Word
+                && matches!(value.kind, Kind::Number | Kind::Word | Kind::Quoted) =>
+        {
+            Some((
+                name.start,
+                value.end - name.start,
+                "neither an attribute nor a block",
+                format!(
+                    "write `{} = {}`, or open a block with a brace.",
+                    text(name),
+                    text(value)
+                ),
+            ))
+        }
         [name, colon, rest @ ..] if name.kind == Kind::Word && text(colon) == ":" => Some((
             colon.start,
             1,
             "an attribute is set with `=`",
             match rest.last() {
-                Some(last) => format!("write `{} = {}`.", text(name), &line[rest[0].start..last.end]),
+                Some(last) => format!(
+                    "write `{} = {}`.",
+                    text(name),
+                    &line[rest[0].start..last.end]
+                ),
                 None => format!("write `{} = value`.", text(name)),
             },
         )),
@@ -466,7 +480,14 @@ fn slip(line: &str, column: usize) -> Option<(usize, usize, &'static str, String
             "the value is missing",
             format!("write `{} = value`.", text(name)),
         )),
-        [name, .., open] if name.kind == Kind::Word && text(open) == "{" && tokens[1..].iter().any(|t| text(t) == "=") && text(&tokens[1]) != "=" => None,
+        [name, .., open]
+            if name.kind == Kind::Word
+                && text(open) == "{"
+                && tokens[1..].iter().any(|t| text(t) == "=")
+                && text(&tokens[1]) != "=" =>
+        {
+            None
+        }
         _ => None,
     }
 }

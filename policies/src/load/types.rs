@@ -66,7 +66,11 @@ impl Evaluator {
         let here = expression_span(
             scope.source,
             expression,
-            Span { source: scope.source, start: 0, end: 0 },
+            Span {
+                source: scope.source,
+                start: 0,
+                end: 0,
+            },
         );
         match expression {
             Expression::Parenthesis(inner) => self.read_type(inner.inner(), scope),
@@ -171,7 +175,11 @@ impl Evaluator {
         let here = expression_span(
             scope.source,
             expression,
-            Span { source: scope.source, start: 0, end: 0 },
+            Span {
+                source: scope.source,
+                start: 0,
+                end: 0,
+            },
         );
         let (Some(of), 1..=2) = (call.args.get(0), call.args.len()) else {
             return Err(self.fail(
@@ -226,37 +234,45 @@ impl Type {
         meter.spend(1)?;
         let (inner, marked) = value.reveal();
         if marked {
-            return self
-                .convert_at(inner, meter, path)
-                .map(Value::sensitive);
+            return self.convert_at(inner, meter, path).map(Value::sensitive);
         }
         if *value == Value::Null {
             return Ok(Value::Null);
         }
-        let misfit = |text: String| {
+        let misfit = |path: &str, text: String| {
             Err(Refused::Misfit(Misfit {
-                path: path.clone(),
+                path: path.to_owned(),
                 text,
             }))
         };
-        let wrong = |needs: &str| misfit(format!("this is {}, {needs} is needed", value.type_name()));
+        let type_name = value.type_name();
+        let wrong = |path: &str, needs: &str| {
+            misfit(path, format!("this is {type_name}, {needs} is needed"))
+        };
         match self {
             Type::Any => Ok(value.clone()),
             Type::String => match to_shared_text(value) {
                 Some(text) => Ok(Value::String(text)),
-                None => wrong("a string"),
+                None => wrong(path, "a string"),
             },
             Type::Number => match to_number(value) {
                 Some(number) => Ok(Value::Number(number)),
-                None => wrong("a number"),
+                None => wrong(path, "a number"),
             },
             Type::Bool => match to_bool(value) {
                 Some(b) => Ok(Value::Bool(b)),
-                None => wrong("true or false"),
+                None => wrong(path, "true or false"),
             },
             Type::List(of) | Type::Set(of) => {
                 let (Value::List(items) | Value::Set(items)) = value else {
-                    return wrong(if matches!(self, Type::List(_)) { "a list" } else { "a set" });
+                    return wrong(
+                        path,
+                        if matches!(self, Type::List(_)) {
+                            "a list"
+                        } else {
+                            "a set"
+                        },
+                    );
                 };
                 let mut converted = Vec::with_capacity(items.len());
                 for (n, item) in items.iter().enumerate() {
@@ -269,7 +285,7 @@ impl Type {
             }
             Type::Map(of) => {
                 let Value::Object(object) = value else {
-                    return wrong("a map");
+                    return wrong(path, "a map");
                 };
                 let mut converted = IndexMap::with_capacity(object.len());
                 for (key, item) in object.iter() {
@@ -280,14 +296,13 @@ impl Type {
             }
             Type::Tuple(types) => {
                 let Value::List(items) = value else {
-                    return wrong("a tuple");
+                    return wrong(path, "a tuple");
                 };
                 if items.len() != types.len() {
-                    return misfit(format!(
-                        "has {} elements, {} are needed",
-                        items.len(),
-                        types.len()
-                    ));
+                    return misfit(
+                        path,
+                        format!("has {} elements, {} are needed", items.len(), types.len()),
+                    );
                 }
                 let mut converted = Vec::with_capacity(items.len());
                 for (n, (item, of)) in items.iter().zip(types).enumerate() {
@@ -297,7 +312,7 @@ impl Type {
             }
             Type::Object(fields) => {
                 let Value::Object(object) = value else {
-                    return wrong("an object");
+                    return wrong(path, "an object");
                 };
                 let mut converted = IndexMap::with_capacity(fields.len());
                 for (name, field) in fields {
@@ -307,7 +322,7 @@ impl Type {
                             field.of.inside(item, meter, path, &format!(".{name}"))?
                         }
                         (None, None) => {
-                            return misfit(format!("the attribute `{name}` is missing"));
+                            return misfit(path, format!("the attribute `{name}` is missing"));
                         }
                     };
                     converted.insert(name.clone(), item);
@@ -319,7 +334,10 @@ impl Type {
                         && let Some(near) = nearest(name, fields.keys().map(|name| &**name))
                         && !object.contains_key(near)
                     {
-                        return misfit(format!("`{name}` is no attribute, did you mean `{near}`?"));
+                        return misfit(
+                            path,
+                            format!("`{name}` is no attribute, did you mean `{near}`?"),
+                        );
                     }
                 }
                 Ok(Value::from(converted))
@@ -339,10 +357,5 @@ impl Type {
         let result = self.convert_at(value, meter, path);
         path.truncate(length);
         result
-    }
-
-    /// Whether a value from the command line or the environment is read as text, not as HCL.
-    pub(crate) fn is_text(&self) -> bool {
-        matches!(self, Type::String)
     }
 }

@@ -65,10 +65,7 @@ pub(crate) fn read_values(evaluator: &mut Evaluator, source: SourceId, body: &Bo
         match structure {
             Structure::Attribute(attribute) => {
                 let name_at = place(source, &attribute.key, span(source, 0, 0));
-                let scope = Scope::limited(
-                    source,
-                    Allowed::Nothing("a file of variables holds constants"),
-                );
+                let scope = Scope::limited(source, Allowed::ValuesFile);
                 let value = match evaluator.evaluate(&attribute.value, scope) {
                     Ok(value) => GivenValue::Known(value),
                     Err(Poisoned) => GivenValue::Poisoned,
@@ -326,10 +323,8 @@ fn fit(
         Ok(value) => Ok(value),
         Err(Refused::TooMuch) => Err(evaluator.too_much(at)),
         Err(Refused::Misfit(misfit)) => {
-            let diagnostic = Diagnostic::error(
-                codes::BAD_VARIABLE_VALUE,
-                "Value does not fit its variable",
-            );
+            let diagnostic =
+                Diagnostic::error(codes::BAD_VARIABLE_VALUE, "Value does not fit its variable");
             let label = format!("{what}{}: {}", misfit.path, misfit.text);
             // The line in which a sensitive value was given would show it.
             let diagnostic = if variable.is_sensitive {
@@ -372,9 +367,7 @@ fn value_of(
             let value = match given.value {
                 GivenValue::Poisoned => return Err(Poisoned),
                 GivenValue::Known(value) => value,
-                GivenValue::Text(text) => {
-                    read_text(evaluator, variable, &text, given.at)?
-                }
+                GivenValue::Text(text) => read_text(evaluator, variable, &text, given.at)?,
             };
             (
                 fit(evaluator, variable, value, given.at, "the value")?,
@@ -396,12 +389,7 @@ fn value_of(
 }
 
 /// A value from the command line or the environment: text for primitive types, HCL for others.
-fn read_text(
-    evaluator: &mut Evaluator,
-    variable: &Declared<'_>,
-    text: &str,
-    at: Span,
-) -> Eval {
+fn read_text(evaluator: &mut Evaluator, variable: &Declared<'_>, text: &str, at: Span) -> Eval {
     match &variable.of {
         None | Some(Type::String | Type::Number | Type::Bool) => return Ok(Value::from(text)),
         Some(_) => {}
@@ -429,14 +417,20 @@ fn read_text(
         let diagnostic = if variable.is_sensitive {
             diagnostic.at(variable.name_at, "the value that is given is not HCL")
         } else {
-            match problems.iter().next().and_then(|p| p.labels.first().cloned()) {
+            match problems
+                .iter()
+                .next()
+                .and_then(|p| p.labels.first().cloned())
+            {
                 Some(label) => diagnostic.at(label.span, label.text),
                 None => diagnostic.at(at, "not HCL"),
             }
         };
-        evaluator.fail(diagnostic.help(
-            "its type is not string, so it is read as HCL: '[\"a\", \"b\"]', '{ a = 1 }'.",
-        ));
+        evaluator.fail(
+            diagnostic.help(
+                "its type is not string, so it is read as HCL: '[\"a\", \"b\"]', '{ a = 1 }'.",
+            ),
+        );
     }
     value
 }
@@ -478,10 +472,8 @@ fn validate(
     }
     let (Some(condition), Some(message)) = (condition, message) else {
         return Err(evaluator.fail(
-            Diagnostic::error(codes::BAD_VARIABLE_BLOCK, "Variable declared wrongly").at(
-                whole,
-                "a validation needs `condition` and `error_message`",
-            ),
+            Diagnostic::error(codes::BAD_VARIABLE_BLOCK, "Variable declared wrongly")
+                .at(whole, "a validation needs `condition` and `error_message`"),
         ));
     };
     let condition_at = expression_span(source, condition, whole);

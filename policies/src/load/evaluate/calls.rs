@@ -7,10 +7,10 @@ use std::rc::Rc;
 use hcl::edit::expr::{Expression, FuncCall};
 use hcl::edit::parser;
 
-use super::convert::{to_bool, to_number, to_shared_text, unmark};
+use super::convert::{to_number, to_shared_text, unmark};
 use super::{Allowed, Eval, Evaluator, Frame, Poisoned, Scope, mark};
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostic;
 use crate::functions::{self, Call, Fault, Function, Kind};
 use crate::load::syntax::{expression_span, place, span};
 use crate::source::Span;
@@ -202,8 +202,8 @@ impl Evaluator {
                     if let (Value::List(_), Kind::Number) = (&*argument, kind.unwrap_or(Kind::Any))
                         && function.rest.is_some()
                     {
-                        diagnostic =
-                            diagnostic.help(format!("spread the list: {}(list...).", function.name));
+                        diagnostic = diagnostic
+                            .help(format!("spread the list: {}(list...).", function.name));
                     }
                     self.fail(diagnostic);
                 }
@@ -263,12 +263,8 @@ impl Evaluator {
         let tried = std::mem::replace(&mut self.diagnostics, saved);
         if self.meter.is_exhausted() {
             self.told_exhausted |= tried.iter().any(|d| d.code == codes::TOO_MUCH);
-            self.diagnostics.extend(
-                tried
-                    .iter()
-                    .filter(|d| d.code == codes::TOO_MUCH)
-                    .cloned(),
-            );
+            self.diagnostics
+                .extend(tried.iter().filter(|d| d.code == codes::TOO_MUCH).cloned());
             return Err(self.too_much(here));
         }
         Ok(result.ok())
@@ -328,7 +324,10 @@ impl Evaluator {
                     let at = error.location().offset().min(text.len());
                     self.fail(
                         Diagnostic::error(codes::SYNTAX, "Syntax error")
-                            .at(span(source, at, at), "the template cannot be read on from here")
+                            .at(
+                                span(source, at, at),
+                                "the template cannot be read on from here",
+                            )
                             .at(path_at, "it is read here"),
                     );
                     None
@@ -367,25 +366,20 @@ fn coerce(argument: &mut Value, kind: Kind) -> Result<(), bool> {
     }
     let converted = match kind {
         Kind::Any | Kind::Something => return Ok(()),
-        Kind::Number => match argument {
+        Kind::Number => match &*argument {
             Value::Number(_) => return Ok(()),
             other => to_number(other).map(Value::Number),
         },
-        Kind::Text => match argument {
+        Kind::Text => match &*argument {
             Value::String(_) => return Ok(()),
             other => to_shared_text(other).map(Value::String),
         },
-        Kind::Bool => to_bool(argument).map(Value::Bool),
-        Kind::List => match argument {
+        Kind::List => match &*argument {
             Value::List(_) | Value::Set(_) => return Ok(()),
             _ => None,
         },
-        Kind::Object => match argument {
+        Kind::Object => match &*argument {
             Value::Object(_) => return Ok(()),
-            _ => None,
-        },
-        Kind::Collection => match argument {
-            Value::List(_) | Value::Set(_) | Value::Object(_) => return Ok(()),
             _ => None,
         },
     };

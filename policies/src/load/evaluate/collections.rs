@@ -16,11 +16,7 @@ use crate::value::{Number, Value};
 
 impl Evaluator {
     /// The keys and values of a collection, in the order in which it is visited, and whether it is sensitive.
-    pub(crate) fn entries(
-        &mut self,
-        value: &Value,
-        at: Span,
-    ) -> Eval<(Vec<(Value, Value)>, bool)> {
+    pub(crate) fn entries(&mut self, value: &Value, at: Span) -> Eval<(Vec<(Value, Value)>, bool)> {
         let (value, marked) = value.reveal();
         let entries: Vec<(Value, Value)> = match value {
             Value::List(list) => list
@@ -107,7 +103,9 @@ impl Evaluator {
                 return Err(self.fail(
                     Diagnostic::error(codes::DUPLICATE_RESULT_KEY, "for gives a key twice")
                         .at(key_at, label)
-                        .help("write `...` after the value to collect all values of a key in a list."),
+                        .help(
+                            "write `...` after the value to collect all values of a key in a list.",
+                        ),
                 ));
             } else {
                 object.insert(key, value);
@@ -285,9 +283,13 @@ impl Evaluator {
                     Some(Ok(position)) => position,
                     Some(Err(_)) => usize::MAX,
                     None => {
-                        let label = format!("this is {}, a list is indexed with a number", index.type_name());
+                        let label = format!(
+                            "this is {}, a list is indexed with a number",
+                            index.type_name()
+                        );
                         return Err(self.fail(
-                            Diagnostic::error(codes::BAD_INDEX, "Index of the wrong type").at(at, label),
+                            Diagnostic::error(codes::BAD_INDEX, "Index of the wrong type")
+                                .at(at, label),
                         ));
                     }
                 };
@@ -313,9 +315,13 @@ impl Evaluator {
                     None => Err(self.no_attribute(object, &key, marked, at)),
                 },
                 None => {
-                    let label = format!("this is {}, an object is indexed with a string", index.type_name());
+                    let label = format!(
+                        "this is {}, an object is indexed with a string",
+                        index.type_name()
+                    );
                     Err(self.fail(
-                        Diagnostic::error(codes::BAD_INDEX, "Index of the wrong type").at(at, label),
+                        Diagnostic::error(codes::BAD_INDEX, "Index of the wrong type")
+                            .at(at, label),
                     ))
                 }
             },

@@ -10,9 +10,7 @@ use super::{Eval, Evaluator, Scope, convert};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::load::syntax::{expression_span, place};
-use crate::model::{
-    BinaryOperator, Expression, Formula, FormulaFunction, OwnValue, UnaryOperator,
-};
+use crate::model::{BinaryOperator, Expression, Formula, FormulaFunction, OwnValue, UnaryOperator};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::value::Value;
@@ -93,8 +91,20 @@ impl Evaluator {
         scope: Scope<'_>,
         wanted: Wanted,
     ) -> Eval<Kept> {
-        let at = expression_span(scope.source, expression, Span { source: scope.source, start: 0, end: 0 });
-        let text = self.text(at).split_whitespace().collect::<Vec<_>>().join(" ");
+        let at = expression_span(
+            scope.source,
+            expression,
+            Span {
+                source: scope.source,
+                start: 0,
+                end: 0,
+            },
+        );
+        let text = self
+            .text(at)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         let mut mentions = Vec::new();
         let (expression, is) = self.fold(expression, scope, at, &mut mentions)?;
         if is != wanted {
@@ -104,7 +114,10 @@ impl Evaluator {
             };
             return Err(self.fail(
                 Diagnostic::error(codes::FORMULA_TYPE, "Formula of the wrong type")
-                    .at(at, format!("gives {}, {} is needed", is.name(), wanted.name()))
+                    .at(
+                        at,
+                        format!("gives {}, {} is needed", is.name(), wanted.name()),
+                    )
                     .help(help),
             ));
         }
@@ -138,7 +151,11 @@ impl Evaluator {
                     HclUnary::Neg => (UnaryOperator::Negate, Wanted::Number),
                     HclUnary::Not => (UnaryOperator::Not, Wanted::Condition),
                 };
-                self.check(is, wanted, expression_span(scope.source, &operation.expr, here))?;
+                self.check(
+                    is,
+                    wanted,
+                    expression_span(scope.source, &operation.expr, here),
+                )?;
                 Ok((Expression::Unary(operator, Box::new(inner)), wanted))
             }
             Hcl::BinaryOp(operation) => {
@@ -147,8 +164,10 @@ impl Evaluator {
                 let right_at = expression_span(scope.source, &operation.rhs_expr, here);
                 let left = self.fold(&operation.lhs_expr, scope, here, out);
                 // As in all of the language, the right side does not count where the left side decides.
-                if let (Ok((Expression::Bool(b), Wanted::Condition)), HclBinary::And | HclBinary::Or) =
-                    (&left, operator)
+                if let (
+                    Ok((Expression::Bool(b), Wanted::Condition)),
+                    HclBinary::And | HclBinary::Or,
+                ) = (&left, operator)
                 {
                     if *b == (operator == HclBinary::Or) {
                         return Ok((Expression::Bool(*b), Wanted::Condition));
@@ -233,16 +252,21 @@ impl Evaluator {
             return Ok(());
         }
         Err(self.fail(
-            Diagnostic::error(codes::FORMULA_TYPE, "Formula of the wrong type")
-                .at(at, format!("gives {}, {} is needed here", is.name(), wanted.name())),
+            Diagnostic::error(codes::FORMULA_TYPE, "Formula of the wrong type").at(
+                at,
+                format!("gives {}, {} is needed here", is.name(), wanted.name()),
+            ),
         ))
     }
 
     fn sensitive_in_formula(&mut self, at: Span) -> super::Poisoned {
         self.fail(
-            Diagnostic::error(codes::SENSITIVE_KEY, "Sensitive value where it would be shown")
-                .at(at, "a formula is kept in the state and shown by `explain`")
-                .help("nonsensitive(value) says that it may be shown."),
+            Diagnostic::error(
+                codes::SENSITIVE_KEY,
+                "Sensitive value where it would be shown",
+            )
+            .at(at, "a formula is kept in the state and shown by `explain`")
+            .help("nonsensitive(value) says that it may be shown."),
         )
     }
 
@@ -263,7 +287,10 @@ impl Evaluator {
         Err(self.fail(
             Diagnostic::error(codes::FORMULA_TYPE, "Formula of the wrong type").at(
                 at,
-                format!("this is {}, a formula knows numbers and conditions", value.type_name()),
+                format!(
+                    "this is {}, a formula knows numbers and conditions",
+                    value.type_name()
+                ),
             ),
         ))
     }
@@ -277,7 +304,10 @@ impl Evaluator {
         out: &mut Vec<Spanned<String>>,
     ) -> Eval<(Expression, Wanted)> {
         let Hcl::Variable(root) = &traversal.expr else {
-            return Err(self.unsupported(here, "no attribute or index of this can wait for a decision"));
+            return Err(self.unsupported(
+                here,
+                "no attribute or index of this can wait for a decision",
+            ));
         };
         if !matches!(root.as_str(), "metric" | "self") {
             return Err(self.unsupported(here, "an index must be known when the files are read"));
@@ -374,7 +404,9 @@ impl Evaluator {
                     continue;
                 }
                 if mentions(argument).at_decision {
-                    return Err(self.unsupported(at, "this list must be known when the files are read"));
+                    return Err(
+                        self.unsupported(at, "this list must be known when the files are read")
+                    );
                 }
                 let value = self.evaluate(argument, scope)?;
                 let (entries, marked) = self.entries(&value, at)?;

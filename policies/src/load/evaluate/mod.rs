@@ -68,6 +68,8 @@ pub(crate) enum Keys {
 pub(crate) enum Allowed {
     /// None: only constants and functions.
     Nothing(&'static str),
+    /// None: a file of variables.
+    ValuesFile,
     /// `var.*`.
     Variables,
     /// All.
@@ -278,7 +280,8 @@ impl Evaluator {
                             return Err(self.null(inner, "this is null"));
                         }
                         let Some(number) = convert::to_number(value) else {
-                            let label = format!("this is {}, a number is needed", value.type_name());
+                            let label =
+                                format!("this is {}, a number is needed", value.type_name());
                             return Err(self.wrong_type(inner, label));
                         };
                         match operators::negate(number) {
@@ -438,12 +441,7 @@ impl Evaluator {
         self.fail(diagnostic)
     }
 
-    fn object(
-        &mut self,
-        object: &hcl::edit::expr::Object,
-        scope: Scope<'_>,
-        here: Span,
-    ) -> Eval {
+    fn object(&mut self, object: &hcl::edit::expr::Object, scope: Scope<'_>, here: Span) -> Eval {
         let result = self.meter.elements(object.len());
         self.bounded(result, here)?;
         let mut entries: IndexMap<Arc<str>, Value> = IndexMap::with_capacity(object.len());

@@ -54,7 +54,10 @@ impl Evaluator {
         } else if self.names.locals.contains_key(name) {
             format!("a local value is `local.{name}`.")
         } else if is_dotted {
-            format!("references begin with {}.", ROOTS.map(|r| format!("`{r}`")).join(", "))
+            format!(
+                "references begin with {}.",
+                ROOTS.map(|r| format!("`{r}`")).join(", ")
+            )
         } else {
             format!("text stands in quotes: \"{name}\".")
         };
@@ -117,10 +120,15 @@ impl Evaluator {
                 None => {
                     let near = nearest(&name, self.names.variables.keys().map(|k| &**k))
                         .map(|near| format!("did you mean `var.{near}`?"));
-                    let help = near.unwrap_or_else(|| {
-                        format!("declare it: variable \"{name}\" {{}}")
-                    });
-                    Err(self.unknown(codes::UNKNOWN_VARIABLE, "Unknown variable", name_at, "no `variable` block declares it", help))
+                    let help =
+                        near.unwrap_or_else(|| format!("declare it: variable \"{name}\" {{}}"));
+                    Err(self.unknown(
+                        codes::UNKNOWN_VARIABLE,
+                        "Unknown variable",
+                        name_at,
+                        "no `variable` block declares it",
+                        help,
+                    ))
                 }
             },
             "local" => match self.names.locals.get(name.as_str()) {
@@ -129,10 +137,14 @@ impl Evaluator {
                 None => {
                     let near = nearest(&name, self.names.locals.keys().map(|k| &**k))
                         .map(|near| format!("did you mean `local.{near}`?"));
-                    let help = near.unwrap_or_else(|| {
-                        format!("set it: locals {{ {name} = … }}")
-                    });
-                    Err(self.unknown(codes::UNKNOWN_LOCAL, "Unknown local", name_at, "no `locals` block sets it", help))
+                    let help = near.unwrap_or_else(|| format!("set it: locals {{ {name} = … }}"));
+                    Err(self.unknown(
+                        codes::UNKNOWN_LOCAL,
+                        "Unknown local",
+                        name_at,
+                        "no `locals` block sets it",
+                        help,
+                    ))
                 }
             },
             "each" => {
@@ -164,15 +176,29 @@ impl Evaluator {
                 }
                 let near = nearest(&name, self.names.policies.iter().map(|k| &**k))
                     .map(|near| format!("did you mean `policy.{near}`?"));
-                let help = near
-                    .unwrap_or_else(|| format!("there is no block policy \"{name}\" in this directory."));
-                Err(self.unknown(codes::UNKNOWN_ADDRESS, "Unknown reference", name_at, "no such policy", help))
+                let help = near.unwrap_or_else(|| {
+                    format!("there is no block policy \"{name}\" in this directory.")
+                });
+                Err(self.unknown(
+                    codes::UNKNOWN_ADDRESS,
+                    "Unknown reference",
+                    name_at,
+                    "no such policy",
+                    help,
+                ))
             }
-            _ => self.group(&name, operators.get(1), name_at, scope).map(Some),
+            _ => self
+                .group(&name, operators.get(1), name_at, scope)
+                .map(Some),
         }
     }
 
     fn check_allowed(&mut self, root: &str, scope: Scope<'_>, at: Span) -> Eval<()> {
+        let code = if scope.allowed == Allowed::ValuesFile {
+            codes::NOT_A_VALUES_FILE
+        } else {
+            codes::BAD_VARIABLE_BLOCK
+        };
         let (why, help) = match scope.allowed {
             Allowed::All => return Ok(()),
             Allowed::Variables if root == "var" => return Ok(()),
@@ -180,13 +206,17 @@ impl Evaluator {
                 "a validation may use variables only",
                 "compare with a constant, or with another variable.",
             ),
+            Allowed::ValuesFile => (
+                "a file of variables holds constants",
+                "a value that is calculated from others is a local: `locals { … }`.",
+            ),
             Allowed::Nothing(why) => (
                 why,
                 "a value that is calculated from others is a local: `locals { … }`.",
             ),
         };
         Err(self.fail(
-            Diagnostic::error(codes::BAD_VARIABLE_BLOCK, "Name that cannot be used here")
+            Diagnostic::error(code, "Name that cannot be used here")
                 .at(at, why)
                 .help(help),
         ))
@@ -308,8 +338,9 @@ impl Evaluator {
         let Some(keys) = self.names.groups.get(name) else {
             let near = nearest(name, self.names.groups.keys().map(|k| &**k))
                 .map(|near| format!("did you mean `group.{near}`?"));
-            let help = near
-                .unwrap_or_else(|| format!("there is no block group \"{name}\" in this directory."));
+            let help = near.unwrap_or_else(|| {
+                format!("there is no block group \"{name}\" in this directory.")
+            });
             return Err(self.unknown(
                 codes::UNKNOWN_ADDRESS,
                 "Unknown reference",
@@ -346,7 +377,10 @@ impl Evaluator {
             }
             (Keys::Known(keys), None) => {
                 let help = match keys.first() {
-                    Some(first) => format!("write `group.{name}[\"{first}\"]`. {}", some_keys(keys.iter())),
+                    Some(first) => format!(
+                        "write `group.{name}[\"{first}\"]`. {}",
+                        some_keys(keys.iter())
+                    ),
                     None => "its `for_each` is empty: there is no such group now.".to_owned(),
                 };
                 Err(self.unknown(
