@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod cli;
 pub mod engine;
+pub mod examples;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;

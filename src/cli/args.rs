@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use jiff::Timestamp;
+use tideform_policies::load::VariableArgument;
 use tideform_policies::model::{GroupAddress, Name};
+
+use super::error::CliError;
+use crate::plan::GroupPattern;
 
 /// Flags that every command has.
 #[derive(Args, Clone, Debug)]
-pub struct GlobalArgs {
+pub(super) struct GlobalArgs {
     /// Work in this directory instead of the current one
     #[arg(
         short = 'C',
@@ -18,15 +22,15 @@ pub struct GlobalArgs {
         value_name = "DIR",
         default_value = "."
     )]
-    pub directory: PathBuf,
+    pub(super) directory: PathBuf,
 
     /// The workspace; stronger than TIDEFORM_WORKSPACE and the `tideform` block
     #[arg(long, global = true, value_name = "NAME")]
-    pub workspace: Option<String>,
+    pub(super) workspace: Option<String>,
 
     /// No color, also on a terminal (as NO_COLOR in the environment)
     #[arg(long, global = true)]
-    pub no_color: bool,
+    pub(super) no_color: bool,
 
     /// Whether to ask; with `--input=false` a command that would ask fails instead
     #[arg(
@@ -39,123 +43,109 @@ pub struct GlobalArgs {
         default_missing_value = "true",
         action = ArgAction::Set
     )]
-    pub input: bool,
+    pub(super) input: bool,
 }
 
 /// Values of variables.
 #[derive(Args, Clone, Debug, Default)]
-pub struct VariableArgs {
+pub(super) struct VariableArgs {
     /// Sets a variable; may be repeated, and the last one wins
     #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub var: Vec<String>,
+    pub(super) var: Vec<String>,
 
     /// Reads variables from a file; in order with `--var`
     #[arg(long = "var-file", value_name = "FILE")]
-    pub var_file: Vec<PathBuf>,
-
-    /// In the order of the command line; filled after parsing.
-    #[arg(skip)]
-    pub ordered: Vec<VariableArg>,
+    pub(super) var_file: Vec<PathBuf>,
 }
 
-/// One `--var` or `--var-file`.
-#[derive(Clone, Debug)]
-pub enum VariableArg {
-    /// `--var name=value`.
-    Value {
-        /// The variable.
-        name: String,
-        /// As written.
-        text: String,
-    },
-    /// `--var-file`.
-    File(PathBuf),
+impl VariableArgs {
+    /// The flags in the order of the command line, which clap keeps only in `matches`.
+    ///
+    /// # Errors
+    /// A `--var` without `=`.
+    pub(super) fn ordered(
+        &self,
+        matches: Option<&clap::ArgMatches>,
+    ) -> Result<Vec<VariableArgument>, CliError> {
+        let indices = |id: &str| -> Vec<usize> {
+            let indices = matches.and_then(|m| m.try_contains_id(id).ok().and(m.indices_of(id)));
+            indices.map(Iterator::collect).unwrap_or_default()
+        };
+        let mut all = Vec::new();
+        let places = indices("var");
+        for (i, text) in self.var.iter().enumerate() {
+            let (name, value) = text.split_once('=').ok_or_else(|| {
+                CliError::Usage(format!(
+                    "`--var {text}` has no value: write it as `--var name=value`"
+                ))
+            })?;
+            let argument = VariableArgument::Value {
+                name: name.trim().to_owned(),
+                value: value.to_owned(),
+            };
+            all.push((places.get(i).copied().unwrap_or(i), argument));
+        }
+        let places = indices("var_file");
+        for (i, path) in self.var_file.iter().enumerate() {
+            let argument = VariableArgument::File(path.clone());
+            all.push((places.get(i).copied().unwrap_or(i), argument));
+        }
+        all.sort_by_key(|(place, _)| *place);
+        Ok(all.into_iter().map(|(_, argument)| argument).collect())
+    }
 }
 
 /// Which groups a command is about.
 #[derive(Args, Clone, Debug, Default)]
-pub struct GroupArgs {
+pub(super) struct GroupArgs {
     /// Only these groups: `web`, `svc.api`, `group.svc["api"]`, or a glob such as `svc.*`; may be repeated
     #[arg(long = "group", value_name = "ADDR")]
-    pub group: Vec<String>,
+    pub(super) group: Vec<String>,
 }
 
 impl GroupArgs {
-    /// Whether an address is meant. Without any `--group` all are.
-    pub fn matches(&self, address: &GroupAddress) -> bool {
-        self.group.is_empty()
-            || self
-                .group
-                .iter()
-                .any(|pattern| glob_matches_group(pattern, address))
-    }
-
-    /// The first pattern that no address matches.
-    pub fn unmatched<'a>(
-        &'a self,
-        addresses: impl IntoIterator<Item = &'a GroupAddress> + Clone,
-    ) -> Option<&'a str> {
+    /// The patterns; none: all groups.
+    pub(super) fn patterns(&self) -> Vec<GroupPattern> {
         self.group
             .iter()
-            .find(|pattern| {
-                !addresses
-                    .clone()
-                    .into_iter()
-                    .any(|address| glob_matches_group(pattern, address))
-            })
-            .map(String::as_str)
+            .map(|text| GroupPattern::new(text))
+            .collect()
     }
-}
 
-/// Whether a pattern names a group: by its address, its short form, or a glob over either.
-pub fn glob_matches_group(pattern: &str, address: &GroupAddress) -> bool {
-    if GroupAddress::parse(pattern).as_ref() == Some(address) {
-        return true;
-    }
-    let pattern = pattern.strip_prefix("group.").unwrap_or(pattern);
-    let full = address.to_string();
-    let full = full.strip_prefix("group.").unwrap_or(&full);
-    glob(pattern, &address.short()) || glob(pattern, full)
-}
-
-/// `*` is any text, `?` any one character; everything else is itself.
-fn glob(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    // Greedy with one place to come back to: linear in practice, quadratic at worst.
-    let (mut p, mut t) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                back = Some((p, t));
-                p += 1;
+    /// Keeps the addresses that are meant.
+    ///
+    /// # Errors
+    /// A pattern that none matches.
+    pub(super) fn select(&self, all: &[GroupAddress]) -> Result<Vec<GroupAddress>, CliError> {
+        let patterns = self.patterns();
+        for pattern in &patterns {
+            if !all.iter().any(|address| pattern.matches(address)) {
+                return Err(CliError::NoSuchGroup {
+                    text: pattern.text().to_owned(),
+                    nearest: nearest(pattern.text(), all.iter().map(GroupAddress::short)),
+                });
             }
-            Some('?') => {
-                p += 1;
-                t += 1;
-            }
-            Some(c) if text.get(t) == Some(c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match back {
-                Some((star, from)) => {
-                    back = Some((star, from + 1));
-                    p = star + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
         }
+        let is_meant = |address: &&GroupAddress| {
+            patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(address))
+        };
+        Ok(all.iter().filter(is_meant).cloned().collect())
     }
-    pattern
-        .get(p..)
-        .is_some_and(|rest| rest.iter().all(|c| *c == '*'))
+}
+
+/// The known name that is most like what was typed, if any is.
+pub(super) fn nearest(typed: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
+    let typed = typed.strip_prefix("group.").unwrap_or(typed);
+    known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(typed, &name), name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
 }
 
 /// Reads a duration: `90s`, `2h30m`, `28d`.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     const EXAMPLE: &str = "write it as `90s`, `2h30m` or `7d`";
     let mut total = 0_f64;
     let mut rest = text;
@@ -191,7 +181,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads a duration that must be longer than nothing.
-pub fn parse_positive_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_positive_duration(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text)?;
     if duration.is_zero() {
         return Err("must be longer than 0s".to_owned());
@@ -201,7 +191,7 @@ pub fn parse_positive_duration(text: &str) -> Result<Duration, String> {
 
 /// A moment on the command line: a time, or a time span before now.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Moment {
+pub(super) enum Moment {
     /// RFC 3339.
     At(Timestamp),
     /// `2h`: so long ago (or from now, where the flag says so).
@@ -210,7 +200,7 @@ pub enum Moment {
 
 impl Moment {
     /// The moment in the past.
-    pub fn before(self, now: Timestamp) -> Timestamp {
+    pub(super) fn before(self, now: Timestamp) -> Timestamp {
         match self {
             Moment::At(at) => at,
             Moment::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),
@@ -218,7 +208,7 @@ impl Moment {
     }
 
     /// The moment in the future.
-    pub fn after(self, now: Timestamp) -> Timestamp {
+    pub(super) fn after(self, now: Timestamp) -> Timestamp {
         match self {
             Moment::At(at) => at,
             Moment::Ago(ago) => now.checked_add(ago).unwrap_or(Timestamp::MAX),
@@ -227,7 +217,7 @@ impl Moment {
 }
 
 /// Reads RFC 3339 (`2026-11-27T08:00:00Z`) or a duration (`2h`).
-pub fn parse_moment(text: &str) -> Result<Moment, String> {
+pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(Moment::At(at));
     }
@@ -243,19 +233,19 @@ pub fn parse_moment(text: &str) -> Result<Moment, String> {
 }
 
 /// Reads RFC 3339.
-pub fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
+pub(super) fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .map_err(|_| "write a time with its offset, as `2026-11-27T08:00:00Z`".to_owned())
 }
 
 /// Reads a group's address.
-pub fn parse_group(text: &str) -> Result<GroupAddress, String> {
+pub(super) fn parse_group(text: &str) -> Result<GroupAddress, String> {
     GroupAddress::parse(text)
         .ok_or_else(|| "write an address as `web`, `svc.api` or `group.svc[\"api\"]`".to_owned())
 }
 
 /// Reads a name of a block.
-pub fn parse_name(text: &str) -> Result<Name, String> {
+pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     if text.trim().is_empty() {
         return Err("must not be empty".to_owned());
     }
@@ -283,32 +273,6 @@ mod tests {
         }
         for text in ["", "90", "h", "1x", "-1h", "1h-", "99999999w", "1.2.3s"] {
             assert!(parse_duration(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn globs_name_groups_in_both_forms() {
-        let api = GroupAddress::keyed("svc", "api");
-        let web = GroupAddress::new("web");
-        for (pattern, address, hit) in [
-            ("web", &web, true),
-            ("group.web", &web, true),
-            ("w*", &web, true),
-            ("w?b", &web, true),
-            ("we", &web, false),
-            ("svc.api", &api, true),
-            ("svc.*", &api, true),
-            ("group.svc[\"api\"]", &api, true),
-            ("group.svc[*]", &api, true),
-            ("*", &api, true),
-            ("*.web", &api, false),
-            ("s*c*i", &api, true),
-        ] {
-            assert_eq!(
-                glob_matches_group(pattern, address),
-                hit,
-                "{pattern} {address}"
-            );
         }
     }
 

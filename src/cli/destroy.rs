@@ -3,8 +3,10 @@
 use clap::Args;
 
 use super::CliResult;
+use super::apply::plan_and_apply;
 use super::context::Context;
 use super::plan::PlanningArgs;
+use crate::plan::Mode;
 
 /// Takes away all that tideform made: controls, tags, and the resources of groups with `launch`. Resources that were
 /// there before stay, with their capacity. The same as `tideform apply --destroy`.
@@ -24,7 +26,13 @@ pub(super) struct DestroyArgs {
 
 impl DestroyArgs {
     pub(super) fn run(self, cx: &Context, matches: Option<&clap::ArgMatches>) -> CliResult {
-        let _ = matches;
-        cx.not_supported_yet("destroy")
+        plan_and_apply(
+            cx,
+            matches,
+            &self.planning,
+            Mode::Destroy,
+            self.auto_approve,
+            self.json,
+        )
     }
 }

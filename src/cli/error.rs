@@ -3,11 +3,24 @@
 //! The mapping is exhaustive: a new variant anywhere does not compile until somebody has thought about it here.
 
 use std::io;
+use std::net::SocketAddr;
 use std::panic::PanicHookInfo;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use tideform_policies::diagnostic::{Diagnostics, Severity};
+use tideform_policies::render;
+use tideform_policies::source::SourceMap;
+use tideform_provider::{BoxError, ProviderError};
+use tideform_state::StateError;
 
 use super::exit;
 use super::output::{CYAN, Output, RED, paint};
+use crate::apply::ApplyError;
+use crate::engine::observe_json::ObserveError;
+use crate::plan::PlanError;
+use crate::plan::saved::{SaveError, SavedPlanError};
+use crate::reconcile::ReconcileError;
+use crate::registry::RegistryError;
 
 /// Anything that ends a command.
 #[derive(Debug)]
@@ -18,6 +31,101 @@ pub(super) enum CliError {
     LaterVersion(&'static str),
     /// `-C` names no directory.
     NoDirectory(PathBuf),
+    /// The workspace's name cannot be used.
+    BadWorkspace(String),
+    /// No group of this name.
+    NoSuchGroup {
+        /// As typed.
+        text: String,
+        /// The known one that is most like it.
+        nearest: Option<String>,
+    },
+    /// Errors in the files.
+    Problems(Box<Problems>),
+    /// A file of the command line cannot be read or written.
+    File {
+        /// `read`, `written`.
+        verb: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No block of this kind.
+    NoSuchBlock {
+        /// As typed.
+        text: String,
+        /// The known one that is most like it.
+        nearest: Option<String>,
+    },
+    /// `init --example` in a directory that has files already.
+    NotEmpty {
+        /// Where.
+        directory: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// A code that no diagnostic has.
+    NoSuchCode(String),
+    /// No state, and nothing that says where one would be.
+    NothingApplied(PathBuf),
+    /// The pointer file is broken.
+    BadPointer(PathBuf),
+    /// A backend of a later version.
+    BackendNotSupported(String),
+    /// The state.
+    State(StateError),
+    /// Opening providers.
+    Registry(RegistryError),
+    /// No plan can be made.
+    Plan(PlanError),
+    /// A plan cannot be saved.
+    Save(SaveError),
+    /// A file cannot be used as a plan.
+    SavedPlan {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: SavedPlanError,
+    },
+    /// Some groups failed, the others went on.
+    GroupsFailed {
+        /// `read`, `changed`.
+        what: &'static str,
+        /// Address and reason.
+        failed: Vec<(String, String)>,
+    },
+    /// A group that a surge, an override or a flag asks for has no such thing.
+    Nothing {
+        /// `No pin`, `Unknown surge`.
+        summary: &'static str,
+        /// A sentence.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Carrying out a plan.
+    Apply(ApplyError),
+    /// An apply was asked to stop.
+    Interrupted {
+        /// Groups that were not begun.
+        left: usize,
+    },
+    /// The loop.
+    Reconcile(ReconcileError),
+    /// The followed directory.
+    Follow(BoxError),
+    /// The address of `--listen`.
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// An observation that cannot be used.
+    Observation(ObserveError),
+    /// No runtime.
+    Runtime(io::Error),
     /// Standard output cannot be written.
     Output(io::Error),
     /// Standard input cannot be read.
@@ -28,6 +136,15 @@ pub(super) enum CliError {
     CannotAsk,
     /// A piece that is not there.
     NotSupportedYet(&'static str),
+}
+
+/// Errors in the files, with the files.
+#[derive(Debug)]
+pub(super) struct Problems {
+    /// At least one error.
+    pub(super) diagnostics: Diagnostics,
+    /// For pointing into.
+    pub(super) sources: SourceMap,
 }
 
 /// An error as it is shown.
@@ -73,6 +190,95 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::NoDirectory(path) => Explained::new("Directory not found")
             .why(format!("There is no directory `{}`.", path.display()))
             .hint("name the configuration's directory with `-C DIR`."),
+        CliError::BadWorkspace(name) => Explained::new("Workspace name not usable")
+            .why(format!("`{name}` becomes part of file names and tags."))
+            .hint("use at most 90 letters, digits, `-`, `_` and `.`, not beginning with a dot."),
+        CliError::NoSuchGroup { text, nearest } => {
+            let explained = Explained::new("Unknown group").why(format!("No group matches `{text}`."));
+            match nearest {
+                Some(nearest) => explained.hint(format!("did you mean `{nearest}`?")),
+                None => explained.hint("`tideform validate --resolved` lists the groups of the files, `tideform state list` those of the state."),
+            }
+        }
+        CliError::Problems(problems) => {
+            let count = |severity| {
+                problems
+                    .diagnostics
+                    .iter()
+                    .filter(|diagnostic| diagnostic.severity == severity)
+                    .count()
+            };
+            let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+            Explained::new("The files have errors")
+                .why(format!(
+                    "{} and {}. Nothing was changed.",
+                    plural(errors, "error"),
+                    plural(warnings, "warning")
+                ))
+        }
+        CliError::File { verb, path, source } => Explained::new(format!("File cannot be {verb}"))
+            .why(format!("`{}` cannot be {verb}: {source}.", path.display())),
+        CliError::NoSuchBlock { text, nearest } => {
+            let explained = Explained::new("Unknown block").why(format!("The language has no block `{text}`."));
+            match nearest {
+                Some(nearest) => explained.hint(format!("did you mean `{nearest}`?")),
+                None => explained.hint("`tideform schema` lists them all."),
+            }
+        }
+        CliError::NotEmpty { directory, found } => Explained::new("Directory not empty")
+            .why(format!("`{}` has `{found}` in it. Nothing was written.", directory.display()))
+            .hint("name another directory with `-C DIR`; it is made where it is missing."),
+        CliError::NoSuchCode(code) => Explained::new("Unknown code")
+            .why(format!("No diagnostic has the code `{code}`."))
+            .hint("`tideform schema codes` lists them all."),
+        CliError::NothingApplied(directory) => Explained::new("No state here")
+            .why(format!("Nothing was ever applied in `{}`.", directory.display()))
+            .hint("run `tideform apply` first, or name the configuration's directory with `-C DIR`."),
+        CliError::BadPointer(path) => Explained::new("Pointer to the state not readable")
+            .why(format!("`{}` was written by another version, or by hand.", path.display()))
+            .hint("remove the file and run `tideform init`: it is written anew."),
+        CliError::BackendNotSupported(kind) => Explained::new("Backend not supported yet")
+            .why(format!("Backend \"{kind}\" comes with a later version."))
+            .hint("use `backend \"local\" {}`, and keep the directory `.tideform` on a lasting disk."),
+        CliError::State(error) => explain_state(error),
+        CliError::Registry(error) => explain_registry(error),
+        CliError::Plan(error) => explain_plan(error),
+        CliError::Save(error) => explain_save(error),
+        CliError::SavedPlan { path, error } => explain_saved_plan(path, error),
+        CliError::GroupsFailed { what, failed } => {
+            const SHOWN: usize = 10;
+            let mut explained = Explained::new(format!(
+                "{} could not be {what}",
+                plural(failed.len(), "group")
+            ));
+            for (group, why) in failed.iter().take(SHOWN) {
+                explained = explained.why(format!("{group}: {why}"));
+            }
+            if failed.len() > SHOWN {
+                explained = explained.why(format!("and {} more", failed.len() - SHOWN));
+            }
+            explained.hint("the others went on; run it again when the cause is mended.")
+        }
+        CliError::Nothing { summary, why, hint } => {
+            Explained::new(*summary).why(why.clone()).hint(hint.clone())
+        }
+        CliError::Apply(error) => explain_apply(error),
+        CliError::Interrupted { left } => Explained::new("Interrupted")
+            .why(format!("{} not begun; what was begun came to its end.", plural(*left, "group")))
+            .hint("`tideform plan` shows what is left."),
+        CliError::Reconcile(error) => explain_reconcile(error),
+        CliError::Follow(error) => {
+            Explained::new("The followed directory cannot be applied").why(sentence(error.as_ref()))
+        }
+        CliError::Listen { address, source } => Explained::new("Cannot listen")
+            .why(format!("{address}: {source}."))
+            .hint("name an address of this machine and a free port."),
+        CliError::Observation(error) => Explained::new("Observation not usable")
+            .why(sentence(error))
+            .hint("`tideform schema observation` describes what is read."),
+        CliError::Runtime(fault) => {
+            Explained::new("No threads to run on").why(sentence(fault))
+        }
         CliError::Output(fault) => Explained::new("Cannot write the output").why(sentence(fault)),
         CliError::Input(fault) => Explained::new("Cannot read the answer").why(sentence(fault)),
         CliError::NotApproved => Explained::new("Not approved")
@@ -86,8 +292,251 @@ pub(super) fn explain(error: &CliError) -> Explained {
     }
 }
 
+fn explain_state(error: &StateError) -> Explained {
+    let told = |summary: &str| Explained::new(summary).why(sentence(error));
+    match error {
+        StateError::NotFound { .. } => {
+            told("No state").hint("`tideform init` or `tideform apply` makes one.")
+        }
+        StateError::AlreadyExists { .. } => told("File exists").hint("name a file that does not exist."),
+        StateError::NotAState { .. } => {
+            told("Not a state").hint("check the path; what is there was not touched.")
+        }
+        StateError::Newer { .. } => told("State of a newer version")
+            .hint("use the version of tideform that wrote it, or a newer one."),
+        StateError::Corrupt { .. } => told("State damaged")
+            .hint("restore a backup (`tideform state backup` makes them); `tideform state check` says more."),
+        StateError::Busy => told("State busy").hint("try again in a moment."),
+        StateError::ReadOnly => told("State not writable")
+            .hint("check the file's mode and owner, and that the disk is not mounted for reading only."),
+        StateError::WrongWorkspace { recorded, .. } => told("State of another workspace")
+            .hint(format!("pass `--workspace {recorded}`, or use another state file.")),
+        StateError::AccountMoved { .. } => told("Another account")
+            .why("Running there what was applied elsewhere would change the wrong groups. Nothing was changed.")
+            .hint("use the credentials of the first account, or another workspace for the new one."),
+        StateError::UnknownGroup { .. } => {
+            told("Unknown group").hint("`tideform state list` lists the groups of the state.")
+        }
+        StateError::GroupExists { .. } => {
+            told("Group exists").hint("move or remove that one first.")
+        }
+        StateError::LeaseHeld { .. } => Explained {
+            code: exit::LEASE_HELD,
+            ..told("Another process works with this state")
+                .why("Nothing was changed.")
+                .hint("wait, pass `--lock-timeout 1m`, or if that process is gone: `tideform state unlock`.")
+        },
+        StateError::LeaseLost { .. } => Explained {
+            code: exit::LEASE_HELD,
+            ..told("Lease lost")
+                .why("This process stalled for too long, and another one went on in its place.")
+                .hint("see `tideform events`, then run it again.")
+        },
+        StateError::UnknownRecord { .. } | StateError::AlreadyEnded { .. } => {
+            told("Not there any more").hint("`tideform overrides` and `tideform events` show what is.")
+        }
+        StateError::Unrecordable { .. } => told("Cannot be recorded"),
+        StateError::Unreadable { .. } => told("State not readable by this version")
+            .hint("use the version of tideform that wrote it, or a newer one."),
+        StateError::Io { .. } => told("State not usable")
+            .hint("check that the directory exists, and that you may write there."),
+        StateError::Sql { .. } => told("State not usable")
+            .hint("check that the disk is not full; `tideform state check` says more."),
+    }
+}
+
+fn explain_registry(error: &RegistryError) -> Explained {
+    let told = |summary: &str| Explained::new(summary).why(sentence(error));
+    match error {
+        RegistryError::UnknownKind { .. } => told("Unknown provider"),
+        RegistryError::NotSupported { .. } => told("Provider not in this version")
+            .hint("`tideform version` lists the providers of this one."),
+        RegistryError::Open { source, .. } => {
+            let explained = told("Provider cannot be opened");
+            match provider_hint(source) {
+                Some(hint) => explained.hint(hint),
+                None => explained,
+            }
+        }
+        RegistryError::MixedClocks { .. } => told("Clocks do not fit together"),
+    }
+}
+
+fn explain_apply(error: &ApplyError) -> Explained {
+    let told = |summary: &str| Explained::new(summary).why(sentence(error));
+    match error {
+        ApplyError::Stale(_) => Explained {
+            code: exit::PLAN_STALE,
+            ..told("Plan out of date")
+                .why("Nothing was changed.")
+                .hint("plan again, and review what is different.")
+        },
+        ApplyError::HasErrors => told("The plan has errors").why("Nothing was changed."),
+        ApplyError::StateLost { .. } => told("State lost")
+            .why("Applying without it would lose history, memory and ownership. Nothing was changed.")
+            .hint("restore the state from a backup, or point `--state` at it; `--take-over` makes a new one the owner."),
+        ApplyError::UnknownProvider(_) => told("Provider not configured")
+            .hint("plan again: the `provider` block is missing."),
+        ApplyError::Provider { source, .. } => {
+            let explained = told("Provider does not answer").why("Nothing was changed.");
+            match provider_hint(source) {
+                Some(hint) => explained.hint(hint),
+                None => explained,
+            }
+        }
+        ApplyError::State(source) => explain_state(source),
+        ApplyError::Stopped { source, report } => {
+            let explained = explain_state(source);
+            Explained {
+                summary: "Apply stopped on its way".to_owned(),
+                ..explained
+                    .why(format!("{} done before that.", plural(report.done.len(), "group")))
+                    .hint("run `tideform plan`: it settles what was open, and shows what is left.")
+            }
+        }
+    }
+}
+
+fn explain_reconcile(error: &ReconcileError) -> Explained {
+    let told = |summary: &str| Explained::new(summary).why(sentence(error));
+    match error {
+        ReconcileError::LeaseHeld { .. } => Explained {
+            code: exit::LEASE_HELD,
+            ..told("Another process works with this state")
+                .why("Nothing was changed.")
+                .hint("wait, pass `--lock-timeout 1m`, or if that process is gone: `tideform state unlock`.")
+        },
+        ReconcileError::NothingApplied => told("Nothing to run")
+            .hint("run `tideform apply` first: the loop runs what was last applied."),
+        ReconcileError::State(source) => explain_state(source),
+        ReconcileError::Registry(source) => explain_registry(source),
+        ReconcileError::Identity { source, .. } => {
+            let explained = told("Provider does not answer");
+            match provider_hint(source) {
+                Some(hint) => explained.hint(hint),
+                None => explained,
+            }
+        }
+        ReconcileError::Follow { .. } => told("The followed directory cannot be applied"),
+    }
+}
+
+fn explain_plan(error: &PlanError) -> Explained {
+    let told = |summary: &str| Explained::new(summary).why(sentence(error));
+    match error {
+        PlanError::UnknownProvider(_) => told("Provider not configured").hint(
+            "add its `provider` block; one that was applied must stay until its groups are gone.",
+        ),
+        PlanError::Provider { source, .. } => {
+            let explained = told("Provider does not answer");
+            match provider_hint(source) {
+                Some(hint) => explained.hint(hint),
+                None => explained,
+            }
+        }
+        PlanError::AccountMoved { .. } => told("Another account")
+            .why("Planning there what was applied elsewhere would change the wrong groups.")
+            .hint(
+                "use the credentials of the first account, or another workspace for the new one.",
+            ),
+        PlanError::NoSuchGroup { .. } => told("Unknown group"),
+    }
+}
+
+fn explain_save(error: &SaveError) -> Explained {
+    match error {
+        SaveError::HasErrors => Explained::new("Plan not saved")
+            .why("The plan has errors, and nothing with errors is carried out."),
+        SaveError::Unwritable(_) => {
+            Explained::new("This is a bug in tideform.").why(sentence(error))
+        }
+    }
+}
+
+fn explain_saved_plan(path: &Path, error: &SavedPlanError) -> Explained {
+    let told = |summary: &str| {
+        Explained::new(summary)
+            .why(format!("`{}`: {}", path.display(), lower_sentence(error)))
+            .why("Nothing was changed.")
+    };
+    match error {
+        SavedPlanError::NotAPlan(_) => {
+            told("Not a plan file").hint("`tideform plan --out FILE` writes one.")
+        }
+        SavedPlanError::Newer { .. } => told("Plan of a newer version")
+            .hint("use the version of tideform that wrote it, or plan again."),
+        SavedPlanError::Changed => told("Plan file changed")
+            .hint("plan again: a plan is applied as it was reviewed, or not at all."),
+    }
+}
+
+/// What to do about a provider's error.
+fn provider_hint(error: &ProviderError) -> Option<&'static str> {
+    match error {
+        ProviderError::Throttled { .. } => Some("try again in a minute."),
+        ProviderError::Unavailable { .. } => {
+            Some("try again; if it goes on, look at the provider's own status.")
+        }
+        ProviderError::OutcomeUnknown { .. } => {
+            Some("the change may have been made: `tideform plan` shows what is live now.")
+        }
+        ProviderError::NotFound { .. } => Some(
+            "check the name in the `resource` block, account and region; or add `launch` to create it.",
+        ),
+        ProviderError::Refused { .. } => Some("mend what the provider says, and plan again."),
+        ProviderError::Denied { .. } => Some("check the credentials and their permissions."),
+        ProviderError::Conflict { .. } => {
+            Some("somebody else changed it at the same time: plan again.")
+        }
+        ProviderError::Configuration { .. } => Some("mend the `provider` block."),
+    }
+}
+
+impl From<ApplyError> for CliError {
+    fn from(error: ApplyError) -> CliError {
+        CliError::Apply(error)
+    }
+}
+
+impl From<PlanError> for CliError {
+    fn from(error: PlanError) -> CliError {
+        CliError::Plan(error)
+    }
+}
+
+impl From<SaveError> for CliError {
+    fn from(error: SaveError) -> CliError {
+        CliError::Save(error)
+    }
+}
+
+impl From<StateError> for CliError {
+    fn from(error: StateError) -> CliError {
+        CliError::State(error)
+    }
+}
+
+/// `1 error`, `2 errors`, `no errors`.
+pub(super) fn plural(n: usize, noun: &str) -> String {
+    match n {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    }
+}
+
 /// A cause and what is behind it, each once, as a sentence.
 pub(super) fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = lower_sentence(error);
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => text,
+    }
+}
+
+/// The same as it goes on after a colon.
+fn lower_sentence(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -98,11 +547,6 @@ pub(super) fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    let mut characters = text.chars();
-    let text = match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => text,
-    };
     if text.ends_with(['.', '!', '?', '`']) {
         text
     } else {
@@ -114,7 +558,7 @@ pub(super) fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
 pub(super) fn report(error: &CliError, output: &Output, json: bool) -> u8 {
     let explained = explain(error);
     if json {
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "format_version": 1,
             "error": {
                 "summary": explained.summary,
@@ -123,10 +567,31 @@ pub(super) fn report(error: &CliError, output: &Output, json: bool) -> u8 {
                 "exit_code": explained.code,
             },
         });
+        if let (CliError::Problems(problems), Some(object)) = (error, document.as_object_mut()) {
+            let diagnostics = render::json(&problems.diagnostics, &problems.sources);
+            object.insert("diagnostics".to_owned(), diagnostics);
+        }
         output.note(document);
         return explained.code;
     }
-    let mut text = format!("{} {}\n", paint(RED.bold(), "error:"), explained.summary);
+    let mut text = String::new();
+    if let CliError::Problems(problems) = error {
+        text.push_str(&render::terminal(
+            &problems.diagnostics,
+            &problems.sources,
+            render::Style {
+                color: output.has_error_color(),
+                unicode: output.error_is_terminal(),
+                width: output.width(),
+            },
+        ));
+        text.push('\n');
+    }
+    text.push_str(&format!(
+        "{} {}\n",
+        paint(RED.bold(), "error:"),
+        explained.summary
+    ));
     for line in explained.why.iter().flat_map(|why| why.lines()) {
         text.push_str(if line.is_empty() { "" } else { "  " });
         text.push_str(line);

@@ -1,10 +1,20 @@
 //! `tideform events`.
 
-use clap::Args;
+use std::time::Duration;
 
-use super::CliResult;
+use clap::Args;
+use tideform_policies::model::GroupAddress;
+use tideform_state::{Event, EventFilter, EventKind, OpenMode, Outcome, State};
+
 use super::args::{GroupArgs, Moment, parse_moment};
 use super::context::Context;
+use super::error::CliError;
+use super::output::{CYAN, DIM, RED, YELLOW, paint};
+use super::view;
+use super::{CliResult, exit};
+
+/// How often a followed state is looked at.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// Shows what happened, oldest first: decisions that changed something, applies, overrides, drift, faults.
 #[derive(Args, Debug)]
@@ -31,6 +41,124 @@ pub(super) struct EventsArgs {
 
 impl EventsArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
-        cx.not_supported_yet("events")
+        let (_, state) = cx.last_state(None, OpenMode::ReadWrite)?;
+        let since = match self.since {
+            Some(since) => Some(since.before(cx.now_of(&state)?)),
+            None => None,
+        };
+        let only = self.only(&state)?;
+        let is_meant = |event: &Event| {
+            only.as_ref().is_none_or(|only| {
+                event
+                    .group
+                    .as_ref()
+                    .is_some_and(|group| only.contains(group))
+            })
+        };
+        let mut newest = EventFilter {
+            since,
+            newest_first: true,
+            limit: only.is_none().then_some(self.limit),
+            ..EventFilter::default()
+        };
+        if let Some([one]) = only.as_deref() {
+            newest.group = Some(one.clone());
+            newest.limit = Some(self.limit);
+        }
+        let mut events = state.events(&newest)?;
+        events.retain(is_meant);
+        events.truncate(self.limit);
+        events.reverse();
+        if events.is_empty() && !self.follow && !self.json {
+            cx.output.note("No events.");
+        }
+        let mut last = state.last_event_id()?;
+        for event in &events {
+            self.print(cx, event);
+        }
+        while self.follow && !cx.output.is_closed() {
+            std::thread::sleep(FOLLOW_EVERY);
+            let news = state.events(&EventFilter {
+                after_id: last,
+                since,
+                ..EventFilter::default()
+            })?;
+            for event in &news {
+                last = Some(event.id);
+                if is_meant(event) {
+                    self.print(cx, event);
+                }
+            }
+        }
+        Ok(exit::WELL)
     }
+
+    /// The groups that are meant, if not all are. Groups that left the state have events, too.
+    fn only(&self, state: &State) -> Result<Option<Vec<GroupAddress>>, CliError> {
+        if self.groups.group.is_empty() {
+            return Ok(None);
+        }
+        let mut known = state.applied_addresses()?;
+        for event in state.events(&EventFilter::default())? {
+            if let Some(group) = event.group
+                && !known.contains(&group)
+            {
+                known.push(group);
+            }
+        }
+        self.groups.select(&known).map(Some)
+    }
+
+    fn print(&self, cx: &Context, event: &Event) {
+        if self.json {
+            cx.output.json_line(event);
+        } else {
+            cx.output.line(line(event));
+        }
+    }
+}
+
+/// `2026-11-27 08:00:00Z  group.web  scaled  6 -> 9  cpu wants 9  (reconcile)`.
+pub(super) fn line(event: &Event) -> String {
+    let kind = match &event.kind {
+        EventKind::Scaled | EventKind::InstanceTerminated => paint(CYAN, &event.kind),
+        EventKind::ProviderFailed
+        | EventKind::LaunchFailed
+        | EventKind::Interruption
+        | EventKind::LeaseTaken => paint(RED, &event.kind),
+        EventKind::Drift
+        | EventKind::GuardTripped
+        | EventKind::BudgetAlert
+        | EventKind::FallbackStarted
+        | EventKind::DataMissing => paint(YELLOW, &event.kind),
+        EventKind::ChangeApplied
+        | EventKind::ApplyStarted
+        | EventKind::ApplyFinished
+        | EventKind::OverrideStarted
+        | EventKind::OverrideEnded
+        | EventKind::GuardReleased
+        | EventKind::FallbackEnded
+        | EventKind::ProviderRecovered
+        | EventKind::GroupForgotten
+        | EventKind::GroupMoved
+        | EventKind::Note
+        | EventKind::Other(_) => event.kind.to_string(),
+    };
+    let mut text = format!("{}  ", view::time(event.at));
+    if let Some(group) = &event.group {
+        text.push_str(&format!("{}  ", group.short()));
+    }
+    text.push_str(&kind);
+    if let (Some(from), Some(to)) = (event.from, event.to) {
+        text.push_str(&format!("  {from} -> {to}"));
+    }
+    if !event.text.is_empty() {
+        text.push_str(&format!("  {}", event.text));
+    }
+    match &event.outcome {
+        None | Some(Outcome::Done) => {}
+        Some(outcome) => text.push_str(&format!("  {}", paint(YELLOW, outcome.word()))),
+    }
+    text.push_str(&paint(DIM, format!("  ({})", event.actor)));
+    text
 }

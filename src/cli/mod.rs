@@ -18,11 +18,13 @@ mod events;
 pub mod exit;
 mod explain;
 mod fmt;
+mod follow;
 mod init;
 mod mock;
 mod output;
 mod overrides;
 mod pause;
+mod place;
 mod plan;
 mod reconcile;
 mod scale;
@@ -35,6 +37,7 @@ mod test;
 mod unpin;
 mod validate;
 mod version;
+mod view;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -148,19 +151,13 @@ fn run(arguments: &[OsString]) -> u8 {
         Err(failed) => return report_usage(&failed, arguments, wants_json),
     };
     let output = Output::new(cli.global.no_color);
-    let result = Context::new(cli.global, output).and_then(|context| {
-        let done = cli.command.run(&context, &matches);
-        match context.output.fault() {
-            Some(fault) if done.is_ok() => Err(CliError::Output(fault)),
-            _ => done,
-        }
-        .or_else(|failed| Ok(error::report(&failed, &context.output, wants_json)))
-    });
-    match result {
-        Ok(code) => code,
-        // The context could not even be made: print with what the environment says about color.
-        Err(failed) => error::report(&failed, &Output::new(false), wants_json),
-    }
+    let context = Context::new(cli.global, output);
+    let done = cli.command.run(&context, &matches);
+    let done = match context.output.fault() {
+        Some(fault) if done.is_ok() => Err(CliError::Output(fault)),
+        _ => done,
+    };
+    done.unwrap_or_else(|failed| error::report(&failed, &context.output, wants_json))
 }
 
 fn parse(arguments: &[OsString]) -> Result<(Cli, clap::ArgMatches), clap::Error> {
@@ -201,7 +198,7 @@ impl Command {
     fn run(self, cx: &Context, matches: &clap::ArgMatches) -> CliResult {
         let matches = matches.subcommand().map(|(_, own)| own);
         match self {
-            Command::Init(args) => args.run(cx),
+            Command::Init(args) => args.run(cx, matches),
             Command::Validate(args) => args.run(cx, matches),
             Command::Fmt(args) => args.run(cx),
             Command::Test(args) => args.run(cx, matches),

@@ -7,36 +7,37 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 
 use anstream::AutoStream;
-pub use anstream::ColorChoice;
+pub(super) use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use comfy_table::presets;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Headings and names.
-pub const BOLD: Style = Style::new().bold();
+pub(super) const BOLD: Style = Style::new().bold();
 /// What is less important.
-pub const DIM: Style = Style::new().dimmed();
+pub(super) const DIM: Style = Style::new().dimmed();
 /// Errors and removals.
-pub const RED: Style = AnsiColor::Red.on_default();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
 /// Additions and what is well.
-pub const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
 /// Warnings and changes.
-pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// Hints.
-pub const CYAN: Style = AnsiColor::Cyan.on_default();
+pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Wraps a text into a style. Where the stream has no color the codes are stripped again.
-pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
+pub(super) fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// Both output streams of the process.
-pub struct Output {
+pub(super) struct Output {
     stdout: Mutex<Stream>,
     stderr: Mutex<Stream>,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     color: bool,
+    error_color: bool,
 }
 
 struct Stream {
@@ -66,7 +67,7 @@ impl Stream {
 impl Output {
     /// The process's streams. With `no_color` neither has color; otherwise each has it on a terminal, unless the
     /// environment says no (`NO_COLOR`, `TERM=dumb`).
-    pub fn new(no_color: bool) -> Output {
+    pub(super) fn new(no_color: bool) -> Output {
         let choice = |automatic: ColorChoice| match (no_color, automatic) {
             (true, _) => ColorChoice::Never,
             (false, automatic) => automatic,
@@ -75,6 +76,7 @@ impl Output {
         let err = choice(AutoStream::choice(&io::stderr()));
         Output {
             color: out != ColorChoice::Never,
+            error_color: err != ColorChoice::Never,
             stdout: Mutex::new(Stream {
                 to: Box::new(AutoStream::new(io::stdout(), out)),
                 closed: false,
@@ -91,19 +93,19 @@ impl Output {
     }
 
     /// Prints a part of the result as it is.
-    pub fn print(&self, text: &str) {
+    pub(super) fn print(&self, text: &str) {
         if let Ok(mut stream) = self.stdout.lock() {
             stream.write(text);
         }
     }
 
     /// Prints a line of the result.
-    pub fn line(&self, text: impl std::fmt::Display) {
+    pub(super) fn line(&self, text: impl std::fmt::Display) {
         self.print(&format!("{text}\n"));
     }
 
     /// Prints a value as one indented JSON document.
-    pub fn json<T: serde::Serialize + ?Sized>(&self, value: &T) {
+    pub(super) fn json<T: serde::Serialize + ?Sized>(&self, value: &T) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.line(text),
             Err(error) => self.note(format!("This is a bug in tideform: no JSON view: {error}")),
@@ -111,7 +113,7 @@ impl Output {
     }
 
     /// Prints a value as one line of JSON.
-    pub fn json_line<T: serde::Serialize + ?Sized>(&self, value: &T) {
+    pub(super) fn json_line<T: serde::Serialize + ?Sized>(&self, value: &T) {
         match serde_json::to_string(value) {
             Ok(text) => self.line(text),
             Err(error) => self.note(format!("This is a bug in tideform: no JSON view: {error}")),
@@ -119,39 +121,49 @@ impl Output {
     }
 
     /// Prints a line beside the result: to standard error.
-    pub fn note(&self, text: impl std::fmt::Display) {
+    pub(super) fn note(&self, text: impl std::fmt::Display) {
         self.print_error(&format!("{text}\n"));
     }
 
     /// Prints a text beside the result as it is.
-    pub fn print_error(&self, text: &str) {
+    pub(super) fn print_error(&self, text: &str) {
         if let Ok(mut stream) = self.stderr.lock() {
             stream.write(text);
         }
     }
 
     /// A warning line.
-    pub fn warn(&self, text: impl std::fmt::Display) {
+    pub(super) fn warn(&self, text: impl std::fmt::Display) {
         self.note(format!("{} {text}", paint(YELLOW.bold(), "warning:")));
     }
 
     /// Whether the reader of the results has gone.
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.stdout.lock().is_ok_and(|stream| stream.closed)
     }
 
     /// Whether a person reads the results directly.
-    pub fn is_terminal(&self) -> bool {
+    pub(super) fn is_terminal(&self) -> bool {
         self.stdout_is_terminal
     }
 
     /// Whether the results have color.
-    pub fn has_color(&self) -> bool {
+    pub(super) fn has_color(&self) -> bool {
         self.color
     }
 
+    /// Whether a person reads what stands beside the results.
+    pub(super) fn error_is_terminal(&self) -> bool {
+        self.stderr_is_terminal
+    }
+
+    /// Whether what stands beside the results has color.
+    pub(super) fn has_error_color(&self) -> bool {
+        self.error_color
+    }
+
     /// The terminal's width within reason; 100 where there is none.
-    pub fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         if !self.stdout_is_terminal {
             return 100;
         }
@@ -159,13 +171,13 @@ impl Output {
     }
 
     /// A fault in writing that was not a reader going away.
-    pub fn fault(&self) -> Option<io::Error> {
+    pub(super) fn fault(&self) -> Option<io::Error> {
         let out = self.stdout.lock().ok().and_then(|mut s| s.fault.take());
         out.or_else(|| self.stderr.lock().ok().and_then(|mut s| s.fault.take()))
     }
 
     /// A progress bar on standard error; hidden where no person watches.
-    pub fn progress(&self, what: &str, length: u64) -> ProgressBar {
+    pub(super) fn progress(&self, what: &str, length: u64) -> ProgressBar {
         let bar = ProgressBar::new(length);
         if self.stderr_is_terminal {
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
@@ -180,7 +192,7 @@ impl Output {
     }
 
     /// A spinner for work of unknown length; hidden where no person watches.
-    pub fn spinner(&self, what: &str) -> ProgressBar {
+    pub(super) fn spinner(&self, what: &str) -> ProgressBar {
         let bar = ProgressBar::new_spinner();
         if self.stderr_is_terminal {
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
@@ -194,13 +206,13 @@ impl Output {
 }
 
 /// A table without lines: a header, then rows, columns two spaces apart.
-pub struct Table {
+pub(super) struct Table {
     table: comfy_table::Table,
 }
 
 impl Table {
     /// A table with these headings.
-    pub fn new(headings: &[&str]) -> Table {
+    pub(super) fn new(headings: &[&str]) -> Table {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING);
         table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
@@ -209,12 +221,12 @@ impl Table {
     }
 
     /// Adds a row.
-    pub fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
+    pub(super) fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
         self.table.add_row(cells.into_iter());
     }
 
     /// Puts the numbers of a column to the right.
-    pub fn right(&mut self, columns: &[usize]) {
+    pub(super) fn right(&mut self, columns: &[usize]) {
         for index in columns {
             if let Some(column) = self.table.column_mut(*index) {
                 column.set_cell_alignment(comfy_table::CellAlignment::Right);
@@ -223,7 +235,7 @@ impl Table {
     }
 
     /// The text, without spaces at the ends of lines.
-    pub fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let mut text = String::new();
         for line in self.table.lines() {
             text.push_str(line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()));

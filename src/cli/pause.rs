@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use clap::Args;
 use tideform_policies::model::GroupAddress;
+use tideform_state::{NewOverride, OpenMode, OverrideKind};
 
-use super::CliResult;
-use super::args::{parse_group, parse_positive_duration};
-use super::context::Context;
+use super::args::parse_group;
+use super::context::{Context, actor};
+use super::error::CliError;
+use super::place::applied_address;
+use super::scale::parse_override_duration;
+use super::unpin::end_overrides;
+use super::view;
+use super::{CliResult, exit};
 
 /// Stops all scaling of a group: the loop goes on deciding and recording, and changes nothing. Works at any time, also
 /// while the loop runs.
@@ -18,7 +24,7 @@ pub(super) struct PauseArgs {
     group: GroupAddress,
 
     /// How long; at most 30 days
-    #[arg(long = "for", value_name = "DURATION", default_value = "1d", value_parser = parse_positive_duration)]
+    #[arg(long = "for", value_name = "DURATION", default_value = "1d", value_parser = parse_override_duration)]
     duration: Duration,
 
     /// Why, for those who read the events
@@ -36,12 +42,48 @@ pub(super) struct ResumeArgs {
 
 impl PauseArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
-        cx.not_supported_yet("pause")
+        let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
+        let group = applied_address(&state, &self.group)?;
+        let now = cx.now_of(&state)?;
+        let until = now
+            .checked_add(self.duration)
+            .unwrap_or(jiff::Timestamp::MAX);
+        state.write(|tx| {
+            tx.add_override(&NewOverride {
+                group: group.clone(),
+                kind: OverrideKind::Pause,
+                from: now,
+                until: Some(until),
+                reason: self.reason.clone(),
+                by: actor(),
+                created_at: now,
+            })
+        })?;
+        cx.output
+            .line(format!("{group} is paused until {}.", view::time(until)));
+        cx.output.note(
+            "Nothing scales it until then; `tideform resume` ends the pause before its time.",
+        );
+        Ok(exit::WELL)
     }
 }
 
 impl ResumeArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
-        cx.not_supported_yet("resume")
+        let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
+        let group = applied_address(&state, &self.group)?;
+        let ended = end_overrides(cx, &mut state, &group, |kind| {
+            matches!(kind, OverrideKind::Pause)
+        })?;
+        if ended == 0 {
+            return Err(CliError::Nothing {
+                summary: "No pause",
+                why: format!("{group} is not paused."),
+                hint: "`tideform overrides` lists what is.".to_owned(),
+            });
+        }
+        cx.output
+            .line(format!("{group} is scaled again from the next run on."));
+        Ok(exit::WELL)
     }
 }

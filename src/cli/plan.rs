@@ -1,13 +1,21 @@
-//! `tideform plan`.
+//! `tideform plan`, and the planning that `apply` and `destroy` begin with.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use tideform_policies::model::Configuration;
+use tideform_policies::render;
+use tideform_state::{OpenMode, State};
 
-use super::CliResult;
 use super::args::{GroupArgs, VariableArgs, parse_duration};
 use super::context::Context;
+use super::error::{CliError, Problems};
+use super::place::Place;
+use super::{CliResult, exit};
+use crate::plan::{Known, Mode, Plan, PlanOptions, saved, views};
+use crate::registry::Providers;
 
 /// What plan, apply and destroy have in common.
 #[derive(Args, Clone, Debug)]
@@ -29,6 +37,135 @@ pub(super) struct PlanningArgs {
     /// Take over groups that another state owns
     #[arg(long)]
     pub(super) take_over: bool,
+}
+
+/// A plan and all that it was made from.
+pub(super) struct Planned {
+    pub(super) configuration: Configuration,
+    pub(super) providers: Providers,
+    pub(super) place: Place,
+    /// `None`: there is none yet.
+    pub(super) state: Option<State>,
+    pub(super) plan: Plan,
+}
+
+impl PlanningArgs {
+    /// Reads the files, the state and what is live, and plans.
+    ///
+    /// # Errors
+    /// Anything that stands in the way of a plan; problems that only the cloud shows are in the plan.
+    pub(super) fn make(
+        &self,
+        cx: &Context,
+        matches: Option<&clap::ArgMatches>,
+        mode: Mode,
+        open: OpenMode,
+    ) -> Result<Planned, CliError> {
+        let configuration = cx.configuration(&self.variables, matches)?;
+        let place = cx.place_of(&configuration.settings, self.state.as_deref())?;
+        if let (Some(path), false) = (&self.state, place.path.exists()) {
+            return Err(CliError::State(tideform_state::StateError::NotFound {
+                path: path.clone(),
+            }));
+        }
+        let state = cx.open_state_if_any(&place, open)?;
+        let providers = open_providers(cx, &configuration)?;
+        let plan = self.replan(cx, &configuration, state.as_ref(), &providers, &place, mode)?;
+        Ok(Planned {
+            configuration,
+            providers,
+            place,
+            state,
+            plan,
+        })
+    }
+
+    /// Plans again from what was read before: for `apply`, once it has the lease.
+    ///
+    /// # Errors
+    /// As [`PlanningArgs::make`].
+    pub(super) fn replan(
+        &self,
+        cx: &Context,
+        configuration: &Configuration,
+        state: Option<&State>,
+        providers: &Providers,
+        place: &Place,
+        mode: Mode,
+    ) -> Result<Plan, CliError> {
+        let now = cx.clock_of(providers).now();
+        let known = state.map(|state| Known::read(state, now)).transpose()?;
+        let options = PlanOptions {
+            mode,
+            only: self.groups.patterns(),
+            take_over: self.take_over,
+            ..PlanOptions::new(&place.workspace)
+        };
+        let spinner = cx.output.spinner(&format!(
+            "Reading {}",
+            super::error::plural(configuration.groups.len(), "group")
+        ));
+        let plan = cx.block_on(crate::plan::make(
+            configuration,
+            known.as_ref(),
+            providers,
+            &options,
+        ))?;
+        spinner.finish_and_clear();
+        Ok(plan?)
+    }
+}
+
+/// Opens what the files name.
+///
+/// # Errors
+/// A provider cannot be opened.
+pub(super) fn open_providers(
+    cx: &Context,
+    configuration: &Configuration,
+) -> Result<Providers, CliError> {
+    cx.block_on(Providers::open(&configuration.providers, cx.directory()))?
+        .map_err(CliError::Registry)
+}
+
+/// Prints what the cloud showed to be wrong with the files.
+///
+/// # Errors
+/// There are errors: nothing may be changed.
+pub(super) fn check_diagnostics(cx: &Context, plan: &Plan) -> Result<(), CliError> {
+    if plan.diagnostics.has_errors() {
+        return Err(CliError::Problems(Box::new(Problems {
+            diagnostics: plan.diagnostics.clone(),
+            sources: plan.sources.clone(),
+        })));
+    }
+    if !plan.diagnostics.is_empty() {
+        cx.output.print_error(&render::terminal(
+            &plan.diagnostics,
+            &plan.sources,
+            cx.diagnostic_style(),
+        ));
+    }
+    Ok(())
+}
+
+/// The groups that could not be read, as the error that ends the command.
+///
+/// # Errors
+/// There are such groups.
+pub(super) fn check_failures(plan: &Plan) -> Result<(), CliError> {
+    let failed: Vec<(String, String)> = plan
+        .failures()
+        .map(|(group, why)| (group.to_string(), why.to_owned()))
+        .collect();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::GroupsFailed {
+            what: "read",
+            failed,
+        })
+    }
 }
 
 /// Compares the files with what was last applied and with what is live, and shows what `apply` would change, what was
@@ -64,9 +201,64 @@ pub(super) struct PlanArgs {
     markdown: bool,
 }
 
+/// The mode that two flags ask for.
+pub(super) fn mode(refresh_only: bool, destroy: bool) -> Mode {
+    match (refresh_only, destroy) {
+        (true, _) => Mode::RefreshOnly,
+        (false, true) => Mode::Destroy,
+        (false, false) => Mode::Apply,
+    }
+}
+
 impl PlanArgs {
     pub(super) fn run(self, cx: &Context, matches: Option<&clap::ArgMatches>) -> CliResult {
-        let _ = matches;
-        cx.not_supported_yet("plan")
+        let mode = mode(self.refresh_only, self.destroy);
+        let planned = self.planning.make(cx, matches, mode, OpenMode::ReadOnly)?;
+        let plan = &planned.plan;
+        if self.json {
+            cx.output.json(&views::json(plan));
+            if plan.diagnostics.has_errors() {
+                return Ok(exit::FAILURE);
+            }
+        } else {
+            check_diagnostics(cx, plan)?;
+            if self.markdown {
+                cx.output.print(&views::markdown(plan));
+            } else {
+                cx.output.print(&views::text(plan));
+            }
+        }
+        check_failures(plan)?;
+        if let Some(path) = &self.out {
+            write_new(path, &saved::save(plan)?)?;
+            cx.output.note(format!(
+                "\nSaved the plan. To carry out exactly it: tideform apply {}",
+                path.display()
+            ));
+        }
+        let changes = match mode {
+            Mode::RefreshOnly => plan.has_drift(),
+            Mode::Apply | Mode::Destroy => plan.has_changes(),
+        };
+        if self.detailed_exitcode && changes {
+            return Ok(exit::CHANGES);
+        }
+        Ok(exit::WELL)
     }
+}
+
+/// Writes a file that only its owner can read: plans name what is in production.
+fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|source| CliError::File {
+            verb: "written",
+            path: path.to_owned(),
+            source,
+        })
 }

@@ -4,10 +4,17 @@ use std::time::Duration;
 
 use clap::Args;
 use tideform_policies::model::GroupAddress;
+use tideform_state::{NewOverride, OpenMode, OverrideKind};
 
-use super::CliResult;
 use super::args::{parse_group, parse_positive_duration};
-use super::context::Context;
+use super::context::{Context, actor};
+use super::error::CliError;
+use super::place::applied_address;
+use super::view;
+use super::{CliResult, exit};
+
+/// The longest that an override may hold: a pin that nobody remembers is an outage in waiting.
+pub(super) const LONGEST_OVERRIDE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Pins a group to a number: whatever its metrics say, the loop holds it there, inside the group's limits, until the
 /// time is over. The next run of the loop carries it out.
@@ -18,11 +25,11 @@ pub(super) struct ScaleArgs {
     group: GroupAddress,
 
     /// The capacity, in units
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", allow_negative_numbers = true)]
     desired: u32,
 
     /// How long; at most 30 days
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_positive_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_override_duration)]
     duration: Duration,
 
     /// Why, for those who read the events
@@ -30,8 +37,61 @@ pub(super) struct ScaleArgs {
     reason: String,
 }
 
+/// A duration above 0 and at most [`LONGEST_OVERRIDE`].
+pub(super) fn parse_override_duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_positive_duration(text)?;
+    if duration > LONGEST_OVERRIDE {
+        return Err("an override holds for at most 30d".to_owned());
+    }
+    Ok(duration)
+}
+
 impl ScaleArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
-        cx.not_supported_yet("scale")
+        let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
+        let group = applied_address(&state, &self.group)?;
+        let applied = state.applied_group(&group)?;
+        let limits = applied.and_then(|applied| applied.group.policy.limits);
+        if let Some(limits) = limits
+            && (self.desired < limits.min().get() || self.desired > limits.max().get())
+        {
+            return Err(CliError::Nothing {
+                summary: "Capacity outside the limits",
+                why: format!(
+                    "{group} was applied with limits from {} to {}; {} would be cut. Nothing was changed.",
+                    limits.min(),
+                    limits.max(),
+                    self.desired
+                ),
+                hint: "pin it inside the limits, or change `limits` in the files and apply."
+                    .to_owned(),
+            });
+        }
+        let now = cx.now_of(&state)?;
+        let until = now
+            .checked_add(self.duration)
+            .unwrap_or(jiff::Timestamp::MAX);
+        state.write(|tx| {
+            tx.add_override(&NewOverride {
+                group: group.clone(),
+                kind: OverrideKind::Pin {
+                    capacity: self.desired,
+                },
+                from: now,
+                until: Some(until),
+                reason: Some(self.reason.clone()),
+                by: actor(),
+                created_at: now,
+            })
+        })?;
+        cx.output.line(format!(
+            "{group} is pinned to {} until {}.",
+            self.desired,
+            view::time(until)
+        ));
+        cx.output.note(
+            "The next run of the loop carries it out; `tideform unpin` ends it before its time.",
+        );
+        Ok(exit::WELL)
     }
 }

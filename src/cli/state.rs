@@ -4,11 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use serde_json::{Value as Json, json};
 use tideform_policies::model::GroupAddress;
+use tideform_state::{OpenMode, Ownership, Retention, State};
 
-use super::CliResult;
 use super::args::{parse_group, parse_positive_duration};
-use super::context::Context;
+use super::ask::approve;
+use super::context::{Context, actor};
+use super::output::{BOLD, GREEN, Table, paint};
+use super::place::{Place, applied_address};
+use super::view;
+use super::{CliResult, exit};
 
 /// Looks into the state, and mends it.
 #[derive(Args, Debug)]
@@ -70,11 +76,11 @@ enum StateCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Remove old samples, decisions and events
+    /// Drop old samples and decisions; events stay
     Prune {
-        /// Keep what is younger than this
-        #[arg(long, value_name = "DURATION", default_value = "400d", value_parser = parse_positive_duration)]
-        keep: Duration,
+        /// Keep what is younger than this; default: as the loop itself keeps it
+        #[arg(long, value_name = "DURATION", value_parser = parse_positive_duration)]
+        keep: Option<Duration>,
         /// Do not ask
         #[arg(long)]
         auto_approve: bool,
@@ -89,7 +95,230 @@ enum StateCommand {
 
 impl StateArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
-        let _ = (self.state, self.command);
-        cx.not_supported_yet("state")
+        let place = match &self.state {
+            // A state file named by hand says itself whose it is.
+            Some(path) => Place {
+                workspace: match &cx.global.workspace {
+                    Some(workspace) => workspace.clone(),
+                    None => State::open(path, OpenMode::ReadWrite)?.meta()?.workspace,
+                },
+                path: path.clone(),
+            },
+            None => cx.last_place(None)?,
+        };
+        let mut state = cx.open_state(&place, OpenMode::ReadWrite)?;
+        match self.command {
+            StateCommand::List { json } => list(cx, &state, json),
+            StateCommand::Show { group, json } => show(cx, &state, &group, json),
+            StateCommand::Mv { from, to } => {
+                let from = applied_address(&state, &from)?;
+                let now = cx.now_of(&state)?;
+                state.write(|tx| tx.move_group(&from, &to, now, &actor()))?;
+                cx.output.line(format!("{from} is now {to}."));
+                cx.output
+                    .note("Rename the block in the files too, or the next plan releases it.");
+                Ok(exit::WELL)
+            }
+            StateCommand::Rm {
+                group,
+                auto_approve,
+            } => {
+                let group = applied_address(&state, &group)?;
+                if !auto_approve {
+                    approve(
+                        cx,
+                        &format!("Do you want the state to forget {group}?"),
+                        "What it scales is not touched, and no longer scaled by tideform.",
+                    )?;
+                }
+                let now = cx.now_of(&state)?;
+                state.write(|tx| tx.forget_group(&group, now, &actor()))?;
+                cx.output.line(format!(
+                    "{group} is forgotten; what it scaled was not touched."
+                ));
+                Ok(exit::WELL)
+            }
+            StateCommand::Pull => {
+                cx.output.json(&state.export()?);
+                Ok(exit::WELL)
+            }
+            StateCommand::Unlock { auto_approve } => unlock(cx, &mut state, auto_approve),
+            StateCommand::Backup { file } => {
+                state.backup(&file)?;
+                cx.output
+                    .line(format!("The state was copied to {}", file.display()));
+                Ok(exit::WELL)
+            }
+            StateCommand::Prune { keep, auto_approve } => prune(cx, &mut state, keep, auto_approve),
+            StateCommand::Check { json } => check(cx, &state, json),
+        }
+    }
+}
+
+fn list(cx: &Context, state: &State, as_json: bool) -> CliResult {
+    let groups = state.applied_groups()?;
+    if as_json {
+        let groups: Vec<Json> = groups
+            .iter()
+            .map(|(address, applied)| {
+                json!({
+                    "group": address,
+                    "provider": applied.group.provider.to_string(),
+                    "resource": applied.group.resource,
+                    "ownership": applied.ownership,
+                    "applied_at": applied.applied_at,
+                })
+            })
+            .collect();
+        cx.output.json(&json!({
+            "format_version": 1,
+            "meta": state.meta()?,
+            "groups": groups,
+        }));
+        return Ok(exit::WELL);
+    }
+    if groups.is_empty() {
+        cx.output.note("No groups.");
+        return Ok(exit::WELL);
+    }
+    let mut table = Table::new(&["GROUP", "PROVIDER", "RESOURCE", "OWNERSHIP", "APPLIED"]);
+    for (address, applied) in &groups {
+        let ownership = match applied.ownership {
+            Ownership::Managed => "managed",
+            Ownership::Created => "created",
+            Ownership::Adopted => "adopted",
+        };
+        table.row([
+            address.short(),
+            applied.group.provider.to_string(),
+            format!(
+                "{} {}",
+                applied.group.resource.kind, applied.group.resource.name
+            ),
+            ownership.to_owned(),
+            view::time(applied.applied_at),
+        ]);
+    }
+    cx.output.print(&table.render());
+    Ok(exit::WELL)
+}
+
+fn show(cx: &Context, state: &State, group: &GroupAddress, as_json: bool) -> CliResult {
+    let group = applied_address(state, group)?;
+    let applied = state.applied_group(&group)?;
+    let memory: Option<Json> = state.memory(&group)?.map(|text| text.read()).transpose()?;
+    if as_json {
+        cx.output.json(&json!({
+            "format_version": 1,
+            "group": group,
+            "applied": applied,
+            "memory": memory,
+            "last_capacity": state.last_capacity(&group)?,
+        }));
+        return Ok(exit::WELL);
+    }
+    cx.output.line(paint(BOLD, &group));
+    if let Some(applied) = &applied {
+        cx.output.line(format!(
+            "  {} {} at {}, applied {}",
+            applied.group.resource.kind,
+            applied.group.resource.name,
+            applied.group.provider,
+            view::time(applied.applied_at)
+        ));
+        for (path, value) in crate::plan::flat_values(&applied.group) {
+            cx.output.line(format!("  {path} = {value}"));
+        }
+    }
+    Ok(exit::WELL)
+}
+
+fn unlock(cx: &Context, state: &mut State, auto_approve: bool) -> CliResult {
+    let Some(lease) = state.lease()? else {
+        cx.output.line("Nobody holds the lease.");
+        return Ok(exit::WELL);
+    };
+    cx.output.note(format!(
+        "The lease is held by {} since {}, until {} unless renewed.",
+        lease.holder,
+        view::time(lease.acquired_at),
+        view::time(lease.until)
+    ));
+    if !auto_approve {
+        approve(
+            cx,
+            "Do you want to take it away?",
+            "Do so only if that process is gone: two that act at once work against each other.",
+        )?;
+    }
+    let now = cx.now_of(state)?;
+    state.break_lease(now, &actor())?;
+    cx.output.line("The lease is free.");
+    Ok(exit::WELL)
+}
+
+fn prune(cx: &Context, state: &mut State, keep: Option<Duration>, auto_approve: bool) -> CliResult {
+    let retention = match keep {
+        Some(keep) => Retention {
+            metrics: keep,
+            rollups: keep,
+            capacity: keep,
+            decisions: keep,
+        },
+        None => Retention::default(),
+    };
+    if !auto_approve {
+        approve(
+            cx,
+            "Do you want to drop old samples and decisions?",
+            "Costs and explanations of that time are gone with them; events stay.",
+        )?;
+    }
+    let now = cx.now_of(state)?;
+    let pruned = state.write(|tx| tx.prune(now, &retention))?;
+    cx.output.line(format!(
+        "Dropped {} metric samples, {} roll-ups, {} capacity samples and {} decisions.",
+        pruned.metric_samples, pruned.metric_rollups, pruned.capacity_samples, pruned.decisions
+    ));
+    Ok(exit::WELL)
+}
+
+fn check(cx: &Context, state: &State, as_json: bool) -> CliResult {
+    let problems = state.check()?;
+    let meta = state.meta()?;
+    let statistics = state.statistics()?;
+    if as_json {
+        let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+        let rows: serde_json::Map<String, Json> = statistics
+            .rows
+            .iter()
+            .map(|(table, n)| (table.clone(), Json::from(*n)))
+            .collect();
+        cx.output.json(&json!({
+            "format_version": 1,
+            "problems": messages,
+            "meta": meta,
+            "rows": rows,
+            "size_bytes": statistics.size_bytes,
+        }));
+    } else {
+        for problem in &problems {
+            cx.output.line(&problem.message);
+        }
+        cx.output.line(format!(
+            "workspace {}, serial {}, schema {}, {} kB",
+            meta.workspace,
+            meta.serial,
+            meta.schema_version,
+            statistics.size_bytes.div_ceil(1000)
+        ));
+        if problems.is_empty() {
+            cx.output.line(paint(GREEN, "The state is sound."));
+        }
+    }
+    if problems.is_empty() {
+        Ok(exit::WELL)
+    } else {
+        Ok(exit::FOUND)
     }
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::CliResult;
 use super::args::VariableArgs;
 use super::context::Context;
+use super::error::CliError;
+use super::{CliResult, exit};
+use crate::suite::{self, render};
 
 /// Runs the `test` blocks of the directory: each feeds metrics to a group's policy, step by step, through the same
 /// decision function as the loop, and checks what comes out.
@@ -30,7 +32,24 @@ pub(super) struct TestArgs {
 
 impl TestArgs {
     pub(super) fn run(self, cx: &Context, matches: Option<&clap::ArgMatches>) -> CliResult {
-        let _ = matches;
-        cx.not_supported_yet("test")
+        let configuration = cx.configuration(&self.variables, matches)?;
+        let report = suite::run(&configuration, self.filter.as_deref());
+        if let Some(path) = &self.junit {
+            std::fs::write(path, render::junit(&report)).map_err(|source| CliError::File {
+                verb: "written",
+                path: path.clone(),
+                source,
+            })?;
+        }
+        if self.json {
+            cx.output.json(&render::json(&report));
+        } else {
+            cx.output.print(&render::text(&report));
+        }
+        Ok(if report.is_success() {
+            exit::WELL
+        } else {
+            exit::FAILURE
+        })
     }
 }

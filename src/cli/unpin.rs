@@ -2,10 +2,13 @@
 
 use clap::Args;
 use tideform_policies::model::GroupAddress;
+use tideform_state::{OpenMode, OverrideKind, State};
 
-use super::CliResult;
 use super::args::parse_group;
-use super::context::Context;
+use super::context::{Context, actor};
+use super::error::CliError;
+use super::place::applied_address;
+use super::{CliResult, exit};
 
 /// Ends a pin before its time: the group's metrics decide again from the next run on.
 #[derive(Args, Debug)]
@@ -17,6 +20,44 @@ pub(super) struct UnpinArgs {
 
 impl UnpinArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
-        cx.not_supported_yet("unpin")
+        let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
+        let group = applied_address(&state, &self.group)?;
+        let ended = end_overrides(cx, &mut state, &group, |kind| {
+            matches!(kind, OverrideKind::Pin { .. })
+        })?;
+        if ended == 0 {
+            return Err(CliError::Nothing {
+                summary: "No pin",
+                why: format!("{group} is not pinned."),
+                hint: "`tideform overrides` lists what is.".to_owned(),
+            });
+        }
+        cx.output.line(format!(
+            "{group} is no longer pinned: its metrics decide from the next run on."
+        ));
+        Ok(exit::WELL)
     }
+}
+
+/// Ends the open overrides of a group that are meant; says how many.
+pub(super) fn end_overrides(
+    cx: &Context,
+    state: &mut State,
+    group: &GroupAddress,
+    is_meant: impl Fn(&OverrideKind) -> bool,
+) -> Result<usize, CliError> {
+    let now = cx.now_of(state)?;
+    let open = state.open_overrides(now)?;
+    let meant: Vec<_> = open
+        .into_iter()
+        .filter(|o| o.group == *group && is_meant(&o.kind))
+        .collect();
+    let by = actor();
+    state.write(|tx| {
+        for found in &meant {
+            tx.end_override(found.id, now, &by)?;
+        }
+        Ok(())
+    })?;
+    Ok(meant.len())
 }

@@ -18,6 +18,13 @@ pub(super) type Flat = BTreeMap<String, Json>;
 /// The end of a path whose value is not for people: it only says that something differs.
 pub(super) const HIDDEN: &str = "#evaluated";
 
+/// The values of a resolved group by path, in the words of the files: what `show` and `validate --resolved` print.
+pub fn flat_values(group: &Group) -> BTreeMap<String, Json> {
+    let mut flat = flatten(group);
+    flat.retain(|path, _| !path.ends_with(HIDDEN));
+    flat
+}
+
 /// All values of a group.
 pub(super) fn flatten(group: &Group) -> Flat {
     let mut flat = Flat::new();

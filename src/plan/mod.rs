@@ -32,6 +32,7 @@ use tideform_provider::ProviderError;
 
 pub use compute::{Inputs, ResourceKey, compute};
 pub use fingerprint::fingerprint;
+pub use flatten::flat_values;
 pub use known::{Applied, Known};
 pub use pattern::GroupPattern;
 pub use types::{

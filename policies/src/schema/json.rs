@@ -140,7 +140,7 @@ fn of_kind(kind: Kind) -> Value {
 }
 
 /// The kind in the words of the documentation.
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
+pub fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Text => "text",
         Kind::Word(_) => "one of several words",

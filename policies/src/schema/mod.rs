@@ -13,7 +13,7 @@ mod tests;
 mod windows;
 
 pub(crate) use group::GROUP_ONLY;
-pub use json::as_json;
+pub use json::{as_json, kind_name};
 pub(crate) use providers::resource_kinds;
 
 use crate::defaults::Preset;

@@ -1,0 +1,213 @@
+//! `reconcile --follow DIR`: plan and apply a directory when it changes, between two runs of the loop.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use clap::ArgMatches;
+use tideform_policies::load::LoadInput;
+use tideform_policies::model::Configuration;
+use tideform_provider::BoxError;
+use tideform_state::{OpenMode, State};
+
+use super::args::VariableArgs;
+use super::context::{Context, actor};
+use super::error::{self, CliError, Problems};
+use super::place::{Place, lease_holder};
+use crate::apply::{ApplyOptions, HeldLease, carry_out};
+use crate::plan::{Known, PlanOptions};
+use crate::registry::Providers;
+
+/// What a file looks like from outside: its time and its length.
+type Look = BTreeMap<String, (Option<SystemTime>, u64)>;
+
+/// Watches a directory.
+pub(super) struct Follower<'a> {
+    cx: &'a Context,
+    input: LoadInput,
+    /// As it was when it was last read.
+    seen: Option<Look>,
+    /// The digest that was last applied or refused.
+    digest: Option<String>,
+    /// What is to be applied.
+    next: Option<Configuration>,
+}
+
+impl<'a> Follower<'a> {
+    /// # Errors
+    /// The directory is not there.
+    pub(super) fn new(
+        cx: &'a Context,
+        directory: &Path,
+        variables: &VariableArgs,
+        matches: Option<&ArgMatches>,
+    ) -> Result<Follower<'a>, CliError> {
+        if !directory.is_dir() {
+            return Err(CliError::NoDirectory(directory.to_owned()));
+        }
+        let input = LoadInput {
+            directory: directory.to_owned(),
+            ..cx.load_input(variables, matches)?
+        };
+        Ok(Follower {
+            cx,
+            input,
+            seen: None,
+            digest: None,
+            next: None,
+        })
+    }
+
+    /// The state that the directory names, made where it is missing: following may begin before the first apply.
+    ///
+    /// # Errors
+    /// As [`Context::open_state`], and errors in the files where there is no state yet.
+    pub(super) fn first_state(&mut self, cx: &Context) -> Result<(Place, State), CliError> {
+        if let Ok(place) = cx.last_place(None)
+            && place.path.exists()
+        {
+            let state = cx.open_state(&place, OpenMode::ReadWrite)?;
+            return Ok((place, state));
+        }
+        let (configuration, diagnostics) = super::context::read_files(&self.input);
+        if diagnostics.has_errors() {
+            return Err(CliError::Problems(Box::new(Problems {
+                diagnostics,
+                sources: configuration.sources,
+            })));
+        }
+        let place = cx.place_of(&configuration.settings, None)?;
+        let providers = super::plan::open_providers(cx, &configuration)?;
+        let mut state = cx.open_or_create_state(&place, cx.clock_of(&providers).now())?;
+        cx.remember_place(&place, &configuration.settings)?;
+        cx.block_on(async {
+            self.apply_configuration(&mut state, &configuration)
+                .await
+                .map_err(CliError::Follow)
+        })??;
+        self.seen = Some(look(&self.input.directory));
+        self.digest = Some(configuration.digest);
+        Ok((place, state))
+    }
+
+    /// Whether there is something new to apply. Files with errors are reported once, and what was applied goes on.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let look = look(&self.input.directory);
+        if self.seen.as_ref() == Some(&look) {
+            return false;
+        }
+        self.seen = Some(look);
+        let (configuration, diagnostics) = super::context::read_files(&self.input);
+        if self.digest.as_ref() == Some(&configuration.digest) {
+            return false;
+        }
+        self.digest = Some(configuration.digest.clone());
+        if diagnostics.has_errors() {
+            let problems = CliError::Problems(Box::new(Problems {
+                diagnostics,
+                sources: configuration.sources,
+            }));
+            error::report(&problems, &self.cx.output, false);
+            self.cx
+                .output
+                .note("The loop goes on with what was applied before.");
+            return false;
+        }
+        self.next = Some(configuration);
+        true
+    }
+
+    /// Applies what is new. What cannot be applied is reported, and the loop goes on with what was applied before.
+    ///
+    /// # Errors
+    /// The lease or the state was lost.
+    pub(super) async fn apply(&mut self, state: &mut State) -> Result<(), BoxError> {
+        let Some(configuration) = self.next.take() else {
+            return Ok(());
+        };
+        self.apply_configuration(state, &configuration).await
+    }
+
+    async fn apply_configuration(
+        &self,
+        state: &mut State,
+        configuration: &Configuration,
+    ) -> Result<(), BoxError> {
+        let output = &self.cx.output;
+        let workspace = state.meta()?.workspace;
+        if let Some(other) = configuration.settings.workspace.as_ref()
+            && *other != workspace
+            && self.cx.global.workspace.is_none()
+        {
+            output.warn(format!(
+                "the followed directory is now of workspace {other}, and this loop runs {workspace}: not applied"
+            ));
+            return Ok(());
+        }
+        let providers = match Providers::open(&configuration.providers, &self.input.directory).await
+        {
+            Ok(providers) => providers,
+            Err(failed) => {
+                error::report(&CliError::Registry(failed), output, false);
+                return Ok(());
+            }
+        };
+        let now = providers.clock().now();
+        let known = Known::read(state, now)?;
+        let options = PlanOptions {
+            decisions: 0,
+            ..PlanOptions::new(&workspace)
+        };
+        let plan = match crate::plan::make(configuration, Some(&known), &providers, &options).await
+        {
+            Ok(plan) => plan,
+            Err(failed) => {
+                error::report(&CliError::Plan(failed), output, false);
+                return Ok(());
+            }
+        };
+        if !plan.has_changes() {
+            return Ok(());
+        }
+        output.note(plan.summary_line());
+        let mut lease = HeldLease::take(state, &lease_holder())?;
+        let actor = format!("{} (follow)", actor());
+        let done = carry_out(
+            &plan,
+            state,
+            &providers,
+            &mut lease,
+            ApplyOptions {
+                actor: &actor,
+                stop: None,
+            },
+            &mut |_| {},
+        )
+        .await;
+        lease.release(state)?;
+        match done {
+            Ok(report) => output.note(report.summary_line()),
+            Err(failed) => {
+                error::report(&CliError::Apply(failed), output, false);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn look(directory: &Path) -> Look {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Look::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.ends_with(".hcl") || name.starts_with('.') {
+                return None;
+            }
+            let data = std::fs::metadata(entry.path()).ok()?;
+            Some((name, (data.modified().ok(), data.len())))
+        })
+        .collect()
+}

@@ -1,0 +1,401 @@
+//! Where the state of a workspace is, and opening it.
+//!
+//! The files name the workspace and the backend. Commands that run from the state must work while the files have
+//! errors, or are not there, so `init` and `apply` leave a small pointer, `.tideform/current.json`: which workspace
+//! was used last, and where each one's state is. Those commands read the pointer and never the files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tideform_policies::model::{Backend, GroupAddress, Settings};
+use tideform_provider::{Clock, SystemClock};
+use tideform_state::{LeaseHolder, NewState, OpenMode, State};
+
+use super::args::nearest;
+use super::context::{Context, DEFAULT_WORKSPACE};
+use super::error::CliError;
+use crate::registry::Providers;
+
+/// The folder beside the files that holds states, pointer and the mock's worlds.
+pub(super) const FOLDER: &str = ".tideform";
+const POINTER: &str = "current.json";
+
+/// A workspace and where its state is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The workspace.
+    pub(super) workspace: String,
+    /// The state's file, to be opened from the working directory.
+    pub(super) path: PathBuf,
+}
+
+/// The pointer file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Pointer {
+    format_version: u32,
+    /// The workspace that was used last.
+    current: String,
+    /// The state's path by workspace, relative to the directory unless it is absolute.
+    states: BTreeMap<String, PathBuf>,
+}
+
+impl Context {
+    /// The place that the files name; `--workspace` and `TIDEFORM_WORKSPACE` are stronger.
+    ///
+    /// - `state`: `--state FILE`, which takes the place of the backend's.
+    ///
+    /// # Errors
+    /// A workspace name or backend that cannot be used.
+    pub(super) fn place_of(
+        &self,
+        settings: &Settings,
+        state: Option<&Path>,
+    ) -> Result<Place, CliError> {
+        let workspace = self.workspace(settings.workspace.as_deref())?;
+        let path = match state {
+            Some(path) => path.to_owned(),
+            None => self
+                .directory()
+                .join(relative_path(&settings.backend, &workspace)?),
+        };
+        Ok(Place { workspace, path })
+    }
+
+    /// The place that was used last: for commands that run from the state.
+    ///
+    /// # Errors
+    /// Nothing was ever applied here, or the pointer cannot be read.
+    pub(super) fn last_place(&self, state: Option<&Path>) -> Result<Place, CliError> {
+        self.need_directory()?;
+        let pointer = self.read_pointer()?;
+        let known = pointer.as_ref().map(|pointer| pointer.current.as_str());
+        let workspace = self.workspace(known)?;
+        if let Some(path) = state {
+            return Ok(Place {
+                workspace,
+                path: path.to_owned(),
+            });
+        }
+        let path = match pointer.as_ref().and_then(|p| p.states.get(&workspace)) {
+            Some(path) => path.clone(),
+            None => default_path(&workspace),
+        };
+        let place = Place {
+            path: self.directory().join(path),
+            workspace,
+        };
+        if pointer.is_none() && !place.path.exists() {
+            return Err(CliError::NothingApplied(self.directory().to_owned()));
+        }
+        Ok(place)
+    }
+
+    fn read_pointer(&self) -> Result<Option<Pointer>, CliError> {
+        let path = self.directory().join(FOLDER).join(POINTER);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(CliError::File {
+                    verb: "read",
+                    path,
+                    source,
+                });
+            }
+        };
+        match serde_json::from_str::<Pointer>(&text) {
+            Ok(pointer) if pointer.format_version == 1 => Ok(Some(pointer)),
+            Ok(_) | Err(_) => Err(CliError::BadPointer(path)),
+        }
+    }
+
+    /// Remembers a place as the one used last. A pointer that cannot be read is written anew.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn remember_place(
+        &self,
+        place: &Place,
+        settings: &Settings,
+    ) -> Result<(), CliError> {
+        let mut states = match self.read_pointer() {
+            Ok(Some(pointer)) => pointer.states,
+            Ok(None) | Err(_) => BTreeMap::new(),
+        };
+        states.insert(
+            place.workspace.clone(),
+            relative_path(&settings.backend, &place.workspace)?,
+        );
+        let pointer = Pointer {
+            format_version: 1,
+            current: place.workspace.clone(),
+            states,
+        };
+        let folder = self.directory().join(FOLDER);
+        let path = folder.join(POINTER);
+        let text = serde_json::to_string_pretty(&pointer).unwrap_or_default() + "\n";
+        let is_same = std::fs::read_to_string(&path).is_ok_and(|old| old == text);
+        if is_same {
+            return Ok(());
+        }
+        // Written beside and renamed: a reader sees the old pointer or the new one.
+        let beside = folder.join(format!("{POINTER}.{}", std::process::id()));
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(&beside, text))
+            .and_then(|()| std::fs::rename(&beside, &path))
+            .map_err(|source| CliError::File {
+                verb: "written",
+                path,
+                source,
+            })
+    }
+
+    /// Opens the state of a place.
+    ///
+    /// # Errors
+    /// It is not there, is damaged, or belongs to another workspace.
+    pub(super) fn open_state(&self, place: &Place, mode: OpenMode) -> Result<State, CliError> {
+        let mut state = State::open(&place.path, mode)?;
+        state.check_workspace(&place.workspace)?;
+        watch_commits(&mut state);
+        Ok(state)
+    }
+
+    /// The same, where a state that is not there is `None`.
+    ///
+    /// # Errors
+    /// As [`Context::open_state`].
+    pub(super) fn open_state_if_any(
+        &self,
+        place: &Place,
+        mode: OpenMode,
+    ) -> Result<Option<State>, CliError> {
+        if !place.path.exists() {
+            return Ok(None);
+        }
+        match self.open_state(place, mode) {
+            Err(CliError::State(tideform_state::StateError::NotFound { .. })) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Opens the state of a place, and makes it where there is none.
+    ///
+    /// # Errors
+    /// As [`Context::open_state`], and a file that cannot be made.
+    pub(super) fn open_or_create_state(
+        &self,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<State, CliError> {
+        let mut state = State::open_or_create(
+            &place.path,
+            &NewState {
+                workspace: place.workspace.clone(),
+                lineage: random_hex(16),
+                created_at: now,
+            },
+        )?;
+        state.check_workspace(&place.workspace)?;
+        watch_commits(&mut state);
+        Ok(state)
+    }
+
+    /// The state that was used last, its providers' clock and all: what the operators' commands start from.
+    ///
+    /// # Errors
+    /// As [`Context::last_place`] and [`Context::open_state`].
+    pub(super) fn last_state(
+        &self,
+        state: Option<&Path>,
+        mode: OpenMode,
+    ) -> Result<(Place, State), CliError> {
+        let place = self.last_place(state)?;
+        let state = self.open_state(&place, mode)?;
+        Ok((place, state))
+    }
+
+    /// The providers that the state was last applied with.
+    ///
+    /// # Errors
+    /// One cannot be opened.
+    pub(super) fn providers_of(&self, state: &State) -> Result<Providers, CliError> {
+        let configurations = state.applied_providers()?;
+        self.block_on(Providers::open(&configurations, self.directory()))?
+            .map_err(CliError::Registry)
+    }
+
+    /// The clock of a run: a provider's where there is one, else the machine's.
+    pub(super) fn clock_of(&self, providers: &Providers) -> Arc<dyn Clock> {
+        match test_now() {
+            Some(now) if !providers.clock().is_stepped() => Arc::new(FixedClock(now)),
+            _ => providers.clock().clone(),
+        }
+    }
+
+    /// The time for a command that only writes to the state: by the clock of its providers.
+    ///
+    /// # Errors
+    /// A provider cannot be opened, so that nobody knows by which clock the loop runs.
+    pub(super) fn now_of(&self, state: &State) -> Result<Timestamp, CliError> {
+        Ok(self.clock_of(&self.providers_of(state)?).now())
+    }
+}
+
+/// A group of the state.
+///
+/// # Errors
+/// It was never applied, or is gone.
+pub(super) fn applied_address(
+    state: &State,
+    wanted: &GroupAddress,
+) -> Result<GroupAddress, CliError> {
+    let known = state.applied_addresses()?;
+    if known.contains(wanted) {
+        return Ok(wanted.clone());
+    }
+    Err(CliError::NoSuchGroup {
+        text: wanted.short(),
+        nearest: nearest(&wanted.short(), known.iter().map(GroupAddress::short)),
+    })
+}
+
+fn default_path(workspace: &str) -> PathBuf {
+    Path::new(FOLDER).join(format!("{workspace}.db"))
+}
+
+fn relative_path(backend: &Backend, workspace: &str) -> Result<PathBuf, CliError> {
+    match backend.kind.as_str() {
+        "" | "local" => {}
+        other => return Err(CliError::BackendNotSupported(other.to_owned())),
+    }
+    match backend.attributes.get("path") {
+        Some(serde_json::Value::String(path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => {
+            debug_assert!(!workspace.is_empty() || workspace == DEFAULT_WORKSPACE);
+            Ok(default_path(workspace))
+        }
+    }
+}
+
+/// For tests of crashes: `TIDEFORM_TEST_EXIT_AFTER_COMMIT=n` ends the process, as `kill -9` would, right after the
+/// n-th transaction is on the disk.
+fn watch_commits(state: &mut State) {
+    let after = std::env::var("TIDEFORM_TEST_EXIT_AFTER_COMMIT")
+        .ok()
+        .and_then(|text| text.parse::<u64>().ok());
+    if let Some(after) = after {
+        state.on_commit(move |commits| {
+            if commits >= after {
+                std::process::abort();
+            }
+        });
+    }
+}
+
+/// For tests: `TIDEFORM_TEST_NOW` stands for the machine's clock. A provider's own clock is stronger.
+pub(super) fn test_now() -> Option<Timestamp> {
+    std::env::var("TIDEFORM_TEST_NOW").ok()?.parse().ok()
+}
+
+/// The time where no provider is asked.
+pub(super) fn machine_now() -> Timestamp {
+    test_now().unwrap_or_else(|| SystemClock.now())
+}
+
+/// A clock that stands still.
+struct FixedClock(Timestamp);
+
+#[async_trait::async_trait]
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+    async fn wait(&self, duration: std::time::Duration) {
+        SystemClock.wait(duration).await;
+    }
+    fn is_stepped(&self) -> bool {
+        false
+    }
+}
+
+/// A name that nobody else has: so many random bytes in hex.
+pub(super) fn random_hex(bytes: usize) -> String {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    // The standard library seeds its hash maps from the system's randomness; that is enough for a name.
+    let mut digest = Sha256::new();
+    for _ in 0..4 {
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u32(std::process::id());
+        digest.update(hasher.finish().to_le_bytes());
+    }
+    digest.update(Timestamp::now().as_nanosecond().to_le_bytes());
+    digest
+        .finalize()
+        .iter()
+        .take(bytes)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// This process, as the holder of a lease.
+pub(super) fn lease_holder() -> LeaseHolder {
+    let mut arguments = std::env::args_os().map(|a| a.to_string_lossy().into_owned());
+    let _ = arguments.next();
+    // Values of variables may be secrets: they stay out of the state and out of what others are shown.
+    let mut command = String::from("tideform");
+    let mut skip = false;
+    for argument in arguments.take(40) {
+        if std::mem::replace(&mut skip, false) {
+            continue;
+        }
+        if argument == "--var" {
+            skip = true;
+            continue;
+        }
+        if argument.starts_with("--var=") {
+            continue;
+        }
+        command.push(' ');
+        command.push_str(&argument);
+    }
+    LeaseHolder {
+        id: random_hex(8),
+        pid: std::process::id(),
+        host: super::context::host(),
+        command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_backend_is_taken_and_other_backends_are_refused() {
+        let mut backend = Backend::default();
+        assert_eq!(
+            relative_path(&backend, "shop").unwrap(),
+            Path::new(".tideform/shop.db")
+        );
+        backend
+            .attributes
+            .insert("path".to_owned(), "states/x.db".into());
+        assert_eq!(
+            relative_path(&backend, "shop").unwrap(),
+            Path::new("states/x.db")
+        );
+        backend.kind = "s3".to_owned();
+        assert!(relative_path(&backend, "shop").is_err());
+    }
+
+    #[test]
+    fn random_names_differ() {
+        assert_ne!(random_hex(16), random_hex(16));
+        assert_eq!(random_hex(16).len(), 32);
+    }
+}

@@ -1,0 +1,81 @@
+//! Texts that several commands print: decisions, numbers, times.
+
+use jiff::Timestamp;
+use tideform_policies::model::Group;
+
+use super::output::{BOLD, DIM, paint};
+use crate::engine::{Decision, explain};
+
+/// A decision with its reasons, a line each, and what would have to change for another answer.
+///
+/// - `note`: stands at the end of the headline.
+pub(super) fn decision(group: &Group, decision: &Decision, note: Option<&str>) -> String {
+    let mut lines = explain::lines(
+        group,
+        decision.current,
+        decision.desired,
+        &decision.reasons,
+        note,
+    )
+    .into_iter();
+    let mut text = String::new();
+    if let Some(headline) = lines.next() {
+        text.push_str(&paint(BOLD, headline));
+        text.push('\n');
+    }
+    for line in lines {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let nearest = explain::nearest_changes(group, decision);
+    if !nearest.is_empty() {
+        text.push_str(&paint(DIM, "  for another answer:"));
+        text.push('\n');
+        for line in nearest {
+            text.push_str(&format!("    {line}\n"));
+        }
+    }
+    text
+}
+
+/// `2026-11-27 08:00:00Z`, to the second.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// `1,234.50 USD`.
+pub(super) fn usd(amount: f64) -> String {
+    let cents = format!("{:.2}", amount.abs());
+    let (whole, rest) = cents.split_once('.').unwrap_or((&cents, "00"));
+    let mut grouped = String::new();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let sign = if amount < 0.0 && amount.abs() >= 0.005 {
+        "-"
+    } else {
+        ""
+    };
+    format!("{sign}{grouped}.{rest} USD")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_grouped_by_thousands_and_never_minus_zero() {
+        for (amount, text) in [
+            (0.0, "0.00 USD"),
+            (-0.001, "0.00 USD"),
+            (-12.5, "-12.50 USD"),
+            (999.999, "1,000.00 USD"),
+            (1_234_567.891, "1,234,567.89 USD"),
+        ] {
+            assert_eq!(usd(amount), text);
+        }
+    }
+}
