@@ -741,3 +741,6 @@ fn write_record(
 
 /// The live group of each resource, where it could be read.
 type ByResource<T> = BTreeMap<ResourceKey, T>;
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,34 @@ pub(super) fn flatten(group: &Group) -> Flat {
     if let Some(policy) = policy {
         walk("", &policy, &mut flat);
     }
+    // `order` and `drain` are read on scale-in only, and a metric's name is its label unless it says otherwise.
+    flat.retain(|path, value| {
+        let is_label = path
+            .strip_prefix("metric.")
+            .and_then(|path| path.strip_suffix(".name"))
+            .is_some_and(|label| value == label);
+        !is_label && path != "scale_out.order" && path != "scale_out.drain"
+    });
+    for value in flat.values_mut() {
+        as_written(value);
+    }
     flat
+}
+
+/// Whole numbers without a fraction: `60`, where the model has `60.0`.
+fn as_written(value: &mut Json) {
+    match value {
+        Json::Number(number) => {
+            if let Some(float) = number.as_f64()
+                && float.fract() == 0.0
+                && float.abs() < 9e15
+            {
+                *value = Json::from(float as i64);
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(as_written),
+        _ => {}
+    }
 }
 
 /// Lists of named blocks: the model's field, and the block's kind.

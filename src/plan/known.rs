@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tideform_policies::model::{Group, GroupAddress, Name, ProviderConfiguration};
-use tideform_state::{IntentKind, OverrideKind, Ownership, ProviderIdentity, State, StateError};
+use tideform_state::{
+    IntentKind, JsonText, Override, OverrideKind, Ownership, ProviderIdentity, State, StateError,
+};
 
 use super::types::{Intention, Record, StateMark};
 use crate::engine::Memory;
@@ -18,6 +20,10 @@ pub struct Known {
     pub groups: BTreeMap<GroupAddress, Applied>,
     /// What an apply that died was about to record: its changes may be in the cloud, and are no drift.
     pub unfinished: BTreeMap<GroupAddress, Record>,
+    /// What the engine remembers of each group, as JSON.
+    pub memories: BTreeMap<GroupAddress, JsonText>,
+    /// Pins, pauses and surges that hold or are to come.
+    pub overrides: Vec<Override>,
     /// The providers as last applied.
     pub providers: Vec<ProviderConfiguration>,
     /// Who we were at each provider when it was first used.
@@ -56,6 +62,8 @@ impl Known {
     /// [`StateError`] where the file, or a group in it, cannot be read.
     pub fn read(state: &State, now: Timestamp) -> Result<Known, StateError> {
         let meta = state.meta()?;
+        let memories = state.memories()?;
+        let overrides = state.open_overrides(now)?;
         let mut groups = BTreeMap::new();
         for (address, applied) in state.applied_groups()? {
             let has_fallback = applied
@@ -65,12 +73,11 @@ impl Known {
                 .as_ref()
                 .is_some_and(|mix| mix.fallback.is_some());
             let fallback_is_active = has_fallback
-                && match state.memory(&address)? {
+                && memories.get(&address).is_some_and(|memory| {
                     // A memory of another version says nothing, as if there were none.
-                    Some(memory) => serde_json::from_str::<Memory>(memory.as_str())
-                        .is_ok_and(|memory| memory.fallback.is_some()),
-                    None => false,
-                };
+                    serde_json::from_str::<Memory>(memory.as_str())
+                        .is_ok_and(|memory| memory.fallback.is_some())
+                });
             groups.insert(
                 address,
                 Applied {
@@ -81,11 +88,11 @@ impl Known {
                 },
             );
         }
-        for set in state.open_overrides(now)? {
-            if let OverrideKind::Surge { name, start } = set.kind
+        for set in &overrides {
+            if let OverrideKind::Surge { name, start } = &set.kind
                 && let Some(applied) = groups.get_mut(&set.group)
             {
-                applied.surges.push((name, start));
+                applied.surges.push((name.clone(), *start));
             }
         }
         let mut unfinished = BTreeMap::new();
@@ -103,6 +110,8 @@ impl Known {
             }),
             groups,
             unfinished,
+            memories,
+            overrides,
             providers: state.applied_providers()?,
             identities: state.identities()?,
         })

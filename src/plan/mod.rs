@@ -12,10 +12,11 @@ mod calendar;
 mod compute;
 mod fingerprint;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod flatten;
 mod group;
 mod known;
+mod next;
 mod pattern;
 mod places;
 pub mod saved;
@@ -197,6 +198,16 @@ pub async fn make(
         now: providers.clock().now(),
     });
     plan.identities = identities;
+    if options.mode == Mode::Apply && options.decisions > 0 {
+        next::add_decisions(
+            &mut plan,
+            configuration,
+            known,
+            providers,
+            options.decisions,
+        )
+        .await;
+    }
     Ok(plan)
 }
 
@@ -217,9 +228,9 @@ fn check_patterns(
         let nearest = addresses
             .iter()
             .map(|address| address.short())
-            .map(|name| (strsim::jaro_winkler(pattern.text(), &name), name))
-            .filter(|(likeness, _)| *likeness > 0.75)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
+            .map(|name| (strsim::damerau_levenshtein(pattern.text(), &name), name))
+            .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+            .min_by_key(|(distance, _)| *distance);
         return Err(PlanError::NoSuchGroup {
             pattern: pattern.text().to_owned(),
             hint: nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?")),

@@ -78,7 +78,7 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(
             out,
             "| `{}` | `{}` | {} | {} |",
-            group.action.sign(),
+            words::sign(group),
             code(&group.address.to_string()),
             escape(&words::action(group)),
             cost.map_or_else(String::new, |usd| format!("{usd:+.2}")),
@@ -121,6 +121,9 @@ fn write_drift(out: &mut String, plan: &Plan) -> std::fmt::Result {
 }
 
 fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
+    if group.failure.is_some() && group.changes.is_empty() {
+        return Ok(());
+    }
     writeln!(
         out,
         "<details><summary><code>{}</code> {}</summary>\n",
@@ -208,7 +211,7 @@ fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\\' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => {
+            '\\' | '*' | '[' | ']' | '|' | '#' | '~' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -228,4 +231,6 @@ fn html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+        .replace('@', "@\u{200b}")
+        .replace('\n', " ")
 }

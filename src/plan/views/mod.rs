@@ -9,3 +9,6 @@ mod words;
 pub use json::{FORMAT_VERSION, json};
 pub use markdown::markdown;
 pub use text::text;
+
+#[cfg(test)]
+mod tests;

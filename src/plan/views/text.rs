@@ -123,7 +123,7 @@ fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
     writeln!(
         out,
         "{sign_style}{:>3}{sign_style:#} {HEAD}{}{HEAD:#}   {}",
-        group.action.sign(),
+        words::sign(group),
         group.address,
         words::action(group)
     )?;
@@ -172,12 +172,14 @@ fn write_change(out: &mut String, change: &PlannedChange, width: usize) -> std::
     let style = style(change.action);
     write!(
         out,
-        "    {style}{:<3}{style:#} {:width$}   ",
+        "    {style}{:<3}{style:#} {}",
         change.action.sign(),
         change.path
     )?;
     let is_long = words::lines(&change.before).is_some() || words::lines(&change.after).is_some();
     if !is_long {
+        let pad = width.saturating_sub(change.path.chars().count());
+        write!(out, "{:pad$}   ", "")?;
         match change.action {
             ChangeAction::Add => write!(out, "{}", words::value(&change.after))?,
             ChangeAction::Remove => write!(out, "{}", words::value(&change.before))?,

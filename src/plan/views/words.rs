@@ -20,6 +20,14 @@ pub(super) fn lines(value: &Json) -> Option<&str> {
     value.as_str().filter(|text| text.contains('\n'))
 }
 
+/// The sign in front of a group; `!` for one that cannot be read.
+pub(super) fn sign(group: &GroupPlan) -> &'static str {
+    match group.failure {
+        Some(_) => "!",
+        None => group.action.sign(),
+    }
+}
+
 /// What happens to a group: after its address.
 pub(super) fn action(group: &GroupPlan) -> String {
     let resource = format!("{} {}", group.resource.kind, group.resource.name);
@@ -142,11 +150,11 @@ pub(super) fn cost(cost: &CostChange) -> Option<String> {
     Some(line)
 }
 
-/// `10 was applied, 12 is live: put back by apply`.
+/// `10 was applied, 12 is live: apply sets what the files say`.
 pub(super) fn drift(drift: &Drift) -> String {
     let (applied, live) = (value(&drift.applied), value(&drift.live));
     let outcome = match drift.outcome {
-        DriftOutcome::Undone => "apply puts it back",
+        DriftOutcome::Undone => "apply sets what the files say",
         DriftOutcome::Kept => "stays",
     };
     format!("{applied} was applied, {live} is live: {outcome}")

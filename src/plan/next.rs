@@ -1,0 +1,106 @@
+//! What the loop would decide next under the planned policies: the same decision from the same observation.
+//!
+//! It reads metrics, records nothing and moves nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tideform_policies::model::{Configuration, Controller, Group, GroupAddress};
+
+use super::known::Known;
+use super::types::{NextDecision, Plan, Reason};
+use crate::engine::{Decision, Memory, Rules, decide, explain};
+use crate::observe::{Beside, observe};
+use crate::reconcile::overrides_by_group;
+use crate::registry::Providers;
+
+/// Adds the next decisions: of all groups that are there, where these are at most `most`; else of those that change,
+/// and of no more than `most` of them.
+pub(super) async fn add_decisions(
+    plan: &mut Plan,
+    configuration: &Configuration,
+    known: Option<&Known>,
+    providers: &Providers,
+    most: usize,
+) {
+    let is_there = |plan: &super::GroupPlan| plan.fingerprint.is_some() && plan.failure.is_none();
+    let all: Vec<&super::GroupPlan> = plan.groups.iter().filter(|group| is_there(group)).collect();
+    let is_few = all.len() <= most;
+    let chosen: BTreeSet<GroupAddress> = all
+        .into_iter()
+        .filter(|group| is_few || group.has_changes())
+        .take(most)
+        .map(|group| group.address.clone())
+        .collect();
+    let groups: Vec<&Group> = chosen
+        .iter()
+        .filter_map(|address| configuration.groups.get(address))
+        .filter(|group| group.controller == Controller::Tideform)
+        .collect();
+    if groups.is_empty() {
+        return;
+    }
+    let before: BTreeMap<&GroupAddress, &GroupAddress> = plan
+        .groups
+        .iter()
+        .filter_map(|group| Some((&group.address, group.moved_from.as_ref()?)))
+        .collect();
+    let in_state = |address| before.get(address).copied().unwrap_or(address);
+    let after: BTreeMap<&GroupAddress, &GroupAddress> =
+        before.iter().map(|(to, from)| (*from, *to)).collect();
+    let overrides = overrides_by_group(
+        known
+            .map(|known| known.overrides.clone())
+            .unwrap_or_default(),
+        |address| {
+            let now = after.get(address).copied().unwrap_or(address);
+            configuration.groups.get(now)
+        },
+    );
+    let beside: BTreeMap<GroupAddress, Beside> = groups
+        .iter()
+        .filter_map(|group| {
+            let overrides = overrides.get(in_state(&group.address))?.clone();
+            let beside = Beside {
+                overrides,
+                ..Beside::default()
+            };
+            Some((group.address.clone(), beside))
+        })
+        .collect();
+    let now = providers.clock().now();
+    let observed = observe(&groups, providers, &beside, now).await;
+    let mut decisions: BTreeMap<GroupAddress, NextDecision> = BTreeMap::new();
+    for group in groups {
+        let Some(Ok(Some(observed))) = observed.get(&group.address) else {
+            continue;
+        };
+        let memory = known
+            .and_then(|known| known.memories.get(in_state(&group.address)))
+            // A memory of another version is as none: the loop says so when it meets it.
+            .and_then(|text| serde_json::from_str(text.as_str()).ok())
+            .unwrap_or_else(Memory::default);
+        let decision = decide(&Rules::new(group), &observed.observation, &memory, now);
+        decisions.insert(group.address.clone(), said(group, &decision));
+    }
+    for group in &mut plan.groups {
+        group.decision = decisions.remove(&group.address);
+    }
+}
+
+fn said(group: &Group, decision: &Decision) -> NextDecision {
+    let lines = explain::reason_lines(group, &decision.reasons);
+    NextDecision {
+        current: decision.current.get(),
+        desired: decision.desired.get(),
+        direction: decision.direction,
+        reasons: decision
+            .reasons
+            .iter()
+            .zip(lines)
+            .map(|(reason, text)| Reason {
+                kind: reason.kind().to_owned(),
+                text,
+            })
+            .collect(),
+    }
+}
