@@ -158,11 +158,7 @@ impl CronExpression {
             .build()
             .parse(&normal)
             .map_err(|error| CronError::Pattern(error.to_string()))?;
-        // A leap day comes within eight years of any start; what has not fired by then never does.
-        let start = date(2024, 1, 1)
-            .to_zoned(TimeZone::UTC)
-            .map_err(|error| CronError::Pattern(error.to_string()))?;
-        if cron.find_next_occurrence(&start, true).is_err() {
+        if !fires(&cron, &normal) {
             return Err(CronError::NeverFires);
         }
         Ok(CronExpression { cron, warnings })
@@ -183,6 +179,32 @@ impl CronExpression {
     pub(super) fn until(&self, time: &Zoned) -> Option<Zoned> {
         self.cron.find_previous_occurrence(time, true).ok()
     }
+}
+
+/// Whether the days of a pattern exist at all. Only a search can tell for `L`, `W` and `#`; the others are
+/// looked up, for a search that finds nothing takes tens of milliseconds.
+fn fires(cron: &croner::Cron, normal: &str) -> bool {
+    let pattern = &cron.pattern;
+    let weekday = normal.rsplit(' ').next().unwrap_or("*");
+    let needs_both = weekday.starts_with('+');
+    if !pattern.days.has_modifiers() && !pattern.days_of_week.has_modifiers() && !needs_both {
+        let day_exists = |month: u16, day: u16| match month {
+            2 => day <= 29,
+            4 | 6 | 9 | 11 => day <= 30,
+            _ => day <= 31,
+        };
+        let days = pattern.days.values();
+        let months = pattern.months.values();
+        // Of day and weekday either is enough, unless the weekday is free.
+        return weekday != "*"
+            || months
+                .iter()
+                .any(|month| days.iter().any(|day| day_exists(*month, *day)));
+    }
+    // A leap day comes within eight years of any start; what has not fired by then never does.
+    date(2024, 1, 1)
+        .to_zoned(TimeZone::UTC)
+        .is_ok_and(|start| cron.find_next_occurrence(&start, true).is_ok())
 }
 
 /// The pattern in numbers, with every range running forward.
@@ -266,12 +288,14 @@ impl Field {
             Some((low, high)) => (self.number(low)?, Some(self.number(high)?)),
             None if range == "*" || range == "?" => {
                 out.push('*');
-                return Ok(push_step(out, step));
+                push_step(out, step);
+                return Ok(());
             }
             None => match self.special(range)? {
                 Some(special) => {
                     out.push_str(&special);
-                    return Ok(push_step(out, step));
+                    push_step(out, step);
+                    return Ok(());
                 }
                 None => (self.number(range)?, None),
             },
@@ -301,7 +325,8 @@ impl Field {
                 let _ = write!(out, "{low}-{},{}-{high}", self.last(), self.min);
             }
         }
-        Ok(push_step(out, step))
+        push_step(out, step);
+        Ok(())
     }
 
     /// The largest value that is not another name of the smallest.

@@ -199,16 +199,13 @@ impl CompiledSchedule {
     }
 
     fn merge_on(&self, mut window: OpenWindow, to: Timestamp) -> OpenWindow {
-        let mut opening = window.start;
         for _ in 0..20_000 {
             if window.end >= to {
                 break;
             }
-            match self.next_opening(opening) {
-                Some(next) if next.start <= window.end => {
-                    opening = next.start;
-                    window.end = window.end.max(next.end);
-                }
+            // The last one that opens before or as this one closes reaches furthest.
+            match self.latest_opening(window.end) {
+                Some(next) if next.end > window.end => window.end = next.end,
                 _ => break,
             }
         }

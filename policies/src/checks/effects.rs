@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
         }
     }
     for metric in &policy.metrics {
-        let Some(block) = body.labelled("metric", &metric.name) else {
+        let Some(block) = subject.labelled("metric", &metric.name) else {
             continue;
         };
         if !is_weighted {
@@ -46,7 +46,7 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     for guard in &policy.guards {
         if let (GuardEffect::Cap(cap), Some(limits)) = (guard.effect, policy.limits)
             && cap >= limits.max()
-            && let Some(block) = body.labelled("guard", &guard.name)
+            && let Some(block) = subject.labelled("guard", &guard.name)
         {
             unused(block, "cap", "the group's maximum is not above it", cx);
         }

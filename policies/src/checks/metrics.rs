@@ -26,9 +26,10 @@ const MEASURED: &[&str] = &[
 
 pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     let body = subject.body;
-    // Most groups mention no metric; then nothing is collected.
+    // Most groups mention no metric; then nothing is collected for suggestions.
     let mut names: Option<Vec<Arc<str>>> = None;
     let mut known = || names.get_or_insert_with(|| metric_names(body)).clone();
+    let is_known = |name: &str| subject.labelled("metric", name).is_some();
     for block in &body.blocks {
         let attribute = match block.kind {
             "metric" => block.get("value"),
@@ -36,9 +37,8 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
             _ => None,
         };
         for mention in attribute.map_or(&[][..], |a| &a.mentions) {
-            let known = known();
-            if !known.iter().any(|name| **name == *mention.value) {
-                cx.push(unknown_metric(mention.span, &mention.value, &known));
+            if !is_known(&mention.value) {
+                cx.push(unknown_metric(mention.span, &mention.value, &known()));
             }
         }
         if block.kind == "metric" {
@@ -47,25 +47,22 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     }
     if let Some(forecast) = body.block("forecast")
         && let Some(name) = forecast.name("metric", cx)
+        && !is_known(&name)
     {
-        let known = known();
-        if !known.contains(&name) {
-            cx.push(unknown_metric(forecast.span_of("metric"), &name, &known));
-        }
+        cx.push(unknown_metric(forecast.span_of("metric"), &name, &known()));
     }
     if let Some(instance) = body.block("instance")
         && let Some(name) = instance.name("load", cx)
         && !MEASURED.contains(&&*name)
+        && !is_known(&name)
     {
         let known = known();
-        if !known.contains(&name) {
-            let all = MEASURED.iter().copied().chain(known.iter().map(|n| &**n));
-            let diagnostic = unknown_metric(instance.span_of("load"), &name, &known);
-            cx.push(match nearest(&name, all) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            });
-        }
+        let all = MEASURED.iter().copied().chain(known.iter().map(|n| &**n));
+        let diagnostic = unknown_metric(instance.span_of("load"), &name, &known);
+        cx.push(match nearest(&name, all) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic,
+        });
     }
     cycles(body, cx);
 }

@@ -13,6 +13,9 @@ mod thresholds;
 
 pub(crate) use schedules::Calendars;
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use crate::decode::Context;
 use crate::layers::Merged;
 use crate::model::{Metric, MetricSource, Policy, ProviderAddress, Statistic};
@@ -29,6 +32,8 @@ pub(crate) struct Subject<'a> {
     pub resource: Option<&'a str>,
     /// Nothing in it was reported so far.
     pub is_sound: bool,
+    /// The labelled blocks of `body`, by kind and first label; made when it is first asked.
+    labelled: OnceCell<HashMap<(&'a str, &'a str), &'a Merged<'a>>>,
 }
 
 /// Runs all checks of one group.
@@ -46,7 +51,46 @@ pub(crate) fn group(subject: &Subject<'_>, cx: &mut Context) {
     }
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    /// A group under check.
+    pub(crate) fn new(policy: &'a Policy, body: &'a Merged<'a>, is_sound: bool) -> Subject<'a> {
+        Subject {
+            policy,
+            body,
+            provider: None,
+            resource: None,
+            is_sound,
+            labelled: OnceCell::new(),
+        }
+    }
+
+    /// Who runs it, and the kind of its resource.
+    pub(crate) fn of(
+        self,
+        provider: Option<&'a ProviderAddress>,
+        resource: Option<&'a str>,
+    ) -> Subject<'a> {
+        Subject {
+            provider,
+            resource,
+            ..self
+        }
+    }
+
+    /// The block of a kind with this first label.
+    fn labelled(&self, kind: &str, label: &str) -> Option<&'a Merged<'a>> {
+        let map = self.labelled.get_or_init(|| {
+            let mut map = HashMap::with_capacity(self.body.blocks.len());
+            for block in &self.body.blocks {
+                if let Some(label) = block.label() {
+                    map.entry((block.kind, label)).or_insert(block);
+                }
+            }
+            map
+        });
+        map.get(&(kind, label)).copied()
+    }
+
     /// Whether a metric is a utilization of the instances that the backend cuts at 100 %. On other resources
     /// (containers with a share of a machine) it is relative to a request and can be larger.
     fn is_capped(&self, metric: &Metric) -> bool {

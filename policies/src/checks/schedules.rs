@@ -59,7 +59,7 @@ fn short(subject: &Subject<'_>, cx: &mut Context) {
         if length >= least {
             return;
         }
-        let Some(block) = subject.body.labelled(kind, name) else {
+        let Some(block) = subject.labelled(kind, name) else {
             return;
         };
         cx.push(
@@ -96,21 +96,28 @@ fn short(subject: &Subject<'_>, cx: &mut Context) {
 /// overrule one that recurs: that is what it is for, and floors win.
 fn contradictions(subject: &Subject<'_>, cx: &mut Context) {
     let schedules = &subject.policy.schedules;
-    let ceilings: Vec<&Schedule> = schedules.iter().filter(|s| s.max.is_some()).collect();
-    let floors: Vec<&Schedule> = schedules.iter().filter(|s| s.min.is_some()).collect();
-    // A file with hundreds of schedules is not made by hand; the pairs looked at stay bounded.
+    // A file with hundreds of schedules is not made by hand; the pairs looked at stay bounded, the most extreme
+    // first.
+    const MOST: usize = 50;
+    let mut ceilings: Vec<&Schedule> = schedules.iter().filter(|s| s.max.is_some()).collect();
+    let mut floors: Vec<&Schedule> = schedules.iter().filter(|s| s.min.is_some()).collect();
+    if ceilings.len() > MOST || floors.len() > MOST {
+        ceilings.sort_by_key(|schedule| schedule.max);
+        floors.sort_by_key(|schedule| std::cmp::Reverse(schedule.min));
+        ceilings.truncate(MOST);
+        floors.truncate(MOST);
+    }
     for (floor, ceiling) in floors
         .iter()
         .flat_map(|floor| ceilings.iter().map(move |ceiling| (*floor, *ceiling)))
         .filter(|(floor, ceiling)| floor.name != ceiling.name && floor.min > ceiling.max)
-        .take(200)
     {
         let Some(at) = meeting(&floor.when, &ceiling.when, cx) else {
             continue;
         };
         let (Some(floor_block), Some(ceiling_block)) = (
-            subject.body.labelled("schedule", &floor.name),
-            subject.body.labelled("schedule", &ceiling.name),
+            subject.labelled("schedule", &floor.name),
+            subject.labelled("schedule", &ceiling.name),
         ) else {
             continue;
         };

@@ -14,7 +14,7 @@ use crate::source::Span;
 
 pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     for metric in &subject.policy.metrics {
-        let Some(block) = subject.body.labelled("metric", &metric.name) else {
+        let Some(block) = subject.labelled("metric", &metric.name) else {
             continue;
         };
         overlap(block, cx);
@@ -26,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
         }
     }
     for guard in &subject.policy.guards {
-        if let Some(block) = subject.body.labelled("guard", &guard.name) {
+        if let Some(block) = subject.labelled("guard", &guard.name) {
             breach(guard.breach, subject.policy.every, block, cx);
         }
     }

@@ -89,13 +89,8 @@ pub(crate) fn group(
         }
     }
     checks::group(
-        &Subject {
-            policy: &policy,
-            body: &body,
-            provider: provider.as_ref(),
-            resource: resource.and_then(Merged::label),
-            is_sound: sound,
-        },
+        &Subject::new(&policy, &body, sound)
+            .of(provider.as_ref(), resource.and_then(Merged::label)),
         cx,
     );
     let controller = match body.word("controller", &["tideform", "native"], cx) {

@@ -288,6 +288,7 @@ pub(crate) fn moved(tree: &Tree, groups: &Addresses, cx: &mut Context) -> Vec<Mo
 /// The `removed` blocks.
 pub(crate) fn removed(tree: &Tree, groups: &Addresses, cx: &mut Context) -> Vec<GroupAddress> {
     let mut list: Vec<GroupAddress> = Vec::new();
+    let mut seen: HashSet<GroupAddress> = HashSet::new();
     for block in &tree.removed {
         let Some(merged) = prepared(block, "removed", cx) else {
             continue;
@@ -301,7 +302,7 @@ pub(crate) fn removed(tree: &Tree, groups: &Addresses, cx: &mut Context) -> Vec<
                     .at(merged.span_of("from"), "is still in the files")
                     .help("take the group's block out, or this one"),
             );
-        } else if !list.contains(&from) {
+        } else if seen.insert(from.clone()) {
             list.push(from);
         }
     }

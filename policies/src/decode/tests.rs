@@ -118,7 +118,8 @@ fn test(block: &Merged<'_>, metrics_of: &mut MetricNames<'_>, cx: &mut Context) 
 pub(crate) fn unknown_metric(span: Span, name: &str, known: &[Arc<str>]) -> Diagnostic {
     let diagnostic = Diagnostic::error(codes::UNKNOWN_METRIC, "Unknown metric")
         .at(span, format!("the group has no metric `{name}`"));
-    match schema::nearest(name, known.iter().map(|name| &**name)) {
+    // Of a generated group with thousands of metrics, some are enough to look through.
+    match schema::nearest(name, known.iter().take(500).map(|name| &**name)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!(
             "add metric \"{name}\" {{}} to the group or to a policy that it uses"

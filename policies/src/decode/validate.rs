@@ -257,7 +257,7 @@ fn unknown_block(
 /// Where a name would be right.
 fn elsewhere(name: &str) -> Option<String> {
     let places: Vec<String> = schema::blocks()
-        .into_iter()
+        .iter()
         .filter(|(_, block)| {
             block.attributes.iter().any(|a| a.name == name)
                 || block.blocks.iter().any(|b| b.kind == name)

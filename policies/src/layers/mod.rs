@@ -129,13 +129,6 @@ impl<'t> Merged<'t> {
         self.blocks.iter().filter(move |block| block.kind == kind)
     }
 
-    /// The block of a kind with this first label.
-    pub(crate) fn labelled(&self, kind: &str, label: &str) -> Option<&Merged<'t>> {
-        self.blocks
-            .iter()
-            .find(|block| block.kind == kind && block.label() == Some(label))
-    }
-
     /// Lays a stronger block over this one.
     fn lay(&mut self, stronger: &'t Block, schema: Option<&'static BlockSchema>, layer: usize) {
         self.layer = layer;
@@ -233,8 +226,7 @@ impl<'t> Merged<'t> {
 
     /// Whether `enabled = false` stands in the block.
     pub(crate) fn is_disabled(&self) -> bool {
-        self.get("enabled")
-            .is_some_and(|attribute| is_false(attribute))
+        self.get("enabled").is_some_and(is_false)
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) use group::GROUP_ONLY;
 pub use json::{as_json, kind_name};
 pub(crate) use providers::resource_kinds;
 
+use std::sync::OnceLock;
+
 use crate::defaults::Preset;
 
 /// A kind of block.
@@ -313,7 +315,12 @@ pub fn top(kind: &str) -> Option<&'static BlockSchema> {
 
 /// All blocks with the path to them: `metric`, `metric.track`, `provider "aws"`, in the order of the
 /// documentation. Blocks that policies and groups share come once, without their parent.
-pub fn blocks() -> Vec<(String, &'static BlockSchema)> {
+pub fn blocks() -> &'static [(String, &'static BlockSchema)] {
+    static BLOCKS: OnceLock<Vec<(String, &'static BlockSchema)>> = OnceLock::new();
+    BLOCKS.get_or_init(list_blocks)
+}
+
+fn list_blocks() -> Vec<(String, &'static BlockSchema)> {
     fn walk(
         path: String,
         block: &'static BlockSchema,

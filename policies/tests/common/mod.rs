@@ -82,7 +82,7 @@ impl Reader<'_> {
                     let mut mentions = Vec::new();
                     self.mentions(&attribute.value, &mut mentions);
                     let value = match &attribute.value {
-                        Hcl::Array(list) if list.iter().any(|item| is_formula(item)) => {
+                        Hcl::Array(list) if list.iter().any(is_formula) => {
                             AttributeValue::Formulas(
                                 list.iter().map(|item| self.formula(item)).collect(),
                             )
