@@ -22,11 +22,15 @@ mod observation;
 pub mod observe_json;
 mod opinion;
 mod overrides;
+#[cfg(test)]
+mod properties;
 mod rate;
 mod reason;
 mod rules;
 mod stabilize;
 mod step;
+#[cfg(test)]
+mod testing;
 mod track;
 mod victims;
 

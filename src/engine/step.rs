@@ -46,3 +46,181 @@ pub(super) fn want(step: &Step, ready: u32, current: u32) -> u32 {
         Adjustment::Set(n) => n,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{Capacity, Rule, Scope, Share};
+
+    use super::*;
+    use crate::engine::Memory;
+    use crate::engine::testing::{above, at, below, decided, instance, metric, rules, seen};
+
+    /// The example of the AWS user guide: a threshold of 50, 10 % at 60, 30 % at 70, and the same downward.
+    fn aws() -> Vec<Step> {
+        vec![
+            above(50.0, Some(60.0), Adjustment::AddShare(Share(0.0))),
+            above(60.0, Some(70.0), Adjustment::AddShare(Share(0.1))),
+            above(70.0, None, Adjustment::AddShare(Share(0.3))),
+            below(50.0, Some(40.0), Adjustment::RemoveShare(Share(0.0))),
+            below(40.0, Some(30.0), Adjustment::RemoveShare(Share(0.1))),
+            below(30.0, None, Adjustment::RemoveShare(Share(0.3))),
+        ]
+    }
+
+    #[test]
+    fn steps_include_their_own_number_and_work_on_what_is_ready() {
+        for (value, ready, current, expected) in [
+            (55.0, 10, 10, Some(10)),
+            (60.0, 10, 10, Some(11)),
+            (69.9, 10, 10, Some(11)),
+            (70.0, 10, 10, Some(13)),
+            // What is still warming counts as asked for: the same step asks for nothing more ...
+            (60.0, 10, 11, Some(11)),
+            // ... and a larger one for the difference.
+            (75.0, 10, 11, Some(13)),
+            (40.0, 14, 14, Some(13)),
+            (30.0, 13, 13, Some(10)),
+            (30.1, 13, 13, Some(12)),
+            (0.0, 1, 1, Some(0)),
+            // Where more is ready than was asked for, a removal smaller than the difference does nothing.
+            (40.0, 14, 10, Some(10)),
+        ] {
+            let steps = aws();
+            let got = find(&steps, value).map(|step| want(step, ready, current));
+            assert_eq!(got, expected, "{value} with {ready} of {current}");
+        }
+        assert_eq!(find(&aws()[1..3], 55.0), None);
+    }
+
+    #[test]
+    fn percentages_are_made_whole_as_aws_makes_them() {
+        for (percent, least, ready, expected) in [
+            // 12.7 -> 12, 0.67 -> 1.
+            (10.0, None, 127, 139),
+            (6.7, None, 10, 11),
+            (50.0, None, 0, 1),
+            (10.0, Some(2), 10, 12),
+            (25.0, Some(2), 10, 12),
+            (30.0, Some(2), 10, 13),
+            (0.0, Some(2), 10, 10),
+        ] {
+            let mut step = above(0.0, None, Adjustment::AddShare(Share(percent / 100.0)));
+            step.min_adjustment = least;
+            assert_eq!(
+                want(&step, ready, ready),
+                expected,
+                "{percent} % of {ready}"
+            );
+        }
+        for (percent, least, ready, expected) in [
+            // -6.67 -> -6, -0.58 -> -1.
+            (66.7, None, 10, 4),
+            (5.8, None, 10, 9),
+            (1.0, Some(3), 10, 7),
+            (100.0, None, 10, 0),
+            (300.0, None, 10, 0),
+        ] {
+            let mut step = below(0.0, None, Adjustment::RemoveShare(Share(percent / 100.0)));
+            step.min_adjustment = least;
+            assert_eq!(
+                want(&step, ready, ready),
+                expected,
+                "-{percent} % of {ready}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_do_no_harm() {
+        assert_eq!(
+            want(&above(0.0, None, Adjustment::Add(u32::MAX)), u32::MAX, 5),
+            u32::MAX
+        );
+        assert_eq!(
+            want(&below(0.0, None, Adjustment::Remove(u32::MAX)), 7, 7),
+            0
+        );
+        assert_eq!(want(&above(0.0, None, Adjustment::Set(4)), 7, 7), 4);
+    }
+
+    #[test]
+    fn between_the_steps_and_at_zero_there_is_no_opinion() {
+        let queue = rules(|policy| {
+            policy.metrics.push(metric(
+                "queue",
+                Some(Rule::Steps(vec![
+                    above(100.0, None, Adjustment::Add(2)),
+                    below(10.0, None, Adjustment::Remove(1)),
+                ])),
+            ));
+        });
+        let now = at(0.0);
+        for (value, current, desired, kind) in [
+            (50.0, 4, 4, "abstained"),
+            (100.0, 4, 6, "step"),
+            (10.0, 4, 3, "step"),
+            (500.0, 0, 0, "abstained"),
+        ] {
+            let memory = Memory {
+                recommendations: vec![crate::engine::Recommendation {
+                    at: at(-60.0),
+                    desired: Capacity(current),
+                }],
+                ..Memory::default()
+            };
+            let decision = decided(
+                &queue,
+                &seen(current, &[("queue", value)], now),
+                &memory,
+                now,
+            );
+            assert_eq!(decision.desired, Capacity(desired), "{value} at {current}");
+            assert!(decision.has(kind), "{value} at {current}");
+        }
+    }
+
+    #[test]
+    fn a_percentage_of_nothing_is_one() {
+        let queue = rules(|policy| {
+            let mut queue = metric(
+                "queue",
+                Some(Rule::Steps(vec![above(
+                    1.0,
+                    None,
+                    Adjustment::AddShare(Share(0.5)),
+                )])),
+            );
+            queue.scope = Scope::Group;
+            policy.metrics.push(queue);
+        });
+        let now = at(0.0);
+        let decision = decided(
+            &queue,
+            &seen(0, &[("queue", 3.0)], now),
+            &Memory::default(),
+            now,
+        );
+        assert_eq!(decision.desired, Capacity(1));
+    }
+
+    #[test]
+    fn nothing_is_removed_while_capacity_is_warming() {
+        let queue = rules(|policy| {
+            policy.metrics.push(metric(
+                "queue",
+                Some(Rule::Steps(vec![below(10.0, None, Adjustment::Remove(1))])),
+            ));
+        });
+        let now = at(0.0);
+        let mut seen = seen(3, &[("queue", 0.0)], now);
+        seen.instances = Some(vec![
+            instance("a", 60.0),
+            instance("b", 60.0),
+            instance("c", 1.0),
+        ]);
+        let decision = decided(&queue, &seen, &Memory::default(), now);
+        assert_eq!(decision.desired, Capacity(3));
+        assert!(decision.has("warming"));
+        assert_eq!(decision.next_change, Some(at(2.0)));
+    }
+}

@@ -245,3 +245,272 @@ fn one_way(ratio: f64, answer: u32, current: u32) -> u32 {
         current
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{Capacity, MetricReading, Scope, Share};
+
+    use super::*;
+    use crate::engine::Memory;
+    use crate::engine::testing::{at, cpu_rules, decided, instance, metric, rules, seen, track};
+
+    fn tracking(target: f64, tolerance_in: f64, tolerance_out: f64) -> Track {
+        Track {
+            target,
+            tolerance_in: Share(tolerance_in),
+            tolerance_out: Share(tolerance_out),
+        }
+    }
+
+    #[test]
+    fn a_mean_is_brought_back_to_its_target() {
+        let sixty = tracking(60.0, 0.1, 0.1);
+        for (observed, counted, current, want) in [
+            (90.0, 6, 6, 9),
+            (30.0, 6, 6, 3),
+            (60.0, 6, 6, 6),
+            // Both ends of the tolerance are included.
+            (66.0, 10, 10, 10),
+            (66.1, 10, 10, 12),
+            (54.0, 10, 10, 10),
+            (53.9, 10, 10, 9),
+            // AWS: a fraction is always rounded out.
+            (150.0, 10, 10, 25),
+            (0.0, 4, 4, 0),
+            (-20.0, 4, 4, 0),
+            // Ready instances count; above the target never less than was asked for, below never more.
+            (70.0, 4, 6, 6),
+            (120.0, 4, 6, 8),
+            (50.0, 9, 6, 6),
+            (1e308, 6, 6, u32::MAX),
+        ] {
+            let tracked = average(&sixty, observed, counted, current);
+            assert_eq!(
+                tracked.want, want,
+                "{observed} over {counted}, at {current}"
+            );
+        }
+    }
+
+    #[test]
+    fn tolerance_may_differ_by_direction() {
+        let track = tracking(100.0, 0.5, 0.01);
+        for (observed, want) in [(101.0, 10), (101.5, 11), (51.0, 10), (50.0, 10), (49.0, 5)] {
+            assert_eq!(average(&track, observed, 10, 10).want, want, "{observed}");
+        }
+    }
+
+    #[test]
+    fn a_total_is_divided_by_its_target_also_from_zero() {
+        let track = tracking(25.0, 0.1, 0.1);
+        for (total_value, counted, current, want) in [
+            (250.0, 4, 4, 10),
+            (251.0, 4, 4, 11),
+            (0.0, 4, 4, 0),
+            (1.0, 0, 0, 1),
+            (0.0, 0, 0, 0),
+            (75.0, 0, 0, 3),
+            // Within tolerance of 4 x 25.
+            (109.0, 4, 4, 4),
+            (111.0, 4, 4, 5),
+            (9.3e18, 1, 1, u32::MAX),
+        ] {
+            let tracked = total(&track, total_value, counted, current);
+            assert_eq!(tracked.want, want, "{total_value} at {current}");
+        }
+    }
+
+    /// `r`: ready; `u`: still initializing; `p`: pending; `x`: failed. A value or `-` for no sample.
+    fn pods(target: f64, is_utilization: bool, pods: &str) -> Option<Tracked> {
+        let mut instances = Vec::new();
+        let mut values = Vec::new();
+        for (n, word) in pods.split_whitespace().enumerate() {
+            let (kind, value) = word.split_at(1);
+            let id = format!("i-{n}");
+            let mut instance = instance(
+                &id,
+                match kind {
+                    "u" => 1.0,
+                    "p" => -1.0,
+                    _ => 60.0,
+                },
+            );
+            if kind == "x" {
+                instance.state = InstanceState::Unhealthy;
+            }
+            instances.push(instance);
+            values.push(InstanceSample {
+                id: id.as_str().into(),
+                value: value.parse().ok(),
+            });
+        }
+        per_instance(
+            &tracking(target, 0.1, 0.1),
+            &Pods {
+                current: instances.len() as u32,
+                instances: Some(&instances),
+                values: &values,
+                initialization: Duration::from_secs(180),
+                now: at(0.0),
+                is_utilization,
+            },
+        )
+    }
+
+    #[test]
+    fn samples_per_instance_are_weighed_as_the_hpa_weighs_them() {
+        for (target, is_utilization, shape, want) in [
+            (30.0, true, "r30 r50 r70", Some(5)),
+            // Not ready ones are left out of the first ratio and count as 0 in the second.
+            (30.0, true, "u30 r50 r70", Some(4)),
+            (30.0, true, "r30 u50 u70", Some(3)),
+            (50.0, true, "r10 r30 r50 r25 r25", Some(3)),
+            // Pending ones hold a scale-out back too.
+            (30.0, true, "r50 r50 p-", Some(4)),
+            // A missing one counts as 0 on the way out ...
+            (30.0, true, "r60 r60 r-", Some(4)),
+            (50.0, true, "r100 r-", Some(2)),
+            // ... and on the way in as using all that it has, or as its target.
+            (50.0, true, "r10 r10 r10 r-", Some(3)),
+            (50.0, false, "r10 r10 r10 r-", Some(2)),
+            (50.0, true, "r10 r-", Some(2)),
+            (120.0, true, "r30 r30 r30 r-", Some(2)),
+            // Failed ones count nowhere.
+            (30.0, true, "r45 r45 x99", Some(3)),
+            (30.0, true, "r- r- r-", None),
+            (30.0, true, "u90 p-", None),
+            // Within tolerance.
+            (100.0, true, "r101 r103 r102", Some(3)),
+        ] {
+            let got = pods(target, is_utilization, shape).map(|tracked| tracked.want);
+            assert_eq!(got, want, "{shape} at {target}");
+        }
+    }
+
+    #[test]
+    fn samples_are_matched_by_id_in_any_order_and_strangers_are_dropped() {
+        let rules = cpu_rules(|_| {});
+        let now = at(0.0);
+        let mut seen = seen(2, &[], now);
+        seen.instances = Some(vec![instance("a", 60.0), instance("b", 60.0)]);
+        let values = |list: &[(&str, f64)]| MetricReading::PerInstance {
+            at: now,
+            values: list
+                .iter()
+                .map(|(id, value)| InstanceSample {
+                    id: (*id).into(),
+                    value: Some(*value),
+                })
+                .collect(),
+        };
+        seen.metrics.insert(
+            "cpu".into(),
+            values(&[("z", 0.0), ("b", 120.0), ("a", 60.0)]),
+        );
+        assert_eq!(
+            decided(&rules, &seen, &Memory::default(), now).desired,
+            Capacity(3)
+        );
+        seen.metrics.insert("cpu".into(), values(&[("z", 200.0)]));
+        let decision = decided(&rules, &seen, &Memory::default(), now);
+        assert_eq!(decision.desired, Capacity(2));
+        assert!(decision.has("no_data"));
+    }
+
+    #[test]
+    fn weights_count_in_units() {
+        let rules = cpu_rules(|_| {});
+        let now = at(0.0);
+        let mut seen = seen(6, &[("cpu", 90.0)], now);
+        let mut big = instance("a", 60.0);
+        big.weight = 4;
+        let mut small = instance("b", 60.0);
+        small.weight = 2;
+        seen.instances = Some(vec![big, small]);
+        assert_eq!(
+            decided(&rules, &seen, &Memory::default(), now).desired,
+            Capacity(9)
+        );
+        // (4 x 75 + 2 x 30) / 6 = 60.
+        seen.metrics.insert(
+            "cpu".into(),
+            MetricReading::PerInstance {
+                at: now,
+                values: vec![
+                    InstanceSample {
+                        id: "a".into(),
+                        value: Some(75.0),
+                    },
+                    InstanceSample {
+                        id: "b".into(),
+                        value: Some(30.0),
+                    },
+                ],
+            },
+        );
+        assert_eq!(
+            decided(&rules, &seen, &Memory::default(), now).desired,
+            Capacity(6)
+        );
+    }
+
+    #[test]
+    fn a_source_that_counts_all_is_multiplied_by_all() {
+        let rules = cpu_rules(|policy| policy.warmup = Duration::from_secs(180));
+        let now = at(0.0);
+        let mut seen = seen(6, &[("cpu", 90.0)], now);
+        seen.instances = Some(
+            (0..6)
+                .map(|n| instance(&n.to_string(), if n < 4 { 60.0 } else { 1.0 }))
+                .collect(),
+        );
+        assert_eq!(
+            decided(&rules, &seen, &Memory::default(), now).desired,
+            Capacity(6)
+        );
+        seen.counts_warming.insert("cpu".into());
+        assert_eq!(
+            decided(&rules, &seen, &Memory::default(), now).desired,
+            Capacity(9)
+        );
+    }
+
+    #[test]
+    fn an_instance_metric_has_no_opinion_at_zero_and_a_total_has() {
+        let both = rules(|policy| {
+            policy.metrics.push(metric("cpu", track(60.0)));
+            let mut queue = metric("queue", track(25.0));
+            queue.scope = Scope::Group;
+            policy.metrics.push(queue);
+        });
+        let now = at(0.0);
+        let decision = decided(
+            &both,
+            &seen(0, &[("cpu", 99.0), ("queue", 30.0)], now),
+            &Memory::default(),
+            now,
+        );
+        assert_eq!(decision.desired, Capacity(2));
+        assert!(decision.has("abstained"));
+        let decision = decided(
+            &both,
+            &seen(0, &[("cpu", 99.0)], now),
+            &Memory::default(),
+            now,
+        );
+        assert_eq!(decision.desired, Capacity(0));
+    }
+
+    #[test]
+    fn a_mean_over_no_ready_instance_is_no_data() {
+        let rules = cpu_rules(|_| {});
+        let now = at(0.0);
+        let mut seen = seen(4, &[("cpu", 10.0)], now);
+        let mut failed = instance("a", 60.0);
+        failed.state = InstanceState::Unhealthy;
+        seen.instances = Some(vec![failed]);
+        let decision = decided(&rules, &seen, &Memory::default(), now);
+        assert_eq!(decision.desired, Capacity(4));
+        assert!(decision.has("no_data"));
+    }
+}
