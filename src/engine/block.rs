@@ -45,3 +45,62 @@ pub(super) fn budget(moment: &Moment<'_>, number: u32, sink: &mut impl Sink) -> 
     });
     current
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{Blocks, Budget, Freeze};
+
+    use super::*;
+    use crate::engine::testing::{at, check_decisions, cpu_rules, decided, seen};
+    use crate::engine::{Memory, Spent};
+
+    #[test]
+    fn a_freeze_blocks_from_its_start_up_to_its_end() {
+        let rules = cpu_rules(|policy| {
+            policy.freezes.push(Freeze {
+                name: "release".into(),
+                start: at(1.0),
+                end: at(3.0),
+                blocks: Blocks::ScaleIn,
+                reason: Some("launch".to_owned()),
+            });
+        });
+        check_decisions(
+            &rules,
+            16,
+            "| at | cpu | desired | kinds   |
+             | 0  | 30  | 8       | !frozen |
+             | 1  | 30  | 8       | frozen  |
+             | 2  | 90  | 12      | !frozen |
+             | 2.9| 30  | 12      | frozen  |
+             | 3  | 30  | 6       | !frozen |",
+        );
+    }
+
+    #[test]
+    fn a_budget_blocks_growth_only_where_it_says_so() {
+        for (on_exceed, spent, cpu, desired) in [
+            (OnExceed::BlockScaleOut, Some(100.0), 90.0, 6),
+            (OnExceed::BlockScaleOut, Some(99.99), 90.0, 9),
+            (OnExceed::BlockScaleOut, Some(500.0), 30.0, 3),
+            (OnExceed::BlockScaleOut, None, 90.0, 9),
+            (OnExceed::Warn, Some(500.0), 90.0, 9),
+        ] {
+            let rules = cpu_rules(|policy| {
+                policy.budget = Some(Budget {
+                    monthly_usd: 100.0,
+                    alert: vec![],
+                    on_exceed,
+                });
+            });
+            let mut seen = seen(6, &[("cpu", cpu)], at(0.0));
+            seen.spent = spent.map(|cost_usd| Spent { cost_usd });
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(
+                decision.desired.get(),
+                desired,
+                "{on_exceed:?} {spent:?} {cpu}"
+            );
+        }
+    }
+}

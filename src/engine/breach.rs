@@ -105,3 +105,170 @@ impl Run {
         self.length = age(newest, sample.at).saturating_add(period);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{
+        Adjustment, Capacity, Expression, Formula, MetricReading, OnMissing, Rule,
+    };
+
+    use super::*;
+    use crate::engine::testing::{above, at, decided, metric, mins, rules, seen};
+    use crate::engine::{Memory, Rules};
+
+    fn queue(breach: Breach) -> Rules {
+        rules(|policy| {
+            let mut queue = metric(
+                "queue",
+                Some(Rule::Steps(vec![
+                    above(100.0, Some(1000.0), Adjustment::Add(2)),
+                    above(1000.0, None, Adjustment::Add(5)),
+                ])),
+            );
+            queue.breach = breach;
+            policy.metrics.push(queue);
+        })
+    }
+
+    fn decided_from(rules: &Rules, samples: &[(f64, f64)]) -> u32 {
+        let mut seen = seen(4, &[], at(0.0));
+        seen.metrics.insert(
+            "queue".into(),
+            MetricReading::Group(
+                samples
+                    .iter()
+                    .map(|(minutes, value)| Sample {
+                        at: at(*minutes),
+                        value: *value,
+                    })
+                    .collect(),
+            ),
+        );
+        decided(rules, &seen, &Memory::default(), at(0.0))
+            .desired
+            .get()
+    }
+
+    #[test]
+    fn a_breach_must_hold_in_every_sample_of_its_time() {
+        let rules = queue(Breach::For(mins(3)));
+        for (samples, desired) in [
+            (vec![(-2.0, 150.0), (-1.0, 150.0), (0.0, 150.0)], 6),
+            // A sample covers the period before it: two of them are two minutes.
+            (vec![(-1.0, 150.0), (0.0, 150.0)], 4),
+            (vec![(-2.0, 150.0), (-1.0, 99.0), (0.0, 150.0)], 4),
+            (vec![(-9.0, 150.0), (-2.0, 150.0), (0.0, 99.0)], 4),
+            // The threshold is the nearest step's, the step the newest sample's.
+            (vec![(-2.0, 150.0), (-1.0, 150.0), (0.0, 1000.0)], 9),
+            // One that is missing does not break a run, a gap too long for data to be fresh does.
+            (vec![(-2.0, 150.0), (0.0, 150.0)], 6),
+            (vec![(-4.0, 150.0), (0.0, 150.0)], 4),
+            // Read late, but sampled in time.
+            (vec![(-4.0, 150.0), (-3.0, 150.0), (-2.0, 150.0)], 6),
+        ] {
+            assert_eq!(decided_from(&rules, &samples), desired, "{samples:?}");
+        }
+    }
+
+    #[test]
+    fn so_many_of_so_many_periods_must_breach() {
+        let rules = queue(Breach::Of {
+            breaching: 3,
+            periods: 5,
+        });
+        let of = |shape: &str| {
+            let count = shape.len();
+            let samples: Vec<(f64, f64)> = shape
+                .chars()
+                .enumerate()
+                .filter(|(_, c)| *c != '-')
+                .map(|(i, c)| {
+                    (
+                        i as f64 + 1.0 - count as f64,
+                        if c == 'x' { 150.0 } else { 50.0 },
+                    )
+                })
+                .collect();
+            decided_from(&rules, &samples)
+        };
+        for (shape, desired) in [
+            ("xxx", 6),
+            ("xx", 4),
+            ("xx..x", 6),
+            ("xx...x", 4),
+            ("x-x-x", 6),
+            // The newest is in no step.
+            ("xxxx.", 4),
+        ] {
+            assert_eq!(of(shape), desired, "{shape}");
+        }
+    }
+
+    #[test]
+    fn a_number_for_absent_data_breaches_for_as_long_as_data_is_absent() {
+        let silent = |breach| {
+            let rules = rules(|policy| {
+                let mut queue = metric(
+                    "queue",
+                    Some(Rule::Steps(vec![crate::engine::testing::below(
+                        10.0,
+                        None,
+                        Adjustment::Remove(1),
+                    )])),
+                );
+                queue.on_missing = OnMissing::Value(0.0);
+                queue.breach = breach;
+                policy.metrics.push(queue);
+            });
+            move |samples: &[(f64, f64)]| {
+                let mut memory = Memory::default();
+                memory.recommendations.push(crate::engine::Recommendation {
+                    at: at(-60.0),
+                    desired: Capacity(4),
+                });
+                let mut seen = seen(4, &[], at(0.0));
+                seen.metrics.insert(
+                    "queue".into(),
+                    MetricReading::Group(
+                        samples
+                            .iter()
+                            .map(|(minutes, value)| Sample {
+                                at: at(*minutes),
+                                value: *value,
+                            })
+                            .collect(),
+                    ),
+                );
+                decided(&rules, &seen, &memory, at(0.0)).desired.get()
+            }
+        };
+        let ten = silent(Breach::For(mins(10)));
+        assert_eq!(ten(&[]), 3);
+        assert_eq!(ten(&[(-9.0, 50.0)]), 4);
+        assert_eq!(ten(&[(-10.0, 50.0)]), 3);
+    }
+
+    #[test]
+    fn a_formula_breaches_by_the_times_of_what_it_reads() {
+        let rules = rules(|policy| {
+            policy.metrics.push(metric("queue", None));
+            let mut doubled = metric(
+                "doubled",
+                Some(Rule::Steps(vec![above(100.0, None, Adjustment::Add(2))])),
+            );
+            doubled.source = MetricSource::Formula(Formula {
+                text: "metric.queue * 2".to_owned(),
+                expression: Expression::Binary(
+                    tideform_policies::model::BinaryOperator::Multiply,
+                    Box::new(Expression::Metric("queue".into())),
+                    Box::new(Expression::Number(2.0)),
+                ),
+            });
+            doubled.breach = Breach::For(mins(2));
+            policy.metrics.push(doubled);
+        });
+        assert_eq!(decided_from(&rules, &[(-1.0, 60.0), (0.0, 60.0)]), 6);
+        assert_eq!(decided_from(&rules, &[(-1.0, 40.0), (0.0, 60.0)]), 4);
+        assert_eq!(decided_from(&rules, &[(0.0, 60.0)]), 4);
+    }
+}

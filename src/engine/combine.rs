@@ -153,3 +153,174 @@ fn weighted(constants: WeightedConstants, score: f64, current: u32) -> u32 {
         current
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{Adjustment, Combine, OnMissing, Rule};
+
+    use super::*;
+    use crate::engine::testing::{
+        above, at, below, cpu_rules, decided, instance, limits, metric, rules, seen, track,
+    };
+    use crate::engine::{Recommendation, Rules};
+
+    /// Three tracked metrics, a step metric and one without a rule; at 10, seen before.
+    fn four(combine: Combine) -> Rules {
+        rules(|policy| {
+            policy.combine = combine;
+            for name in ["a", "b", "c"] {
+                policy.metrics.push(metric(name, track(50.0)));
+            }
+            policy.metrics.push(metric(
+                "s",
+                Some(Rule::Steps(vec![
+                    above(100.0, None, Adjustment::Add(3)),
+                    below(10.0, None, Adjustment::Remove(3)),
+                ])),
+            ));
+            policy.metrics.push(metric("watched", None));
+        })
+    }
+
+    fn want(rules: &Rules, metrics: &[(&str, f64)]) -> u32 {
+        let memory = Memory {
+            recommendations: vec![Recommendation {
+                at: at(-60.0),
+                desired: Capacity(10),
+            }],
+            ..Memory::default()
+        };
+        decided(rules, &seen(10, metrics, at(0.0)), &memory, at(0.0))
+            .desired
+            .get()
+    }
+
+    #[test]
+    fn max_takes_the_largest_want_and_absent_data_removes_nothing() {
+        let rules = four(Combine::Max);
+        for (metrics, expected) in [
+            (vec![("a", 60.0), ("b", 75.0), ("c", 20.0), ("s", 50.0)], 15),
+            (vec![("a", 20.0), ("b", 30.0), ("c", 25.0), ("s", 50.0)], 6),
+            (vec![("a", 20.0), ("b", 30.0), ("c", 25.0), ("s", 5.0)], 7),
+            (vec![("a", 20.0), ("b", 30.0), ("s", 5.0)], 10),
+            (vec![("a", 20.0), ("b", 75.0), ("s", 5.0)], 15),
+            (vec![("watched", 99.0)], 10),
+            (vec![], 10),
+        ] {
+            assert_eq!(want(&rules, &metrics), expected, "{metrics:?}");
+        }
+    }
+
+    #[test]
+    fn majority_needs_more_than_half_and_takes_the_smallest_step() {
+        let rules = four(Combine::Majority);
+        for (metrics, expected) in [
+            // Three of four out: 12, 15, 13.
+            (
+                vec![("a", 60.0), ("b", 75.0), ("c", 50.0), ("s", 100.0)],
+                12,
+            ),
+            // Two of four are not more than half; abstaining counts against.
+            (vec![("a", 60.0), ("b", 75.0), ("c", 50.0), ("s", 50.0)], 10),
+            (vec![("a", 60.0), ("b", 75.0), ("c", 90.0), ("s", 50.0)], 12),
+            // So does no data.
+            (vec![("a", 60.0), ("b", 75.0), ("s", 50.0)], 10),
+            // Three of four in: 5, 6, 7, of which the smallest step is to 7.
+            (vec![("a", 25.0), ("b", 30.0), ("c", 50.0), ("s", 5.0)], 7),
+            (
+                vec![("a", 25.0), ("b", 30.0), ("c", 75.0), ("s", 100.0)],
+                10,
+            ),
+        ] {
+            assert_eq!(want(&rules, &metrics), expected, "{metrics:?}");
+        }
+    }
+
+    #[test]
+    fn weighted_adds_and_removes_by_the_mean_score() {
+        let rules = four(Combine::Weighted(WeightedConstants::default()));
+        for (metrics, expected) in [
+            // All out: a score of 1 adds 1 + 5.
+            (
+                vec![("a", 90.0), ("b", 90.0), ("c", 90.0), ("s", 100.0)],
+                16,
+            ),
+            // A score of 2/3 adds 1 + floor(10/3).
+            (vec![("a", 90.0), ("b", 90.0), ("c", 50.0), ("s", 50.0)], 14),
+            // A score of 1/3 is above 0.3.
+            (vec![("a", 90.0), ("b", 50.0), ("c", 50.0), ("s", 50.0)], 12),
+            (vec![("a", 90.0), ("b", 50.0), ("c", 10.0), ("s", 50.0)], 10),
+            // -1 removes 1 + 3; -2/3 removes 1 + 2.
+            (vec![("a", 10.0), ("b", 10.0), ("c", 10.0), ("s", 5.0)], 6),
+            (vec![("a", 10.0), ("b", 10.0), ("c", 50.0), ("s", 50.0)], 7),
+            (vec![("a", 10.0), ("b", 10.0), ("s", 5.0)], 10),
+            (vec![], 10),
+        ] {
+            assert_eq!(want(&rules, &metrics), expected, "{metrics:?}");
+        }
+    }
+
+    #[test]
+    fn weights_and_thresholds_shape_the_score() {
+        let rules = rules(|policy| {
+            policy.combine = Combine::Weighted(WeightedConstants::default());
+            let mut heavy = metric("heavy", track(50.0));
+            heavy.weight = 3.0;
+            heavy.threshold = Some(20.0);
+            policy.metrics.push(heavy);
+            policy.metrics.push(metric("light", track(50.0)));
+        });
+        // Inside its threshold the heavy one scores 0, and the light one alone is a quarter.
+        assert_eq!(want(&rules, &[("heavy", 70.0), ("light", 90.0)]), 10);
+        assert_eq!(want(&rules, &[("heavy", 71.0), ("light", 50.0)]), 14);
+        assert_eq!(want(&rules, &[("heavy", 71.0), ("light", 10.0)]), 13);
+    }
+
+    #[test]
+    fn nothing_combined_wants_less_while_a_scale_out_is_warming() {
+        for combine in [
+            Combine::Max,
+            Combine::Majority,
+            Combine::Weighted(WeightedConstants::default()),
+        ] {
+            let rules = cpu_rules(|policy| policy.combine = combine);
+            let mut seen = seen(2, &[("cpu", 5.0)], at(0.0));
+            seen.instances = Some(vec![instance("a", 60.0), instance("b", -1.0)]);
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(decision.desired.get(), 2, "{combine:?}");
+            assert!(decision.has("warming"));
+        }
+    }
+
+    #[test]
+    fn a_group_without_any_rule_wants_its_floor() {
+        let none = rules(|policy| {
+            policy.metrics.push(metric("watched", None));
+            policy.limits = limits(3, 9);
+        });
+        assert_eq!(want(&none, &[("watched", 1.0)]), 3);
+        // With rules that take no part it wants what it has.
+        let left = cpu_rules(|policy| policy.limits = limits(3, 90));
+        let mut seen = seen(10, &[("cpu", 5.0)], at(0.0));
+        seen.left_out.insert("cpu".into());
+        let decision = decided(&left, &seen, &Memory::default(), at(0.0));
+        assert_eq!(decision.desired.get(), 10);
+    }
+
+    #[test]
+    fn a_number_for_absent_data_is_the_only_way_for_it_to_remove() {
+        for (on_missing, expected) in [
+            (OnMissing::Hold, 10),
+            (OnMissing::Last, 10),
+            (OnMissing::Value(0.0), 5),
+        ] {
+            let rules = rules(|policy| {
+                policy.metrics.push(metric("a", track(50.0)));
+                let mut silent = metric("silent", track(50.0));
+                silent.on_missing = on_missing;
+                policy.metrics.push(silent);
+            });
+            assert_eq!(want(&rules, &[("a", 25.0)]), expected, "{on_missing:?}");
+        }
+    }
+}

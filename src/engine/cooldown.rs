@@ -45,3 +45,90 @@ fn cooling<'m>(
     let until = later(action.at, cooldown);
     (moment.now < until).then_some((action, until))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{at, check_decisions, cpu_rules, decided, limits, mins, seen};
+
+    #[test]
+    fn cooldown_holds_scale_in_and_lets_scale_out_through() {
+        let rules = cpu_rules(|policy| {
+            policy.limits = limits(2, 10);
+            policy.scale_in.cooldown = mins(5);
+        });
+        check_decisions(
+            &rules,
+            8,
+            "| at | cpu | desired | kinds        |
+             | 0  | 30  | 4       | !in_cooldown |
+             | 1  | 30  | 4       | in_cooldown  |
+             | 2  | 90  | 6       | !in_cooldown |
+             | 4  | 60  | 6       |              |
+             | 6  | 30  | 6       | in_cooldown  |
+             | 7  | 30  | 3       | !in_cooldown |",
+        );
+    }
+
+    #[test]
+    fn scale_out_waits_only_for_scale_out() {
+        let rules = cpu_rules(|policy| policy.scale_out.cooldown = mins(2));
+        check_decisions(
+            &rules,
+            4,
+            "| at | cpu | desired | kinds        |
+             | 0  | 30  | 2       |              |
+             | 0.5| 90  | 3       | !in_cooldown |
+             | 1  | 90  | 3       | in_cooldown  |
+             | 2.5| 90  | 5       | !in_cooldown |",
+        );
+    }
+
+    #[test]
+    fn changes_by_others_start_no_cooldown() {
+        let rules = cpu_rules(|policy| policy.scale_in.cooldown = mins(5));
+        for (by, desired) in [("tideform", 6), ("console", 3)] {
+            let mut memory = Memory::default();
+            memory.record(Action {
+                at: at(-1.0),
+                from: Capacity(4),
+                to: Capacity(6),
+                by: by.to_owned(),
+            });
+            let decision = decided(
+                &rules,
+                &seen(6, &[("cpu", 30.0)], at(0.0)),
+                &memory,
+                at(0.0),
+            );
+            assert_eq!(decision.desired.get(), desired, "{by}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_makes_no_cooldown_longer_than_itself() {
+        let rules = cpu_rules(|policy| policy.scale_in.cooldown = mins(5));
+        let mut memory = Memory::default();
+        memory.record(Action {
+            at: at(500_000.0),
+            from: Capacity(4),
+            to: Capacity(6),
+            by: "tideform".to_owned(),
+        });
+        let first = decided(
+            &rules,
+            &seen(6, &[("cpu", 30.0)], at(0.0)),
+            &memory,
+            at(0.0),
+        );
+        assert!(first.has("in_cooldown"));
+        assert_eq!(first.next_change, Some(at(5.0)));
+        let later = decided(
+            &rules,
+            &seen(6, &[("cpu", 30.0)], at(5.0)),
+            &first.memory,
+            at(5.0),
+        );
+        assert_eq!(later.desired.get(), 3);
+    }
+}

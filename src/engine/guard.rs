@@ -204,3 +204,171 @@ fn remember(guard: &Guard, standing: Standing, seen: Timestamp, memory: &mut Mem
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{
+        BinaryOperator, Blocks, Expression, Formula, MetricReading, Sample,
+    };
+
+    use super::*;
+    use crate::engine::testing::{at, cpu_rules, decided, metric, mins, seen};
+    use crate::engine::{Decision, Observation, Rules};
+
+    fn guarded(breach: Breach, effect: GuardEffect) -> Rules {
+        cpu_rules(|policy| {
+            policy.metrics.push(metric("errors", None));
+            policy.guards.push(Guard {
+                name: "errors".into(),
+                when: Formula {
+                    text: "metric.errors > 10".to_owned(),
+                    expression: Expression::Binary(
+                        BinaryOperator::Greater,
+                        Box::new(Expression::Metric("errors".into())),
+                        Box::new(Expression::Number(10.0)),
+                    ),
+                },
+                breach,
+                effect,
+                release: mins(5),
+            });
+        })
+    }
+
+    /// Errors of each minute from 0 on, seen up to now; cpu as given.
+    fn observed(errors: &str, now: f64, cpu: f64) -> Observation {
+        let samples = errors
+            .split_whitespace()
+            .enumerate()
+            .map(|(minute, value)| Sample {
+                at: at(minute as f64),
+                value: value.parse().expect("a value"),
+            })
+            .filter(|sample| sample.at <= at(now))
+            .collect();
+        let mut seen = seen(6, &[("cpu", cpu)], at(now));
+        seen.metrics
+            .insert("errors".into(), MetricReading::Group(samples));
+        seen
+    }
+
+    fn before() -> Memory {
+        Memory {
+            recommendations: vec![crate::engine::Recommendation {
+                at: at(-60.0),
+                desired: Capacity(6),
+            }],
+            ..Memory::default()
+        }
+    }
+
+    fn block_in() -> GuardEffect {
+        GuardEffect::Block(Blocks::ScaleIn)
+    }
+
+    #[test]
+    fn a_guard_trips_after_its_breach_and_lets_go_after_its_release() {
+        let rules = guarded(Breach::For(mins(2)), block_in());
+        // Bad from minute 2 to 5: trips at 3; good from 6 on (its sample covers minute 5 to 6): lets go at 10.
+        let errors = "0 0 50 50 50 50 0 0 0 0 0 0 0";
+        let tripped = [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+        let mut memory = before();
+        for minute in 0..=12 {
+            let now = f64::from(minute);
+            let decision = decided(&rules, &observed(errors, now, 30.0), &memory, at(now));
+            let is_tripped = tripped.contains(&now);
+            assert_eq!(decision.has("guard_tripped"), is_tripped, "at {now}");
+            assert_eq!(decision.has("guarded"), is_tripped, "at {now}");
+            assert_eq!(
+                decision.desired.get(),
+                if is_tripped { 6 } else { 3 },
+                "at {now}"
+            );
+            memory = decision.memory;
+        }
+        assert!(memory.guards.is_empty());
+    }
+
+    #[test]
+    fn how_often_anyone_looks_makes_no_difference() {
+        let errors = "0 50 50 0 50 50 50 0 0 0 50 0 0 0 0 0 0 50 50 50 0 0 0 0 0 0 0";
+        for breach in [
+            Breach::Now,
+            Breach::For(mins(2)),
+            Breach::Of {
+                breaching: 2,
+                periods: 4,
+            },
+        ] {
+            let rules = guarded(breach, block_in());
+            let states = |step: usize| -> Vec<(usize, bool)> {
+                let mut memory = before();
+                (0..27)
+                    .step_by(step)
+                    .map(|minute| {
+                        let now = minute as f64;
+                        let decision =
+                            decided(&rules, &observed(errors, now, 30.0), &memory, at(now));
+                        memory = decision.memory.clone();
+                        (minute, decision.has("guard_tripped"))
+                    })
+                    .collect()
+            };
+            let every = states(1);
+            assert!(every.iter().any(|(_, tripped)| *tripped), "{breach:?}");
+            for step in [2, 3, 5, 7] {
+                for (minute, tripped) in states(step) {
+                    assert_eq!(
+                        every[minute].1, tripped,
+                        "{breach:?} at {minute}, every {step}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn now_with(effect: GuardEffect, cpu: f64) -> Decision {
+        let rules = guarded(Breach::Now, effect);
+        decided(&rules, &observed("50", 0.0, cpu), &before(), at(0.0))
+    }
+
+    #[test]
+    fn blocks_hold_their_direction_and_a_cap_stops_growth_and_removes_nothing() {
+        use Blocks::{All, ScaleIn, ScaleOut};
+        for (effect, cpu, desired) in [
+            (GuardEffect::Block(ScaleIn), 30.0, 6),
+            (GuardEffect::Block(ScaleIn), 90.0, 9),
+            (GuardEffect::Block(ScaleOut), 90.0, 6),
+            (GuardEffect::Block(ScaleOut), 30.0, 3),
+            (GuardEffect::Block(All), 90.0, 6),
+            (GuardEffect::Block(All), 30.0, 6),
+            (GuardEffect::Cap(Capacity(8)), 90.0, 8),
+            (GuardEffect::Cap(Capacity(4)), 90.0, 6),
+            (GuardEffect::Cap(Capacity(4)), 30.0, 3),
+        ] {
+            assert_eq!(
+                now_with(effect, cpu).desired.get(),
+                desired,
+                "{effect:?} {cpu}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_data_is_not_tripped() {
+        let rules = guarded(Breach::Now, block_in());
+        let decision = decided(&rules, &observed("", 0.0, 30.0), &before(), at(0.0));
+        assert!(!decision.has("guard_tripped"));
+        assert_eq!(decision.desired.get(), 3);
+        // A sample that is no longer fresh is none.
+        let decision = decided(&rules, &observed("50", 4.0, 30.0), &before(), at(4.0));
+        assert!(decision.has("guard_tripped"), "the release still runs");
+        let decision = decided(
+            &rules,
+            &observed("50", 20.0, 30.0),
+            &decision.memory,
+            at(20.0),
+        );
+        assert!(!decision.has("guard_tripped"));
+    }
+}

@@ -147,3 +147,242 @@ fn named(moment: &Moment<'_>, by: By) -> Bound {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{Forecast, Schedule, Window};
+
+    use super::*;
+    use crate::engine::testing::{at, check_decisions, cpu_rules, decided, limits, mins, seen};
+    use crate::engine::{ActiveSurge, Decision, ForecastFloor, Memory, Rules};
+
+    fn schedule(name: &str, min: Option<u32>, max: Option<u32>) -> Schedule {
+        Schedule {
+            name: name.into(),
+            when: Window::Once {
+                start: at(0.0),
+                end: at(60.0),
+                timezone: None,
+            },
+            min: min.map(Capacity),
+            max: max.map(Capacity),
+        }
+    }
+
+    fn bounded(min: u32, max: u32, schedules: Vec<Schedule>) -> Rules {
+        cpu_rules(|policy| {
+            policy.limits = limits(min, max);
+            policy.schedules = schedules;
+        })
+    }
+
+    fn at_rest(rules: &Rules, current: u32) -> Decision {
+        decided(
+            rules,
+            &seen(current, &[("cpu", 60.0)], at(0.0)),
+            &Memory::default(),
+            at(0.0),
+        )
+    }
+
+    #[test]
+    fn the_largest_minimum_and_the_smallest_maximum_bound_the_number() {
+        for (rules, current, desired) in [
+            (bounded(2, 10, vec![]), 1, 2),
+            (bounded(2, 10, vec![]), 11, 10),
+            (
+                bounded(
+                    2,
+                    10,
+                    vec![schedule("a", Some(6), None), schedule("b", Some(4), None)],
+                ),
+                3,
+                6,
+            ),
+            (
+                bounded(
+                    2,
+                    10,
+                    vec![schedule("a", None, Some(6)), schedule("b", None, Some(4))],
+                ),
+                9,
+                4,
+            ),
+            // Limits bound both.
+            (bounded(2, 10, vec![schedule("a", Some(30), None)]), 3, 10),
+            (bounded(2, 10, vec![schedule("a", None, Some(0))]), 3, 2),
+            // A floor wins over a schedule's ceiling.
+            (
+                bounded(
+                    2,
+                    10,
+                    vec![schedule("a", Some(6), None), schedule("b", None, Some(4))],
+                ),
+                3,
+                6,
+            ),
+            (
+                bounded(
+                    2,
+                    10,
+                    vec![schedule("a", Some(6), None), schedule("b", None, Some(4))],
+                ),
+                9,
+                6,
+            ),
+        ] {
+            let decision = at_rest(&rules, current);
+            assert_eq!(decision.desired.get(), desired, "{:?}", decision.reasons);
+        }
+    }
+
+    #[test]
+    fn a_floor_is_reached_at_once_without_metrics_and_only_that_far() {
+        let rules = cpu_rules(|policy| {
+            policy.limits = limits(2, 20);
+            policy.schedules = vec![schedule("office", Some(6), None)];
+            policy.scale_out.enabled = false;
+            policy.scale_in.cooldown = mins(10);
+            policy.scale_in.stabilization = mins(5);
+        });
+        let decision = decided(&rules, &seen(3, &[], at(0.0)), &Memory::default(), at(0.0));
+        assert_eq!(decision.desired.get(), 6);
+        assert!(decision.reasons.iter().any(|reason| matches!(
+            reason,
+            Reason::RaisedToFloor { bound: Bound::Schedule(name), before: Capacity(3), after: Capacity(6) } if &**name == "office"
+        )));
+        // When the window closes the number falls by the metrics, with all that holds them.
+        check_decisions(
+            &rules,
+            3,
+            "| at  | cpu | desired | kinds           |
+             | 0   | 60  | 6       | raised_to_floor |
+             | 59  | 30  | 6       | raised_to_floor |
+             | 60  | 30  | 3       | within_limits   |",
+        );
+    }
+
+    #[test]
+    fn without_limits_of_its_own_the_live_ones_hold() {
+        let rules = cpu_rules(|policy| policy.limits = None);
+        let mut seen = seen(6, &[("cpu", 600.0)], at(0.0));
+        seen.limits = limits(1, 8);
+        assert_eq!(
+            decided(&rules, &seen, &Memory::default(), at(0.0))
+                .desired
+                .get(),
+            8
+        );
+        seen.limits = None;
+        assert_eq!(
+            decided(&rules, &seen, &Memory::default(), at(0.0))
+                .desired
+                .get(),
+            60
+        );
+    }
+
+    #[test]
+    fn surges_and_the_forecast_are_floors_while_they_last() {
+        let rules = cpu_rules(|policy| {
+            policy.limits = limits(2, 20);
+            policy.forecast = Some(Forecast {
+                metric: "cpu".into(),
+                per_instance: 1.0,
+                model: "auto".to_owned(),
+                quantile: 0.9,
+                lead: mins(10),
+                history: mins(100),
+                mode: ForecastMode::Scale,
+            });
+        });
+        let mut seen = seen(3, &[("cpu", 60.0)], at(0.0));
+        seen.overrides.surges.push(ActiveSurge {
+            name: "campaign".into(),
+            min: Capacity(12),
+            from: at(0.0),
+            until: at(1.0),
+        });
+        seen.forecast = Some(ForecastFloor {
+            capacity: Capacity(9),
+            quantile: 0.9,
+            at: at(10.0),
+        });
+        let bound = |decision: &Decision| {
+            decision.reasons.iter().find_map(|reason| match reason {
+                Reason::RaisedToFloor { bound, after, .. } => Some((bound.clone(), after.get())),
+                _ => None,
+            })
+        };
+        let first = decided(&rules, &seen, &Memory::default(), at(0.0));
+        assert_eq!(bound(&first), Some((Bound::Surge("campaign".into()), 12)));
+        assert_eq!(first.next_change, Some(at(1.0)));
+        let second = decided(&rules, &seen, &Memory::default(), at(1.0));
+        assert_eq!(bound(&second), Some((Bound::Forecast, 9)));
+
+        let observing = cpu_rules(|policy| {
+            policy.forecast = rules.group().policy.forecast.clone();
+            if let Some(forecast) = &mut policy.forecast {
+                forecast.mode = ForecastMode::Observe;
+            }
+        });
+        let third = decided(&observing, &seen, &Memory::default(), at(1.0));
+        assert_eq!(third.desired.get(), 3);
+        assert!(third.has("forecast_observed"));
+    }
+
+    #[test]
+    fn a_schedules_floor_rises_at_its_hour_on_both_sides_of_a_clock_change() {
+        let rules = cpu_rules(|policy| {
+            policy.schedules.push(Schedule {
+                name: "office".into(),
+                when: Window::Recurring {
+                    cron: "0 8 * * *".to_owned(),
+                    timezone: "Europe/Berlin".to_owned(),
+                    duration: mins(600),
+                    except: vec![],
+                },
+                min: Some(Capacity(6)),
+                max: None,
+            });
+        });
+        for (now, desired) in [
+            ("2026-03-28T06:59:59Z", 3),
+            ("2026-03-28T07:00:00Z", 6),
+            ("2026-03-29T05:59:59Z", 3),
+            ("2026-03-29T06:00:00Z", 6),
+            ("2026-10-24T06:00:00Z", 6),
+            ("2026-10-25T06:59:59Z", 3),
+            ("2026-10-25T07:00:00Z", 6),
+        ] {
+            let now = now.parse().expect("a time");
+            let decision = decided(
+                &rules,
+                &seen(3, &[("cpu", 60.0)], now),
+                &Memory::default(),
+                now,
+            );
+            assert_eq!(decision.desired.get(), desired, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_that_cannot_be_computed_is_closed_and_says_so() {
+        let rules = bounded(
+            0,
+            10,
+            vec![Schedule {
+                when: Window::Recurring {
+                    cron: "0 8 * * *".to_owned(),
+                    timezone: "Mars/Olympus".to_owned(),
+                    duration: mins(60),
+                    except: vec![],
+                },
+                ..schedule("old", Some(9), None)
+            }],
+        );
+        let decision = at_rest(&rules, 3);
+        assert_eq!(decision.desired.get(), 3);
+        assert!(decision.has("schedule_unusable"));
+    }
+}

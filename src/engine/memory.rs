@@ -283,3 +283,130 @@ pub(super) fn age(now: Timestamp, at: Timestamp) -> Duration {
 pub(super) fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{at, cpu_rules, mins};
+
+    fn action(minutes: f64, from: u32, to: u32) -> Action {
+        Action {
+            at: at(minutes),
+            from: Capacity(from),
+            to: Capacity(to),
+            by: BY_TIDEFORM.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_no_rule_sees_any_more_is_forgotten_but_the_last_of_each_direction() {
+        let rules = cpu_rules(|policy| {
+            policy.scale_in.cooldown = mins(10);
+            policy.warmup = mins(3);
+        });
+        let mut memory = Memory::default();
+        for (minutes, from, to) in [
+            (-60.0, 2, 3),
+            (-50.0, 3, 4),
+            (-40.0, 4, 3),
+            (-30.0, 3, 2),
+            (-10.0, 2, 1),
+            (-1.0, 1, 0),
+        ] {
+            memory.record(action(minutes, from, to));
+        }
+        memory.settle(&rules, at(0.0));
+        let times: Vec<Timestamp> = memory.actions.iter().map(|action| action.at).collect();
+        assert_eq!(times, [at(-50.0), at(-10.0), at(-1.0)]);
+    }
+
+    #[test]
+    fn a_change_to_the_same_number_is_none() {
+        let mut memory = Memory::default();
+        memory.record(action(0.0, 4, 4));
+        assert_eq!(memory, Memory::default());
+    }
+
+    #[test]
+    fn actions_are_bounded_and_their_sum_is_kept() {
+        let mut memory = Memory::default();
+        for n in 0..5_000_u32 {
+            memory.record(action(f64::from(n) / 60.0, n, n + 1));
+        }
+        assert_eq!(memory.actions.len(), MOST);
+        let sum: u32 = memory.actions.iter().map(Action::size).sum();
+        assert_eq!(sum, 5_000);
+    }
+
+    #[test]
+    fn recommendations_are_bounded_and_keep_the_extremes_of_any_window() {
+        let rules = cpu_rules(|policy| policy.scale_in.stabilization = mins(100_000));
+        let mut memory = Memory::default();
+        let mut all = Vec::new();
+        for n in 0..3_000_u32 {
+            // A triangle wave: every tenth a new extreme.
+            let desired = Capacity(if n % 2 == 0 { n % 97 } else { 200 - n % 89 });
+            memory.settle(&rules, at(f64::from(n)));
+            memory.log(at(f64::from(n)), desired);
+            all.push(Recommendation {
+                at: at(f64::from(n)),
+                desired,
+            });
+        }
+        assert!(memory.recommendations.len() <= MOST);
+        for from in [0, 100, 2_000, 2_900, 2_990, 2_999] {
+            let extremes = |list: &[Recommendation]| {
+                let values = || {
+                    list.iter()
+                        .filter(|r| r.at >= at(f64::from(from)))
+                        .map(|r| r.desired)
+                };
+                (values().min(), values().max())
+            };
+            assert_eq!(
+                extremes(&memory.recommendations),
+                extremes(&all),
+                "from {from}"
+            );
+        }
+    }
+
+    #[test]
+    fn even_a_ramp_without_end_is_bounded_and_holds_back() {
+        let mut memory = Memory::default();
+        for n in 0..20_000_u32 {
+            memory.log(at(f64::from(n)), Capacity(30_000 - n));
+        }
+        assert!(memory.recommendations.len() <= MOST);
+        let highest = memory.recommendations.iter().map(|r| r.desired).max();
+        assert!(highest >= Some(Capacity(30_000)), "{highest:?}");
+    }
+
+    #[test]
+    fn what_lies_in_the_future_counts_as_now() {
+        let rules = cpu_rules(|_| {});
+        let mut memory = Memory::default();
+        memory.record(action(900.0, 4, 5));
+        memory.log(at(901.0), Capacity(5));
+        memory.settle(&rules, at(0.0));
+        assert_eq!(memory.actions[0].at, at(0.0));
+        assert_eq!(memory.recommendations[0].at, at(0.0));
+    }
+
+    #[test]
+    fn the_stored_form_reads_back_and_unknown_fields_are_refused() {
+        let mut memory = Memory::default();
+        memory.record(action(0.0, 4, 5));
+        memory.log(at(0.0), Capacity(5));
+        let text = serde_json::to_string(&memory).expect("JSON");
+        assert_eq!(
+            text,
+            r#"{"actions":[{"at":"2026-01-05T12:00:00Z","from":4,"to":5,"by":"tideform"}],"recommendations":[{"at":"2026-01-05T12:00:00Z","desired":5}]}"#
+        );
+        assert_eq!(
+            serde_json::from_str::<Memory>(&text).expect("memory"),
+            memory
+        );
+        assert!(serde_json::from_str::<Memory>(r#"{"action":[]}"#).is_err());
+    }
+}

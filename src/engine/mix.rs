@@ -104,3 +104,109 @@ fn failures(moment: &Moment<'_>, last: Option<FallbackMemory>) -> usize {
         .filter(|at| last.is_none_or(|last| **at >= last.until))
         .count()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tideform_policies::model::{Instance, Share};
+
+    use super::*;
+    use crate::engine::testing::{at, cpu_rules, decided, instance, seen};
+    use crate::engine::{Observation, Rules};
+
+    fn mixed(base: u32, spot: f64) -> Rules {
+        cpu_rules(|policy| {
+            policy.mix = Some(Mix {
+                on_demand_base: base,
+                spot: Share(spot / 100.0),
+                types: vec![],
+                allocation: None,
+                rebalance: None,
+                fallback: Some(Fallback {
+                    after: 3,
+                    duration: Duration::from_secs(1800),
+                }),
+            });
+        })
+    }
+
+    fn spot(id: &str, minutes: f64) -> Instance {
+        Instance {
+            lifecycle: Lifecycle::Spot,
+            ..instance(id, minutes)
+        }
+    }
+
+    #[test]
+    fn the_base_comes_first_and_the_on_demand_part_is_rounded_up() {
+        for (base, percent, desired, split) in [
+            (2, 70.0, 12, (5, 7)),
+            (2, 70.0, 2, (2, 0)),
+            (2, 70.0, 1, (1, 0)),
+            (2, 70.0, 3, (3, 0)),
+            (2, 70.0, 4, (3, 1)),
+            (0, 100.0, 5, (0, 5)),
+            (0, 50.0, 5, (3, 2)),
+            (0, 0.0, 5, (5, 0)),
+            (0, 70.0, 10, (3, 7)),
+        ] {
+            let seen = seen(desired, &[("cpu", 60.0)], at(0.0));
+            let decision = decided(&mixed(base, percent), &seen, &Memory::default(), at(0.0));
+            let got = decision.mix.map(|m| (m.on_demand.get(), m.spot.get()));
+            assert_eq!(got, Some(split), "{base} {percent} {desired}");
+        }
+    }
+
+    fn failed(times: &[f64], instances: Option<Vec<Instance>>) -> Observation {
+        let mut seen = seen(10, &[("cpu", 60.0)], at(0.0));
+        seen.failed_spot_launches = times.iter().map(|minutes| at(*minutes)).collect();
+        seen.instances = instances;
+        seen
+    }
+
+    fn spot_at(seen: &Observation, memory: &Memory, minutes: f64) -> (u32, Memory) {
+        let decision = decided(&mixed(0, 50.0), seen, memory, at(minutes));
+        (
+            decision.mix.map_or(0, |mix| mix.spot.get()),
+            decision.memory,
+        )
+    }
+
+    #[test]
+    fn after_enough_failures_in_a_row_it_is_on_demand_for_a_while_and_then_back() {
+        let two = failed(&[-2.0, -1.0], None);
+        assert_eq!(spot_at(&two, &Memory::default(), 0.0).0, 5);
+        let three = failed(&[-3.0, -2.0, -1.0], None);
+        let (spot, memory) = spot_at(&three, &Memory::default(), 0.0);
+        assert_eq!(spot, 0);
+        assert_eq!(memory.fallback, Some(FallbackMemory { until: at(30.0) }));
+        assert_eq!(spot_at(&three, &memory, 29.9).0, 0);
+        // The old failures are not counted again, new ones are.
+        let (spot, memory) = spot_at(&three, &memory, 30.0);
+        assert_eq!(spot, 5);
+        let again = failed(&[-1.0, 31.0, 32.0, 33.0], None);
+        assert_eq!(spot_at(&again, &memory, 34.0).0, 0);
+    }
+
+    #[test]
+    fn a_launch_that_worked_ends_the_row_and_what_runs_on_spot_goes_on() {
+        let worked = failed(&[-9.0, -8.0, -1.0], Some(vec![spot("a", 5.0)]));
+        assert_eq!(spot_at(&worked, &Memory::default(), 0.0).0, 5);
+        let running = failed(
+            &[-3.0, -2.0, -1.0],
+            Some(vec![spot("a", 50.0), spot("b", 50.0)]),
+        );
+        assert_eq!(spot_at(&running, &Memory::default(), 0.0).0, 2);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_makes_no_fallback_longer_than_itself() {
+        let memory = Memory {
+            fallback: Some(FallbackMemory { until: at(9e6) }),
+            ..Memory::default()
+        };
+        let (_, memory) = spot_at(&failed(&[], None), &memory, 0.0);
+        assert_eq!(memory.fallback, Some(FallbackMemory { until: at(30.0) }));
+    }
+}

@@ -123,7 +123,7 @@ impl<'a> Moment<'a> {
             return Value::Missing { newest_at: None };
         };
         let newest = match self.seen.metrics.get(&metric.name) {
-            Some(reading) => newest(metric, reading, at),
+            Some(reading) => newest(metric, reading, self.until(metric, at)),
             None => match &metric.source {
                 MetricSource::Formula(formula) if depth < DEEPEST => formula
                     .number(&Within {
@@ -152,6 +152,16 @@ impl<'a> Moment<'a> {
         }
     }
 
+    /// The newest sample time that counts at a time. A little past now is a clock that is a little ahead of ours;
+    /// further on, and past an earlier time, nothing counts.
+    fn until(&self, metric: &Metric, at: Timestamp) -> Timestamp {
+        if at == self.now {
+            later(at, metric.period)
+        } else {
+            at
+        }
+    }
+
     /// A formula's inputs as they were at a time.
     pub(super) fn at(&'a self, at: Timestamp) -> Within<'a> {
         Within {
@@ -169,14 +179,15 @@ impl<'a> Moment<'a> {
         };
         match (self.seen.metrics.get(&metric.name), &metric.source) {
             (Some(MetricReading::Group(samples)), _) => {
-                for sample in samples.iter().rev().filter(|s| usable(metric, s, self.now)) {
+                let until = self.until(metric, self.now);
+                for sample in samples.iter().rev().filter(|s| usable(s, until)) {
                     if !look(sample.at, sample.value) {
                         return;
                     }
                 }
             }
             (Some(reading), _) => {
-                if let Some(sample) = newest(metric, reading, self.now) {
+                if let Some(sample) = newest(metric, reading, self.until(metric, self.now)) {
                     look(sample.at, sample.value);
                 }
             }
@@ -270,18 +281,17 @@ impl FormulaScope for Within<'_> {
     }
 }
 
-/// A sample from the future is one of a clock a little ahead of ours, or none.
-fn usable(metric: &Metric, sample: &Sample, now: Timestamp) -> bool {
-    sample.value.is_finite() && (sample.at <= now || sample.at <= later(now, metric.period))
+fn usable(sample: &Sample, until: Timestamp) -> bool {
+    sample.value.is_finite() && sample.at <= until
 }
 
-/// The newest usable sample at a time. Samples per instance become their sum or their mean, as the scope says.
-fn newest(metric: &Metric, reading: &MetricReading, at: Timestamp) -> Option<Sample> {
+/// The newest usable sample up to a time. Samples per instance become their sum or their mean, as the scope says.
+fn newest(metric: &Metric, reading: &MetricReading, until: Timestamp) -> Option<Sample> {
     match reading {
         MetricReading::Group(samples) => samples
             .iter()
             .rev()
-            .find(|sample| usable(metric, sample, at))
+            .find(|sample| usable(sample, until))
             .copied(),
         MetricReading::PerInstance {
             at: sampled,
@@ -305,7 +315,7 @@ fn newest(metric: &Metric, reading: &MetricReading, at: Timestamp) -> Option<Sam
                     Scope::Group => numbers::mean(sum, 1.0),
                 },
             };
-            usable(metric, &sample, at).then_some(sample)
+            usable(&sample, until).then_some(sample)
         }
     }
 }

@@ -297,3 +297,248 @@ impl Memory {
         now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{
+        BinaryOperator, Expression, Formula, MetricReading, OwnValue, Sample,
+    };
+
+    use super::*;
+    use crate::engine::testing::{
+        at, check_decisions, cpu_rules, decided, instance, metric, rules, seen, track,
+    };
+
+    fn missing(on_missing: OnMissing) -> crate::engine::Rules {
+        cpu_rules(|policy| policy.metrics[0].on_missing = on_missing)
+    }
+
+    #[test]
+    fn a_sample_is_fresh_for_three_periods_and_the_delay() {
+        let late = cpu_rules(|policy| {
+            policy.metrics[0].delay = std::time::Duration::from_secs(120);
+        });
+        for (rules, minutes, fresh) in [
+            (&missing(OnMissing::Hold), 3.0, true),
+            (&missing(OnMissing::Hold), 3.1, false),
+            (&late, 5.0, true),
+            (&late, 5.1, false),
+        ] {
+            let seen = seen(6, &[("cpu", 90.0)], at(0.0));
+            let decision = decided(rules, &seen, &Memory::default(), at(minutes));
+            assert_eq!(decision.has("no_data"), !fresh, "{minutes}");
+            assert_eq!(
+                decision.desired.get(),
+                if fresh { 9 } else { 6 },
+                "{minutes}"
+            );
+        }
+    }
+
+    #[test]
+    fn absent_data_holds_unless_the_policy_says_otherwise() {
+        check_decisions(
+            &missing(OnMissing::Hold),
+            6,
+            "| at | cpu | desired | kinds    |
+             | 0  | 60  | 6       | opinion  |
+             | 9  | -   | 6       | no_data  |",
+        );
+        check_decisions(
+            &missing(OnMissing::Last),
+            6,
+            "| at | cpu | desired | kinds                |
+             | 0  | 90  | 9       | opinion !substituted |
+             | 9  | -   | 14      | substituted opinion  |
+             | 15 | -   | 21      | substituted          |
+             | 16 | -   | 21      | no_data !substituted |",
+        );
+        check_decisions(
+            &missing(OnMissing::Value(0.0)),
+            6,
+            "| at | cpu | desired | kinds                |
+             | 0  | 60  | 6       | opinion              |
+             | 9  | -   | 0       | substituted opinion  |",
+        );
+    }
+
+    #[test]
+    fn scale_out_on_missing_adds_once_until_the_data_comes_back() {
+        check_decisions(
+            &missing(OnMissing::ScaleOut),
+            6,
+            "| at | cpu | desired | kinds            |
+             | 0  | 60  | 6       | opinion          |
+             | 9  | -   | 7       | added_on_missing |
+             | 10 | -   | 7       | no_data !added_on_missing |
+             | 99 | -   | 7       | no_data          |
+             | 100| 60  | 7       | opinion          |
+             | 109| -   | 8       | added_on_missing |",
+        );
+    }
+
+    #[test]
+    fn what_was_added_on_missing_but_not_accepted_is_asked_for_again() {
+        let rules = missing(OnMissing::ScaleOut);
+        let first = decided(&rules, &seen(6, &[], at(0.0)), &Memory::default(), at(0.0));
+        assert_eq!(first.desired.get(), 7);
+        let second = decided(&rules, &seen(6, &[], at(1.0)), &first.memory, at(1.0));
+        assert_eq!(second.desired.get(), 7);
+    }
+
+    #[test]
+    fn samples_from_the_future_or_without_a_number_are_dropped() {
+        let rules = missing(OnMissing::Hold);
+        let mut seen = seen(6, &[], at(0.0));
+        let samples = |list: &[(f64, f64)]| {
+            MetricReading::Group(
+                list.iter()
+                    .map(|(minutes, value)| Sample {
+                        at: at(*minutes),
+                        value: *value,
+                    })
+                    .collect(),
+            )
+        };
+        for (list, desired) in [
+            (vec![(0.0, 90.0), (500.0, 600.0)], 9),
+            (vec![(0.0, 90.0), (0.5, 120.0)], 12),
+            (vec![(-1.0, 90.0), (0.0, f64::NAN)], 9),
+            (vec![(-1.0, 90.0), (0.0, f64::INFINITY)], 9),
+            (vec![(0.0, f64::NEG_INFINITY)], 6),
+        ] {
+            seen.metrics.insert("cpu".into(), samples(&list));
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(decision.desired.get(), desired, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn while_a_scale_out_is_warming_no_metric_wants_less() {
+        let rules = cpu_rules(|_| {});
+        let with = |cpu: f64, ages: &[f64]| {
+            let mut seen = seen(4, &[("cpu", cpu)], at(0.0));
+            seen.instances = Some(
+                ages.iter()
+                    .enumerate()
+                    .map(|(n, age)| instance(&n.to_string(), *age))
+                    .collect(),
+            );
+            let memory = Memory {
+                recommendations: vec![crate::engine::Recommendation {
+                    at: at(-9.0),
+                    desired: Capacity(4),
+                }],
+                ..Memory::default()
+            };
+            decided(&rules, &seen, &memory, at(0.0))
+        };
+        for (cpu, ages, desired, warming) in [
+            (30.0, vec![9.0, 9.0, 9.0, 9.0], 2, false),
+            (30.0, vec![9.0, 9.0, 9.0, 2.9], 4, true),
+            (30.0, vec![9.0, 9.0, 9.0, 3.0], 2, false),
+            (30.0, vec![9.0, 9.0, 9.0, -1.0], 4, true),
+            // More wanted is never held.
+            (120.0, vec![9.0, 9.0, 9.0, -1.0], 6, false),
+            // Enough are ready: one more that warms up is no scale-out of ours.
+            (30.0, vec![9.0, 9.0, 9.0, 9.0, 1.0], 2, false),
+            // One failed long ago, and nothing is on its way.
+            (30.0, vec![9.0, 9.0, 9.0], 2, false),
+        ] {
+            let decision = with(cpu, &ages);
+            assert_eq!(decision.desired.get(), desired, "{cpu} {ages:?}");
+            assert_eq!(decision.has("warming"), warming, "{cpu} {ages:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_just_now_and_is_not_listed_yet_is_warming_too() {
+        let rules = cpu_rules(|_| {});
+        let mut seen = seen(6, &[("cpu", 30.0)], at(0.0));
+        seen.instances = Some(vec![instance("a", 60.0), instance("b", 60.0)]);
+        let mut memory = Memory::default();
+        memory.record(crate::engine::Action {
+            at: at(-1.0),
+            from: Capacity(2),
+            to: Capacity(6),
+            by: "tideform".to_owned(),
+        });
+        assert!(decided(&rules, &seen, &memory, at(0.0)).has("warming"));
+        // After `warmup` the launches have failed, and nothing holds the number up.
+        let later = at(2.5);
+        seen.metrics.insert(
+            "cpu".into(),
+            MetricReading::Group(vec![Sample {
+                at: later,
+                value: 30.0,
+            }]),
+        );
+        assert!(!decided(&rules, &seen, &memory, later).has("warming"));
+    }
+
+    fn formula(text: &str, expression: Expression) -> MetricSource {
+        MetricSource::Formula(Formula {
+            text: text.to_owned(),
+            expression,
+        })
+    }
+
+    #[test]
+    fn a_formula_is_computed_from_other_metrics_and_may_have_no_data() {
+        let metrics = |x: &str| Box::new(Expression::Metric(x.into()));
+        let divided = rules(|policy| {
+            policy.metrics.push(metric("queue", None));
+            policy.metrics.push(metric("workers", None));
+            let mut each = metric("each", track(10.0));
+            each.source = formula(
+                "metric.queue / metric.workers",
+                Expression::Binary(BinaryOperator::Divide, metrics("queue"), metrics("workers")),
+            );
+            policy.metrics.push(each);
+        });
+        for (queue, workers, desired, no_data) in [
+            (100.0, Some(5.0), 8, false),
+            (100.0, Some(0.0), 4, true),
+            (100.0, None, 4, true),
+        ] {
+            let mut list = vec![("queue", queue)];
+            list.extend(workers.map(|workers| ("workers", workers)));
+            let seen = seen(4, &list, at(0.0));
+            let decision = decided(&divided, &seen, &Memory::default(), at(0.0));
+            assert_eq!(decision.desired.get(), desired, "{queue} {workers:?}");
+            assert_eq!(decision.has("no_data"), no_data, "{queue} {workers:?}");
+        }
+    }
+
+    #[test]
+    fn formulas_that_read_each_other_are_no_data() {
+        let circle = rules(|policy| {
+            for (name, other) in [("a", "b"), ("b", "a")] {
+                let mut metric = metric(name, track(10.0));
+                metric.source = formula(other, Expression::Metric(other.into()));
+                policy.metrics.push(metric);
+            }
+        });
+        let decision = decided(&circle, &seen(4, &[], at(0.0)), &Memory::default(), at(0.0));
+        assert_eq!(decision.desired.get(), 4);
+    }
+
+    #[test]
+    fn a_want_is_rounded_out_and_speaks_also_at_zero() {
+        let wish = rules(|policy| {
+            let mut wish = metric("wish", Some(Rule::Want));
+            wish.source = formula(
+                "self.max / 8",
+                Expression::Binary(
+                    BinaryOperator::Divide,
+                    Box::new(Expression::Own(OwnValue::Max)),
+                    Box::new(Expression::Number(8.0)),
+                ),
+            );
+            policy.metrics.push(wish);
+        });
+        let decision = decided(&wish, &seen(0, &[], at(0.0)), &Memory::default(), at(0.0));
+        assert_eq!(decision.desired.get(), 13);
+        assert!(decision.has("want"));
+    }
+}

@@ -115,3 +115,131 @@ fn size_before(moment: &Moment<'_>, rate: &Rate, memory: &Memory) -> u32 {
     }
     u32::try_from(size.max(0)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tideform_policies::model::Share;
+
+    use super::*;
+    use crate::engine::testing::{at, check_decisions, cpu_rules, seen};
+    use crate::engine::{Action, Rules};
+
+    fn count(n: u32, seconds: u64) -> Rate {
+        Rate {
+            amount: RateAmount::Count(n),
+            per: Duration::from_secs(seconds),
+        }
+    }
+
+    fn share(percent: f64, seconds: u64) -> Rate {
+        Rate {
+            amount: RateAmount::Share(Share(percent / 100.0)),
+            per: Duration::from_secs(seconds),
+        }
+    }
+
+    fn limited(
+        rates: Vec<Rate>,
+        select: Select,
+        current: u32,
+        wish: u32,
+        actions: &[(u64, u32, u32)],
+    ) -> u32 {
+        let rules: Rules = cpu_rules(|policy| {
+            for rules in [&mut policy.scale_out, &mut policy.scale_in] {
+                rules.rates = rates.clone();
+                rules.select = select;
+            }
+        });
+        let mut memory = Memory::default();
+        for (age, from, to) in actions {
+            memory.record(Action {
+                at: at(-(*age as f64) / 60.0),
+                from: Capacity(*from),
+                to: Capacity(*to),
+                by: "tideform".to_owned(),
+            });
+        }
+        let seen = seen(current, &[], at(0.0));
+        let moment = Moment::new(&rules, &seen, at(0.0));
+        limit(&moment, wish, &memory, &mut super::super::moment::Quiet)
+    }
+
+    #[test]
+    fn rates_limit_as_the_hpas_policies_do() {
+        use Select::{Disabled, Max, Min};
+        for (rates, select, current, wish, want) in [
+            (vec![count(2, 60), share(50.0, 60)], Min, 1, 9, 2),
+            (vec![count(4, 60)], Max, 5, 99, 9),
+            (vec![count(4, 60)], Disabled, 5, 99, 5),
+            (vec![share(20.0, 60)], Max, 10, 0, 8),
+            (vec![share(10.0, 60), count(5, 60)], Max, 100, 0, 90),
+            (vec![count(4, 60), share(10.0, 60)], Max, 80, 0, 72),
+            (vec![count(4, 60), share(10.0, 60)], Min, 80, 0, 76),
+            (vec![share(900.0, 60)], Max, 1, 99, 10),
+            (vec![count(1, 600)], Max, 1000, 0, 999),
+            // A percentage that allows any change allows at least one.
+            (vec![share(10.0, 60)], Max, 3, 9, 4),
+            (vec![share(10.0, 60)], Max, 3, 0, 2),
+            (vec![], Max, 3, 99, 99),
+            (
+                vec![count(u32::MAX, 60)],
+                Max,
+                u32::MAX - 1,
+                u32::MAX,
+                u32::MAX,
+            ),
+        ] {
+            let got = limited(rates.clone(), select, current, wish, &[]);
+            assert_eq!(got, want, "{rates:?} {select:?} from {current} to {wish}");
+        }
+    }
+
+    #[test]
+    fn changes_of_both_directions_within_the_period_count() {
+        for (current, wish, actions, want) in [
+            // Four were added 30 s ago already.
+            (9, 20, vec![(30, 5, 9)], 9),
+            (9, 20, vec![(60, 5, 9)], 13),
+            (7, 20, vec![(30, 5, 7)], 9),
+            // Added and removed again: the period began at 5.
+            (5, 20, vec![(40, 5, 9), (20, 9, 5)], 9),
+            // The limit lies on the wrong side: a wish to grow never becomes a shrink.
+            (12, 20, vec![(30, 5, 12)], 12),
+            (2, 0, vec![(30, 9, 2)], 2),
+            // Removed lately: the way back up is free.
+            (2, 20, vec![(30, 9, 2)], 13),
+        ] {
+            let got = limited(vec![count(4, 60)], Select::Max, current, wish, &actions);
+            assert_eq!(got, want, "{current} to {wish} after {actions:?}");
+        }
+    }
+
+    #[test]
+    fn a_burst_grows_by_its_rate_each_period() {
+        let rules = cpu_rules(|policy| policy.scale_out.rates = vec![share(100.0, 60)]);
+        check_decisions(
+            &rules,
+            2,
+            "| at  | cpu | desired | kinds        |
+             | 0   | 600 | 4       | rate_limited |
+             | 0.5 | 600 | 4       | rate_limited |
+             | 1   | 600 | 8       | rate_limited |
+             | 2   | 61  | 8       | !rate_limited |",
+        );
+    }
+
+    #[test]
+    fn a_direction_that_is_switched_off_never_moves_by_metrics() {
+        let rules = cpu_rules(|policy| policy.scale_in.enabled = false);
+        check_decisions(
+            &rules,
+            6,
+            "| at | cpu | desired | kinds              |
+             | 0  | 30  | 6       | direction_disabled |
+             | 1  | 90  | 9       | !direction_disabled |",
+        );
+    }
+}
