@@ -15,8 +15,8 @@ use tideform::reconcile::{
 };
 use tideform_mock::admin::Process;
 use tideform_mock::world::fault::{Call, FaultKind, ScriptedFault};
-use tideform_policies::model::{GroupAddress, InstanceState};
-use tideform_provider::{Clock, Owner};
+use tideform_policies::model::{GroupAddress, InstanceState, InstanceType, Share};
+use tideform_provider::{Clock, Control, ControlKind, LiveMix, Owner};
 use tideform_state::{NewOverride, OverrideKind, State};
 
 fn fault(kind: FaultKind, call: Call, times: u32) -> ScriptedFault {
@@ -691,4 +691,91 @@ async fn what_was_applied_between_two_ticks_is_what_the_next_one_runs() {
     stage.tick().await;
     assert_eq!(stage.desired("web"), 5);
     assert!(matches!(stage.once().pace, Pace::Once));
+}
+
+#[tokio::test]
+async fn failed_spot_launches_move_the_mix_to_on_demand_for_a_while_and_back() {
+    let mixed = group("web", |g| {
+        g["policy"]["mix"] = json!({
+            "on_demand_base": 1, "spot": 0.5, "types": [{ "name": "m5.large" }],
+            "fallback": { "after": 2, "duration_s": 600 },
+        });
+    });
+    let mut settings = loop_support::world_settings("(t < 330) ? 240 : 480");
+    settings.insert(
+        "fault".to_owned(),
+        json!({ "no_capacity": { "lifecycle": "spot", "from": "5m", "until": "12m" } }),
+    );
+    let mut stage = Stage::with(settings, &[(mixed, 4)], |provider| provider);
+    let mix = LiveMix {
+        on_demand_base: 1,
+        spot: Share(0.5),
+        types: vec![InstanceType {
+            name: "m5.large".to_owned(),
+            weight: None,
+        }],
+        allocation: None,
+        rebalance: None,
+    };
+    stage.admin.set_mix("web", Some(mix)).unwrap();
+    let spot = |stage: &Stage| {
+        let live = stage.admin.show_group("web").unwrap().unwrap().live;
+        live.attributes.mix.map(|mix| mix.spot.percent())
+    };
+    let mut seen = Vec::new();
+    for _ in 0..25 {
+        stage.tick().await;
+        seen.push(spot(&stage));
+        stage.pass(60);
+    }
+    seen.dedup();
+    assert_eq!(
+        seen,
+        [Some(50.0), Some(0.0), Some(50.0)],
+        "{:?}",
+        stage.told()
+    );
+    let told = stage.told();
+    for start in [
+        "launch_failed:",
+        "fallback_started:",
+        "change_applied: spot share 0%",
+        "fallback_ended:",
+    ] {
+        assert!(
+            told.iter().any(|t| t.starts_with(start)),
+            "{start} in {told:?}"
+        );
+    }
+    stage.assert_settled();
+}
+
+#[tokio::test]
+async fn a_native_control_of_ours_is_taken_away_by_the_first_run_that_holds_the_group() {
+    let mut stage = Stage::new("240", &[(web(), 4)]);
+    for name in ["tideform/test/web/cpu", "cpu-60"] {
+        let control = Control {
+            name: name.to_owned(),
+            kind: ControlKind::Dynamic,
+            enabled: true,
+            summary: "target tracking".to_owned(),
+        };
+        stage.admin.put_control("web", control).unwrap();
+    }
+    stage.tick().await;
+    let left = stage
+        .admin
+        .show_group("web")
+        .unwrap()
+        .unwrap()
+        .live
+        .controls;
+    let left: Vec<_> = left.iter().map(|control| &*control.name).collect();
+    assert_eq!(left, ["cpu-60"]);
+    assert!(
+        stage.told()[0].starts_with("change_applied:"),
+        "{:?}",
+        stage.told()
+    );
+    stage.assert_settled();
 }

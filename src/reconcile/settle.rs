@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tideform_policies::model::{Capacity, Change, InstanceId, InstanceState};
-use tideform_provider::LiveGroup;
+use tideform_provider::{AttributeChange, LiveGroup};
 use tideform_state::{IntentId, IntentKind, Outcome};
 
 use crate::observe::after;
@@ -21,7 +21,7 @@ pub const LONGEST_CALL: Duration =
     Duration::from_secs(CALL_STARTS_WITHIN.as_secs() + CALL_TAKES_AT_MOST.as_secs());
 
 /// What a recorded intent asks of the provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Act {
     /// Asks for a capacity.
     SetDesired,
@@ -30,6 +30,9 @@ pub enum Act {
         /// Which.
         instance: InstanceId,
     },
+    /// Changes an attribute that the loop moves: the mix while a fallback runs, a native control that is no longer
+    /// ours to keep.
+    Change(AttributeChange),
 }
 
 impl Act {
@@ -40,17 +43,33 @@ impl Act {
             Act::Terminate { instance } => IntentKind::Terminate {
                 instance: instance.clone(),
             },
+            Act::Change(change) => IntentKind::ApplyChange {
+                change: serde_json::to_value(change).unwrap_or_default(),
+            },
         }
     }
 
-    /// From what the state keeps; `None` for the changes of a plan, which the loop does not settle.
+    /// From what the state keeps of an intent of the loop's; `None` for what this version does not understand.
     pub fn from_kind(kind: &IntentKind) -> Option<Act> {
         match kind {
             IntentKind::SetDesired => Some(Act::SetDesired),
             IntentKind::Terminate { instance } => Some(Act::Terminate {
                 instance: instance.clone(),
             }),
-            IntentKind::ApplyChange { .. } => None,
+            IntentKind::ApplyChange { change } => {
+                serde_json::from_value(change.clone()).ok().map(Act::Change)
+            }
+        }
+    }
+
+    /// For people: `desired 4 -> 6`.
+    pub fn summary(&self, change: &Change<Capacity>) -> String {
+        match self {
+            Act::SetDesired => format!("desired {} -> {}", change.before, change.after),
+            Act::Terminate { instance } => format!("terminate {instance}"),
+            Act::Change(AttributeChange::Mix(mix)) => format!("spot share {}", mix.spot),
+            Act::Change(AttributeChange::RemoveControl(name)) => format!("remove `{name}`"),
+            Act::Change(_) => "change".to_owned(),
         }
     }
 }
@@ -93,21 +112,31 @@ pub fn settle(intent: &OpenIntent, live: Option<&LiveGroup>, now: Timestamp) -> 
     let Some(live) = live else {
         return Settled::Known(Outcome::Superseded);
     };
-    let gone = match &intent.act {
-        Act::SetDesired => None,
-        Act::Terminate { instance } => Some(!live.instances.iter().any(|other| {
+    let desired = Capacity(live.desired);
+    let is_live = match &intent.act {
+        Act::SetDesired if desired == intent.change.after => true,
+        Act::SetDesired if desired == intent.change.before => false,
+        Act::SetDesired => return Settled::Known(Outcome::Superseded),
+        // The id says it better than a number that others move too.
+        Act::Terminate { instance } => !live.instances.iter().any(|other| {
             other.id == *instance
                 && !matches!(other.state, InstanceState::Draining | InstanceState::Ended)
-        })),
+        }),
+        Act::Change(AttributeChange::Mix(mix)) => live
+            .attributes
+            .mix
+            .as_ref()
+            .is_some_and(|live| live.spot == mix.spot),
+        Act::Change(AttributeChange::RemoveControl(name)) => {
+            !live.controls.iter().any(|control| control.name == *name)
+        }
+        // The loop asks for no others.
+        Act::Change(_) => return Settled::Known(Outcome::Unknown),
     };
-    let desired = Capacity(live.desired);
-    match gone {
-        // The id says it better than a number that others move too.
-        Some(true) => Settled::Known(Outcome::Done),
-        Some(false) => not_done(intent, now),
-        None if desired == intent.change.after => Settled::Known(Outcome::Done),
-        None if desired == intent.change.before => not_done(intent, now),
-        None => Settled::Known(Outcome::Superseded),
+    if is_live {
+        Settled::Known(Outcome::Done)
+    } else {
+        not_done(intent, now)
     }
 }
 

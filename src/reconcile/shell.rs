@@ -11,7 +11,7 @@ use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tideform_policies::model::{Group, GroupAddress, ProviderAddress};
-use tideform_provider::{Clock, ProviderError, SystemClock};
+use tideform_provider::{Clock, GroupChange, ProviderError, SystemClock};
 use tideform_state::{BoxError, Lease, LeaseHolder, ProviderIdentity, State, StateError};
 
 use super::listen::Shared;
@@ -196,11 +196,12 @@ pub async fn run_loop(
     mut stop: Stop,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, ReconcileError> {
-    let lineage = state.meta()?.lineage;
+    let meta = state.meta()?;
     let settings = Settings {
         pace: options.pace,
         is_shadow: options.is_shadow,
-        lineage,
+        lineage: meta.lineage,
+        workspace: meta.workspace,
         lease_time: LEASE_TIME,
         lease_margin: LEASE_MARGIN,
         round_size: ROUND_SIZE,
@@ -533,6 +534,13 @@ impl<'a> Shell<'a> {
                     Act::SetDesired => provider.set_desired(&call.resource, call.desired).await,
                     Act::Terminate { instance } => {
                         provider.terminate_instance(&call.resource, instance).await
+                    }
+                    Act::Change(change) => {
+                        let change = GroupChange {
+                            resource: call.resource.clone(),
+                            changes: vec![change.clone()],
+                        };
+                        provider.update_group(&change).await
                     }
                 }
             };

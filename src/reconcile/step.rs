@@ -75,6 +75,8 @@ pub struct Settings {
     pub is_shadow: bool,
     /// The lineage of our state.
     pub lineage: String,
+    /// Our workspace.
+    pub workspace: String,
     /// How long a lease lasts without renewal.
     pub lease_time: Duration,
     /// No call starts later than the lease's end less this: the longest call and a clock's fault.
@@ -471,6 +473,7 @@ fn observed(
         now: now.world,
         is_shadow: state.settings.is_shadow,
         lineage: state.settings.lineage.clone(),
+        workspace: state.settings.workspace.clone(),
     };
     for (address, run) in std::mem::take(&mut state.groups) {
         let seen = seen.remove(&address).unwrap_or_else(|| {
@@ -606,7 +609,7 @@ fn acted(
             continue;
         };
         let (write, result) = after_act(run, &intent, answer, now.world);
-        let goes_on = matches!(result, VisitResult::Moved(_));
+        let goes_on = matches!(result, VisitResult::Moved(_) | VisitResult::Changed(_));
         if let Some(report) = state.reports.get_mut(&pending.group) {
             if goes_on {
                 report.desired = intent.change.after.get();

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tideform_policies::model::{
-    Capacity, Change, Controller, Group, GroupAddress, Instance, InstanceState, VictimOrder,
+    Capacity, Change, Controller, Group, GroupAddress, Instance, InstanceState, Share, VictimOrder,
 };
-use tideform_provider::LiveGroup;
+use tideform_provider::{AttributeChange, ControlKind, LiveGroup, LiveMix};
 use tideform_state::{EventKind, IntentId, Outcome};
 
 use super::progress::{Condition, Progress, describe_back_off};
@@ -61,6 +61,8 @@ pub struct Context {
     pub is_shadow: bool,
     /// The lineage of our state: another one's tag on a group is refused.
     pub lineage: String,
+    /// Our workspace: what we made is named after it.
+    pub workspace: String,
 }
 
 /// What is to be recorded, what is to be done, and what to report.
@@ -150,6 +152,8 @@ pub enum VisitResult {
     Held,
     /// The capacity was changed.
     Moved(Change<Capacity>),
+    /// Something else was changed: the mix.
+    Changed(String),
     /// The capacity would have been changed: shadow mode.
     Would(Change<Capacity>),
     /// The change was not made.
@@ -263,15 +267,20 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
         before: decision.current,
         after: decision.desired,
     };
-    if change.before == change.after {
-        clear_condition(&mut run.progress, &mut write);
+    if context.is_shadow {
+        if change.before != change.after {
+            report.result = VisitResult::Would(change);
+        }
         run.progress.visited(context.now);
         return done(run, write, Vec::new(), report, None, context);
     }
-    if context.is_shadow {
-        report.result = VisitResult::Would(change);
+    let mut acts = plan_controls(live, &context.workspace);
+    acts.extend(plan_mix(run.group(), live, &decision, context.now));
+    acts.extend(plan_acts(run.group(), live, &decision, run.chooses_victims));
+    if acts.is_empty() {
+        clear_condition(&mut run.progress, &mut write);
         run.progress.visited(context.now);
-        return done(run, write, Vec::new(), report, None, context);
+        return done(run, write, acts, report, None, context);
     }
     if !live.blocked.is_empty() {
         let condition = Condition::Blocked {
@@ -279,7 +288,6 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
         };
         return hold(run, condition, write, report, context);
     }
-    let acts = plan_acts(run.group(), live, &decision, run.chooses_victims);
     // Whether the visit works is known when the calls are made: failures are forgotten then.
     run.progress.last_visit = Some(context.now);
     run.progress.not_before = None;
@@ -308,9 +316,20 @@ pub fn after_act(
             write.closed.push(Closed {
                 id: intent.id,
                 outcome: Outcome::Done,
-                text: String::new(),
+                text: intent.act.summary(&intent.change),
             });
-            VisitResult::Moved(intent.change.clone())
+            if let Act::Change(AttributeChange::Mix(mix)) = &intent.act
+                && mix.spot > Share(0.0)
+            {
+                let text = format!("back to a spot share of {}", mix.spot);
+                write.notes.push(note(EventKind::FallbackEnded, text));
+            }
+            match &intent.act {
+                Act::SetDesired | Act::Terminate { .. } => {
+                    VisitResult::Moved(intent.change.clone())
+                }
+                Act::Change(_) => VisitResult::Changed(intent.act.summary(&intent.change)),
+            }
         }
         ActAnswer::NotDone(message) => {
             run.progress.failed(every, now);
@@ -335,8 +354,8 @@ pub fn after_act(
         }
         ActAnswer::NotStarted(message) => {
             let text = format!(
-                "desired {} -> {}: not done: {message}",
-                intent.change.before, intent.change.after
+                "{}: not done: {message}",
+                intent.act.summary(&intent.change)
             );
             write.closed.push(Closed {
                 id: intent.id,
@@ -376,13 +395,7 @@ fn close_known(
                 if counts_as_action(&outcome) {
                     record_action(&mut run.memory, &intent);
                 }
-                let what = match &intent.act {
-                    Act::SetDesired => format!(
-                        "desired {} -> {}",
-                        intent.change.before, intent.change.after
-                    ),
-                    Act::Terminate { instance } => format!("terminate {instance}"),
-                };
+                let what = intent.act.summary(&intent.change);
                 let text = match (&outcome, live) {
                     (Outcome::NotDone, _) => format!("{what}: the call had no effect"),
                     (Outcome::Superseded, None) => {
@@ -416,6 +429,60 @@ fn record_action(memory: &mut Memory, intent: &OpenIntent) {
         to: intent.change.after,
         by: BY_TIDEFORM.to_owned(),
     });
+}
+
+/// Takes away what tideform made when the cloud scaled the group: two must not.
+fn plan_controls(live: &LiveGroup, workspace: &str) -> Vec<PlannedAct> {
+    let ours = format!("tideform/{workspace}/");
+    live.controls
+        .iter()
+        .filter(|control| control.kind == ControlKind::Dynamic && control.name.starts_with(&ours))
+        .map(|control| PlannedAct {
+            act: Act::Change(AttributeChange::RemoveControl(control.name.clone())),
+            change: unmoved(live),
+        })
+        .collect()
+}
+
+/// Spot or on demand, where a fallback begins or ends. Apart from fallbacks the mix is `apply`'s.
+fn plan_mix(
+    group: &Group,
+    live: &LiveGroup,
+    decision: &Decision,
+    now: Timestamp,
+) -> Option<PlannedAct> {
+    let mix = group.policy.mix.as_ref()?;
+    let fallback = decision
+        .memory
+        .fallback
+        .filter(|_| mix.fallback.is_some())?;
+    let is_falling_back = now < fallback.until;
+    let wanted = if is_falling_back {
+        Share(0.0)
+    } else {
+        mix.spot
+    };
+    let live_mix = live.attributes.mix.as_ref()?;
+    // After a fallback only its own doing is undone: any other share is somebody's change, and drift.
+    let is_ours = is_falling_back || live_mix.spot == Share(0.0);
+    if live_mix.spot == wanted || !is_ours {
+        return None;
+    }
+    let changed = LiveMix {
+        spot: wanted,
+        ..live_mix.clone()
+    };
+    Some(PlannedAct {
+        act: Act::Change(AttributeChange::Mix(changed)),
+        change: unmoved(live),
+    })
+}
+
+fn unmoved(live: &LiveGroup) -> Change<Capacity> {
+    Change {
+        before: Capacity(live.desired),
+        after: Capacity(live.desired),
+    }
 }
 
 /// The calls that carry out a decision.
@@ -523,7 +590,10 @@ fn note_failed_launches(progress: &Progress, live: &LiveGroup, write: &mut Group
         .filter(|failed| progress.last_visit.is_none_or(|last| failed.at > last))
         .collect();
     if let Some(last) = news.last() {
-        let text = format!("{} launches failed, the last: {}", news.len(), last.message);
+        let text = match news.len() {
+            1 => format!("a launch failed: {}", last.message),
+            n => format!("{n} launches failed, the last: {}", last.message),
+        };
         write.notes.push(note(EventKind::LaunchFailed, text));
     }
 }

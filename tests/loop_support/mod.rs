@@ -328,6 +328,7 @@ pub fn told(result: &VisitResult) -> String {
     match result {
         VisitResult::Held => "held".to_owned(),
         VisitResult::Moved(change) => format!("{} -> {}", change.before, change.after),
+        VisitResult::Changed(what) => what.clone(),
         VisitResult::Would(change) => format!("would {} -> {}", change.before, change.after),
         VisitResult::NotDone(_) => "not done".to_owned(),
         VisitResult::Unknown(_) => "unknown".to_owned(),
