@@ -212,7 +212,10 @@ impl Watcher for Printer<'_> {
         self.failed.clear();
         let names_all = self.names_all && report.groups.len() <= NAMED;
         for group in &report.groups {
-            if matches!(group.result, VisitResult::Moved(_)) {
+            if matches!(
+                group.result,
+                VisitResult::Moved(_) | VisitResult::Changed(_)
+            ) {
                 self.changes += 1;
             }
             if group.result.is_error() {
@@ -255,6 +258,7 @@ fn is_news(result: &VisitResult) -> bool {
     match result {
         VisitResult::Held | VisitResult::Native | VisitResult::Deferred(_) => false,
         VisitResult::Moved(_)
+        | VisitResult::Changed(_)
         | VisitResult::Would(_)
         | VisitResult::NotDone(_)
         | VisitResult::Unknown(_)
@@ -271,6 +275,7 @@ fn trouble(result: &VisitResult) -> Option<String> {
         VisitResult::Condition(condition) => Some(condition.summary()),
         VisitResult::Held
         | VisitResult::Moved(_)
+        | VisitResult::Changed(_)
         | VisitResult::Would(_)
         | VisitResult::Deferred(_)
         | VisitResult::Native
@@ -307,6 +312,9 @@ fn line(report: &TickReport, group: &GroupReport) -> String {
             group.desired,
             view::time(*until)
         )),
+        (None, VisitResult::Changed(what)) => {
+            text.push_str(&format!("   {}   {}", group.desired, paint(CYAN, what)));
+        }
         (None, VisitResult::Stopped) => text.push_str("   stopped before the change was made"),
         (None, result) => match trouble(result) {
             Some(why) => text.push_str(&format!("   {}", paint(RED, why))),
@@ -320,6 +328,7 @@ fn as_json(report: &TickReport, group: &GroupReport) -> serde_json::Value {
     let (result, detail) = match &group.result {
         VisitResult::Held => ("held", None),
         VisitResult::Moved(_) => ("moved", None),
+        VisitResult::Changed(what) => ("changed", Some(what.clone())),
         VisitResult::Would(_) => ("would_move", None),
         VisitResult::NotDone(why) => ("not_done", Some(why.clone())),
         VisitResult::Unknown(why) => ("unknown", Some(why.clone())),
