@@ -35,6 +35,22 @@ pub struct Source {
     pub name: Arc<str>,
     /// The text, without a byte order mark.
     pub text: Arc<str>,
+    /// Where its lines begin.
+    lines: Arc<[u32]>,
+}
+
+impl Source {
+    /// The line and column of a byte, counted from 1; columns in characters. Behind the end: the end.
+    pub fn line_and_column(&self, byte: u32) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| *start <= byte).max(1);
+        let start = self.lines.get(line - 1).copied().unwrap_or(0) as usize;
+        let mut end = (byte as usize).clamp(start, self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let before = self.text.get(start..end).unwrap_or("");
+        (line, before.chars().count() + 1)
+    }
 }
 
 /// All the files of a run. Files are only added.
@@ -47,9 +63,15 @@ impl SourceMap {
     /// Adds a file.
     pub fn add(&mut self, name: &str, text: &str) -> SourceId {
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
+        let starts = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'\n')
+            .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX));
         self.sources.push(Source {
             name: name.into(),
             text: text.into(),
+            lines: std::iter::once(0).chain(starts).collect(),
         });
         id
     }
@@ -62,9 +84,7 @@ impl SourceMap {
     /// The name, line and column of a place, counted from 1; columns in characters.
     pub fn place(&self, span: Span) -> Option<(Arc<str>, usize, usize)> {
         let source = self.get(span.source)?;
-        let before = source.text.get(..span.start as usize)?;
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let (line, column) = source.line_and_column(span.start);
         Some((source.name.clone(), line, column))
     }
 
@@ -74,5 +94,35 @@ impl SourceMap {
             .iter()
             .enumerate()
             .map(|(i, source)| (SourceId(u32::try_from(i).unwrap_or(u32::MAX)), source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_characters_from_one() {
+        let mut sources = SourceMap::default();
+        let source = sources.add("a.hcl", "a\n\u{e9}b\n");
+        for (start, line, column) in [
+            (0, 1, 1),
+            (1, 1, 2),
+            (2, 2, 1),
+            (4, 2, 2),
+            (6, 3, 1),
+            (99, 3, 1),
+        ] {
+            let span = Span {
+                source,
+                start,
+                end: start,
+            };
+            assert_eq!(
+                sources.place(span),
+                Some(("a.hcl".into(), line, column)),
+                "{start}"
+            );
+        }
     }
 }
