@@ -51,6 +51,7 @@ const RULES: &[(&str, &str)] = &[
     (
         "memory or a decision that is not JSON",
         "SELECT 'group ' || group_id FROM memories WHERE NOT json_valid(memory)
+         UNION ALL SELECT 'group ' || group_id FROM progress WHERE NOT json_valid(progress)
          UNION ALL SELECT 'group ' || group_id FROM last_decisions WHERE NOT json_valid(decision)
          UNION ALL SELECT 'group ' || group_id FROM decisions WHERE NOT json_valid(decision)",
     ),

@@ -208,6 +208,7 @@ pub fn populate(state: &mut State) -> Result<(), StateError> {
                 },
             ],
         })?;
+        tx.save_progress(&web(), &JsonText::of(&json!({ "failures": 1 }))?)?;
         tx.prune(
             at(400),
             &Retention {
