@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod cost;
 pub mod engine;
 pub mod examples;
 pub mod observe;

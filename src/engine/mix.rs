@@ -23,7 +23,7 @@ pub(super) fn split(
         memory.fallback = None;
         return None;
     };
-    let mut spot = spot_of(mix, number);
+    let mut spot = spot_part(mix, number);
     if let Some(until) = fallback_until(moment, mix, memory) {
         // What runs on spot may go on; nothing more is launched there.
         let kept = spot.min(running_spot(moment));
@@ -47,7 +47,7 @@ pub(super) fn split(
 }
 
 /// The spot part: of what is above the base, the on-demand share is rounded up.
-fn spot_of(mix: &Mix, number: u32) -> u32 {
+pub fn spot_part(mix: &Mix, number: u32) -> u32 {
     let above = number.saturating_sub(mix.on_demand_base);
     share_rounded_in(above, mix.spot).min(above)
 }

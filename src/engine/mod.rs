@@ -38,6 +38,7 @@ pub use decision::{Decision, MixSplit, Outcome};
 pub use memory::{
     Action, BY_TIDEFORM, FallbackMemory, GuardMemory, Memory, MissingSince, Recommendation,
 };
+pub use mix::spot_part;
 pub use observation::{ActiveSurge, ForecastFloor, Observation, Overrides, Pause, Pin, Spent};
 pub use reason::{Abstention, Basis, Bound, Combination, Reason, ReasonKind, Substitute, kinds};
 pub use rules::Rules;
