@@ -6,6 +6,7 @@
 mod capabilities;
 mod change;
 mod clock;
+pub mod conformance;
 mod error;
 mod live;
 mod metrics;

@@ -342,6 +342,14 @@ impl Admin {
         self.change(request, |world| world.edit(group, change))
     }
 
+    /// Changes anything, in one write.
+    ///
+    /// # Errors
+    /// What `change` says; what it did before is kept.
+    pub fn batch(&self, change: impl FnOnce(&mut World) -> Result<(), Refusal>) -> Done {
+        self.change("batch", change)
+    }
+
     /// Adds a fault for the next calls that it fits.
     ///
     /// # Errors

@@ -263,6 +263,7 @@ impl Store {
             // A panic within a change may have left half of it in memory: the file has the truth.
             let mut inner = PoisonError::into_inner(poisoned);
             inner.generation = -1;
+            self.inner.clear_poison();
             inner
         })
     }

@@ -188,7 +188,7 @@ impl WorldGroup {
                     || instance.stopped_at.is_some_and(|at| at > start)
             });
         }
-        let keep = ended - rules.kept_steps();
+        let keep = ended - rules.remembered_steps();
         if self.history.first().is_some_and(|first| first < keep) {
             let load = rules.load_of(&self.name, self.model.load.as_deref());
             self.history.prune(rules, load, keep, ended);

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Rules;
 use super::load::{Load, LoadKind};
 
-/// From this step on, so much served.
+/// From this step on, so much served. Stored as its fields in a row, since there are many.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "SegmentRow", into = "SegmentRow")]
 pub struct Segment {
     /// The first step.
     pub from: i64,
@@ -21,6 +22,26 @@ pub struct Segment {
     pub throughput: f64,
     /// Seconds that one request or job takes on an idle instance.
     pub latency_s: f64,
+}
+
+type SegmentRow = (i64, u32, u32, f64, f64);
+
+impl From<SegmentRow> for Segment {
+    fn from((from, units, instances, throughput, latency_s): SegmentRow) -> Segment {
+        Segment {
+            from,
+            units,
+            instances,
+            throughput,
+            latency_s,
+        }
+    }
+}
+
+impl From<Segment> for SegmentRow {
+    fn from(s: Segment) -> SegmentRow {
+        (s.from, s.units, s.instances, s.throughput, s.latency_s)
+    }
 }
 
 /// The past steps of a group.

@@ -108,9 +108,14 @@ impl Rules {
         at.0.saturating_sub(self.start.0).div_euclid(self.step_ms)
     }
 
-    /// How many steps metrics are kept for.
+    /// How many published steps can be read.
     pub fn kept_steps(&self) -> i64 {
         millis(self.retention) / self.step_ms + 1
+    }
+
+    /// How many steps are kept: those that can be read, and those not yet published.
+    pub fn remembered_steps(&self) -> i64 {
+        self.kept_steps() + millis(self.delay) / self.step_ms + 1
     }
 
     /// The load that falls on a group: the one that it names; else the one of its own name; else `default`.
