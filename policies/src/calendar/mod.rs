@@ -5,7 +5,8 @@
 
 mod cron;
 
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -46,12 +47,31 @@ pub enum CalendarError {
 /// last question is kept for as long as it holds.
 ///
 /// Asking minute by minute costs tens of nanoseconds inside a window or between two, and some microseconds at
-/// its edges. It can be shared between threads.
+/// its edges. Thousands of groups with the same schedule share its parsed form and its newest answer. It can be
+/// shared between threads.
 #[derive(Debug)]
 pub struct CompiledSchedule {
-    rule: CompiledRule,
-    /// The answer to `open_at` and the times from and until which it holds.
+    shared: Arc<Shared>,
+    /// Our own newest answer: two simulations at different times do not push each other out.
     last: Mutex<Option<Answer>>,
+}
+
+/// What all compiled schedules with the same window have in common.
+#[derive(Debug)]
+struct Shared {
+    rule: CompiledRule,
+    last: Mutex<Option<Answer>>,
+}
+
+/// Parsed windows by what was parsed. A memo of a pure function: it changes no answer, and stays small.
+static PARSED: Mutex<Option<HashMap<Window, Arc<Shared>>>> = Mutex::new(None);
+
+/// At most so many windows are remembered.
+const MOST_PARSED: usize = 1_024;
+
+/// The value behind a lock. A poisoned lock only means that another thread ended while it held plain data.
+fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]
@@ -72,21 +92,9 @@ struct Answer {
     window: Option<OpenWindow>,
 }
 
-impl CompiledSchedule {
-    /// Makes a schedule ready.
-    ///
-    /// # Errors
-    /// [`CalendarError`] where the cron or the zone is not usable.
-    pub fn new(schedule: &Schedule) -> Result<CompiledSchedule, CalendarError> {
-        CompiledSchedule::of_window(&schedule.when)
-    }
-
-    /// The same for a window alone.
-    ///
-    /// # Errors
-    /// [`CalendarError`] where the cron or the zone is not usable.
-    pub fn of_window(window: &Window) -> Result<CompiledSchedule, CalendarError> {
-        let rule = match window {
+impl CompiledRule {
+    fn of(window: &Window) -> Result<CompiledRule, CalendarError> {
+        Ok(match window {
             Window::Recurring {
                 cron,
                 timezone,
@@ -108,9 +116,45 @@ impl CompiledSchedule {
                 start: *start,
                 end: *end,
             }),
+        })
+    }
+}
+
+impl CompiledSchedule {
+    /// Makes a schedule ready.
+    ///
+    /// # Errors
+    /// [`CalendarError`] where the cron or the zone is not usable.
+    pub fn new(schedule: &Schedule) -> Result<CompiledSchedule, CalendarError> {
+        CompiledSchedule::of_window(&schedule.when)
+    }
+
+    /// The same for a window alone.
+    ///
+    /// # Errors
+    /// [`CalendarError`] where the cron or the zone is not usable.
+    pub fn of_window(window: &Window) -> Result<CompiledSchedule, CalendarError> {
+        let known = open(&PARSED)
+            .as_ref()
+            .and_then(|parsed| parsed.get(window).cloned());
+        let shared = match known {
+            Some(shared) => shared,
+            None => {
+                let shared = Arc::new(Shared {
+                    rule: CompiledRule::of(window)?,
+                    last: Mutex::new(None),
+                });
+                let mut parsed = open(&PARSED);
+                let parsed = parsed.get_or_insert_default();
+                if parsed.len() >= MOST_PARSED {
+                    parsed.clear();
+                }
+                parsed.insert(window.clone(), shared.clone());
+                shared
+            }
         };
         Ok(CompiledSchedule {
-            rule,
+            shared,
             last: Mutex::new(None),
         })
     }
@@ -118,18 +162,19 @@ impl CompiledSchedule {
     /// The window that is open at `now`. Of several that overlap, the one that opened last: it is also the
     /// one that closes last.
     pub fn open_at(&self, now: Timestamp) -> Option<OpenWindow> {
-        let (cron, zone) = match &self.rule {
+        let (cron, zone) = match &self.shared.rule {
             CompiledRule::Once(window) => {
                 return (window.start <= now && now < window.end).then_some(*window);
             }
             CompiledRule::Recurring { cron, zone, .. } => (cron, zone),
         };
-        // A poisoned lock only means that another thread ended while it held a plain copy.
-        let mut last = self.last.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(answer) = *last
-            && answer.from <= now
-            && now < answer.until
-        {
+        let holds = |answer: &Answer| answer.from <= now && now < answer.until;
+        let mut last = open(&self.last);
+        if let Some(answer) = last.filter(holds) {
+            return answer.window;
+        }
+        if let Some(answer) = open(&self.shared.last).filter(holds) {
+            *last = Some(answer);
             return answer.window;
         }
         let window = self.latest_opening(now).filter(|window| now < window.end);
@@ -137,17 +182,19 @@ impl CompiledSchedule {
         if let Some(next) = cron.after(&whole_second(now).to_zoned(zone.clone())) {
             until = until.min(next.timestamp());
         }
-        *last = Some(Answer {
-            from: now,
+        let answer = Answer {
+            from: window.map_or(now, |window| window.start),
             until,
             window,
-        });
+        };
+        *last = Some(answer);
+        *open(&self.shared.last) = Some(answer);
         window
     }
 
     /// The next window that opens strictly after `after`.
     pub fn next_opening(&self, after: Timestamp) -> Option<OpenWindow> {
-        match &self.rule {
+        match &self.shared.rule {
             CompiledRule::Once(window) => (window.start > after).then_some(*window),
             CompiledRule::Recurring {
                 cron, zone, except, ..
@@ -219,7 +266,7 @@ impl CompiledSchedule {
             zone,
             duration,
             except,
-        } = &self.rule
+        } = &self.shared.rule
         else {
             return None;
         };
@@ -249,7 +296,7 @@ impl CompiledSchedule {
     /// it is the first of the two, unless the window opened in the second.
     fn window_from(&self, opening: &Zoned) -> OpenWindow {
         let start = opening.timestamp();
-        let CompiledRule::Recurring { zone, duration, .. } = &self.rule else {
+        let CompiledRule::Recurring { zone, duration, .. } = &self.shared.rule else {
             return OpenWindow { start, end: start };
         };
         let end = SignedDuration::try_from(*duration)
@@ -495,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_in_any_order_gives_the_same_answers_as_a_fresh_schedule() {
+    fn asking_in_any_order_gives_the_answers_of_the_list_of_windows() {
         let kept = recurring(
             "15 6-20/3 * * MON-FRI",
             "America/New_York",
@@ -511,14 +558,12 @@ mod tests {
         // Forward, then backward over the same times.
         let forward: Vec<_> = times.iter().map(|t| kept.open_at(*t)).collect();
         let backward: Vec<_> = times.iter().rev().map(|t| kept.open_at(*t)).collect();
+        let windows: Vec<_> = kept.windows(times[0], now).collect();
         for (i, time) in times.iter().enumerate() {
-            let fresh = recurring(
-                "15 6-20/3 * * MON-FRI",
-                "America/New_York",
-                2.0,
-                &["2026-03-09"],
-            );
-            let want = fresh.open_at(*time);
+            let want = windows
+                .iter()
+                .find(|window| window.start <= *time && *time < window.end)
+                .copied();
             assert_eq!(forward[i], want, "{time}");
             assert_eq!(backward[times.len() - 1 - i], want, "{time}");
         }
