@@ -25,3 +25,19 @@ pub mod tree;
 pub mod value;
 
 pub use decode::configuration;
+
+use diagnostic::Diagnostics;
+use load::LoadInput;
+use model::Configuration;
+
+/// Reads a directory: files, variables, layers, checks. It does not fail: what is wrong is in the diagnostics,
+/// and a configuration with errors must change nothing.
+pub fn read(input: &LoadInput) -> (Configuration, Diagnostics) {
+    let loaded = load::load(input);
+    configuration(
+        loaded.tree,
+        loaded.sources,
+        loaded.digest,
+        loaded.diagnostics,
+    )
+}

@@ -1,23 +1,23 @@
 //! The decoder as a whole: the example of the design, layers, and where values come from.
 
-mod common;
-
 use std::time::Duration;
 
 use tideform_policies::diagnostic::{Diagnostics, Severity};
 use tideform_policies::layers;
+use tideform_policies::load::{LoadInput, VariableArgument};
 use tideform_policies::model::{
     Adjustment, Breach, Capacity, Combine, Configuration, Group, GroupAddress, GuardEffect,
     MetricSource, OnMissing, RateAmount, Rule, Scope, Share, Statistic, StepBound, VictimOrder,
     Window,
 };
-use tideform_policies::source::SourceMap;
 
 fn decode(text: &str) -> (Configuration, Diagnostics) {
-    let mut sources = SourceMap::default();
-    let id = sources.add("shop.hcl", text);
-    let tree = common::tree(id, text);
-    tideform_policies::configuration(tree, sources, String::new(), Diagnostics::default())
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("shop.hcl"), text).expect("a file");
+    tideform_policies::read(&LoadInput {
+        directory: folder.path().to_owned(),
+        ..LoadInput::default()
+    })
 }
 
 /// The group `web` of a configuration without errors.
@@ -531,4 +531,45 @@ fn a_problem_of_a_policy_is_said_once_however_many_groups_use_it() {
     let (_, diagnostics) = decode(&text);
     let codes: Vec<_> = diagnostics.iter().map(|d| d.code.0).collect();
     assert_eq!(codes, ["P0105", "P0401"]);
+}
+
+#[test]
+fn the_examples_have_no_errors_and_only_a_warning_on_capped_growth() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&examples).expect("the examples") {
+        let directory = entry.expect("an entry").path();
+        let files: Vec<_> = std::fs::read_dir(&directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|file| file.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "hcl"))
+            .collect();
+        if files.is_empty() {
+            continue;
+        }
+        // Without variables, and with each file of variables.
+        let mut runs = vec![Vec::new()];
+        for file in files {
+            if file.to_string_lossy().ends_with(".vars.hcl") {
+                runs.push(vec![VariableArgument::File(file)]);
+            }
+        }
+        for arguments in runs {
+            let (configuration, diagnostics) = tideform_policies::read(&LoadInput {
+                directory: directory.clone(),
+                arguments,
+                ..LoadInput::default()
+            });
+            let list: Vec<_> = diagnostics
+                .iter()
+                .filter(|d| d.severity == Severity::Error || d.code.0 != "P0524")
+                .collect();
+            assert!(list.is_empty(), "{}: {list:#?}", directory.display());
+            assert!(!configuration.groups.is_empty(), "{}", directory.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen} runs of examples");
 }

@@ -11,14 +11,12 @@
 //! A block is one directory. `hcl in group` stands inside a group on the mock. Each expected code must appear
 //! on its line, and no other.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use tideform_policies::diagnostic::{Diagnostics, Severity};
-use tideform_policies::source::SourceMap;
+use tideform_policies::diagnostic::Severity;
+use tideform_policies::load::LoadInput;
 
 const BEFORE: &str = "provider \"mock\" {}\ngroup \"web\" {\n  provider = provider.mock\n  resource \"asg\" { name = \"web\" }\n";
 
@@ -79,13 +77,14 @@ fn expected(text: &str) -> BTreeSet<(usize, String)> {
     out
 }
 
-/// What the decoder says, in the same form, with the words for people.
+/// What the reader says, in the same form, with the words for people.
 fn found(text: &str) -> Vec<((usize, String), String)> {
-    let mut sources = SourceMap::default();
-    let id = sources.add("suite.hcl", text);
-    let tree = common::tree(id, text);
-    let (configuration, diagnostics) =
-        tideform_policies::configuration(tree, sources, String::new(), Diagnostics::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("suite.hcl"), text).expect("a file");
+    let (configuration, diagnostics) = tideform_policies::read(&LoadInput {
+        directory: folder.path().to_owned(),
+        ..LoadInput::default()
+    });
     diagnostics
         .iter()
         .map(|d| {
