@@ -36,7 +36,7 @@ pub(super) struct Tracked {
 /// - `counted` is above 0: a mean over nothing says nothing.
 /// - Within tolerance it wants `current`; above the target never less than `current`, below never more.
 pub(super) fn average(track: &Track, observed: f64, counted: u32, current: u32) -> Tracked {
-    let ratio = observed / track.target;
+    let ratio = ratio(observed, track.target);
     let is_within_tolerance = within(track, ratio);
     let answer = round_out(scaled(f64::from(counted), observed, track.target));
     Tracked {
@@ -61,9 +61,9 @@ pub(super) fn average(track: &Track, observed: f64, counted: u32, current: u32) 
 pub(super) fn total(track: &Track, observed: f64, counted: u32, current: u32) -> Tracked {
     let from_zero = current == 0;
     let ratio = if from_zero || counted == 0 {
-        observed / track.target
+        ratio(observed, track.target)
     } else {
-        observed / track.target / f64::from(counted)
+        ratio(observed, track.target) / f64::from(counted)
     };
     let is_within_tolerance = !from_zero && within(track, ratio);
     let answer = round_out(observed / track.target);
@@ -185,9 +185,9 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
     let current = pods.current;
     let target = track.target;
     let observed = mean(sorted.sum, sorted.ready as f64);
-    let ratio = observed / target;
+    let first = ratio(observed, target);
     let tracked = |observed: f64, counted: u64, want: Option<u32>| {
-        let ratio = observed / target;
+        let ratio = ratio(observed, target);
         Tracked {
             basis: Basis::PerInstance,
             observed,
@@ -201,13 +201,13 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
     };
     let answer = |observed: f64, counted: u64| round_out(scaled(counted as f64, observed, target));
 
-    if sorted.missing == 0 && !(ratio > 1.0 && sorted.unready > 0) {
-        let want = (!within(track, ratio)).then(|| answer(observed, sorted.ready));
+    if sorted.missing == 0 && !(first > 1.0 && sorted.unready > 0) {
+        let want = (!within(track, first)).then(|| answer(observed, sorted.ready));
         return Some(tracked(observed, sorted.ready, want));
     }
     let mut sum = sorted.sum;
     let mut counted = sorted.ready;
-    if ratio < 1.0 {
+    if first < 1.0 {
         let stands_in = if pods.is_utilization {
             target.max(100.0)
         } else {
@@ -215,14 +215,19 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
         };
         sum += stands_in * sorted.missing as f64;
         counted += sorted.missing;
-    } else if ratio > 1.0 {
+    } else if first > 1.0 {
         counted += sorted.missing + sorted.unready;
     }
     let observed = mean(sum, counted as f64);
-    let second = observed / target;
-    let turned = (ratio < 1.0 && second > 1.0) || (ratio > 1.0 && second < 1.0);
+    let second = ratio(observed, target);
+    let turned = (first < 1.0 && second > 1.0) || (first > 1.0 && second < 1.0);
     let want = (!turned && !within(track, second)).then(|| answer(observed, counted));
     Some(tracked(observed, counted, want))
+}
+
+/// The ratio, stopping at the largest number.
+fn ratio(observed: f64, target: f64) -> f64 {
+    (observed / target).clamp(f64::MIN, f64::MAX)
 }
 
 fn finite(value: Option<f64>) -> Option<f64> {
