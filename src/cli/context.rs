@@ -1,7 +1,7 @@
 //! What every command needs to find its things: directory, workspace, variables, runtime.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ArgMatches;
 use tideform_policies::load::LoadInput;
@@ -41,11 +41,6 @@ impl Context {
             return Ok(());
         }
         Err(CliError::NoDirectory(self.directory().to_owned()))
-    }
-
-    /// A path of the command line, which is relative to the working directory, not to `-C`.
-    pub(super) fn path_of(&self, path: &Path) -> PathBuf {
-        path.to_owned()
     }
 
     /// What the language reads: the directory, `TIDEFORM_VAR_x`, `--var` and `--var-file`.
@@ -191,8 +186,28 @@ pub(super) fn actor() -> String {
     }
     let user = variable("USER")
         .or_else(|| variable("LOGNAME"))
+        .or_else(account_name)
         .unwrap_or_else(|| "unknown".to_owned());
     format!("{user}@{}", host())
+}
+
+/// The name of the account that this process runs as; jobs and services often have no `USER`.
+fn account_name() -> Option<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+        let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+        accounts.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == id).then(|| name.to_owned())
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        std::env::var("USERNAME").ok()
+    }
 }
 
 /// This machine's name.

@@ -111,6 +111,8 @@ pub(super) enum CliError {
         /// Groups that were not begun.
         left: usize,
     },
+    /// A hand in the simulated cloud.
+    Mock(ProviderError),
     /// The loop.
     Reconcile(ReconcileError),
     /// The followed directory.
@@ -266,6 +268,7 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::Interrupted { left } => Explained::new("Interrupted")
             .why(format!("{} not begun; what was begun came to its end.", plural(*left, "group")))
             .hint("`tideform plan` shows what is left."),
+        CliError::Mock(error) => Explained::new("Refused by the simulated cloud").why(sentence(error)),
         CliError::Reconcile(error) => explain_reconcile(error),
         CliError::Follow(error) => {
             Explained::new("The followed directory cannot be applied").why(sentence(error.as_ref()))

@@ -3,12 +3,16 @@
 use clap::Args;
 use serde_json::json;
 use tideform_policies::codes;
+use tideform_state::OpenMode;
 
-use super::args::{Moment, parse_moment};
+use super::args::{Moment, parse_group, parse_moment};
 use super::context::Context;
 use super::error::CliError;
 use super::output::{BOLD, CYAN, paint};
+use super::place::applied_address;
+use super::view;
 use super::{CliResult, exit};
+use crate::engine::{Decision, explain};
 
 /// Explains why a group was scaled as it was: the recorded decision with every reason. Or explains a diagnostic's code.
 #[derive(Args, Debug)]
@@ -31,7 +35,58 @@ impl ExplainArgs {
         if is_code(&self.what) {
             return self.explain_code(cx);
         }
-        cx.not_supported_yet("explain")
+        self.explain_group(cx)
+    }
+
+    fn explain_group(&self, cx: &Context) -> CliResult {
+        let address = parse_group(&self.what).map_err(CliError::Usage)?;
+        let (_, state) = cx.last_state(None, OpenMode::ReadWrite)?;
+        let address = applied_address(&state, &address)?;
+        let now = cx.now_of(&state)?;
+        let at = self.at.map_or(now, |at| at.before(now));
+        let stored = state.decision_at(&address, at)?;
+        let (Some(applied), Some(stored)) = (state.applied_group(&address)?, stored) else {
+            return Err(CliError::Nothing {
+                summary: "No decision",
+                why: format!(
+                    "No decision about {address} is kept from {} or before.",
+                    view::time(at)
+                ),
+                hint: "`tideform reconcile --once` makes one.".to_owned(),
+            });
+        };
+        let decision: Decision = stored.decision.read()?;
+        if self.json {
+            cx.output.json(&json!({
+                "format_version": 1,
+                "group": address,
+                "at": stored.at,
+                "dry_run": stored.shadow,
+                "changed": stored.changed,
+                "decision": decision,
+                "explanation": explain::lines(
+                    &applied.group,
+                    decision.current,
+                    decision.desired,
+                    &decision.reasons,
+                    None,
+                ),
+            }));
+            return Ok(exit::WELL);
+        }
+        let note = if stored.shadow {
+            "dry run: nothing was changed"
+        } else {
+            ""
+        };
+        cx.output
+            .line(format!("Decided at {}:", view::time(stored.at)));
+        cx.output.print(&view::decision(
+            &applied.group,
+            &decision,
+            Some(note).filter(|note| !note.is_empty()),
+        ));
+        Ok(exit::WELL)
     }
 
     fn explain_code(&self, cx: &Context) -> CliResult {

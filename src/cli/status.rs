@@ -1,10 +1,24 @@
 //! `tideform status`.
 
-use clap::Args;
+use std::collections::BTreeMap;
 
-use super::CliResult;
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use tideform_policies::model::{Group, GroupAddress};
+use tideform_state::{JsonText, OpenMode, Override, State, StoredDecision};
+
 use super::args::GroupArgs;
 use super::context::Context;
+use super::cost::histories;
+use super::error::CliError;
+use super::output::Table;
+use super::view;
+use super::{CliResult, exit};
+use crate::cost::{Spending, Timeline, month_start};
+use crate::engine::{Decision, explain};
+use crate::observe::{Read, read_live};
+use crate::reconcile::{Progress, count_ready};
 
 /// Shows each group as it is now: live, ready and desired capacity, limits, the last decision, overrides, month's cost.
 #[derive(Args, Debug)]
@@ -17,8 +31,241 @@ pub(super) struct StatusArgs {
     json: bool,
 }
 
+/// One group as it is shown.
+struct Row {
+    address: GroupAddress,
+    group: Group,
+    /// `Err`: it could not be read, and why. `Ok(None)`: it is not there.
+    live: Result<Option<Live>, String>,
+    decision: Option<StoredDecision>,
+    overrides: Vec<Override>,
+    condition: Option<String>,
+    cost_usd: Option<f64>,
+}
+
+struct Live {
+    desired: u32,
+    ready: u32,
+    instances: usize,
+    min: u32,
+    max: u32,
+    blocked: Vec<String>,
+}
+
 impl StatusArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
-        cx.not_supported_yet("status")
+        let (place, state) = cx.last_state(None, OpenMode::ReadWrite)?;
+        let providers = cx.providers_of(&state)?;
+        let now = cx.clock_of(&providers).now();
+        let mut applied = state.applied_groups()?;
+        let all: Vec<GroupAddress> = applied.keys().cloned().collect();
+        let chosen = self.groups.select(&all)?;
+        applied.retain(|address, _| chosen.contains(address));
+        let groups: Vec<&Group> = applied.values().map(|applied| &applied.group).collect();
+        let mut live = cx.block_on(read_live(&groups, &providers))?;
+        let mut decisions = state.last_decisions()?;
+        let mut progress = state.progress()?;
+        let overrides = state.open_overrides(now)?;
+        let mut spent = spent(&state, &self.groups, now)?;
+        let mut rows = Vec::with_capacity(applied.len());
+        for (address, applied) in applied {
+            let live = match live.remove(&address) {
+                Some(Ok(read)) => Ok(view_live(&read, &applied.group, now)),
+                Some(Err(error)) => Err(super::error::sentence(&error)),
+                None => Ok(None),
+            };
+            rows.push(Row {
+                live,
+                decision: decisions.remove(&address),
+                overrides: overrides
+                    .iter()
+                    .filter(|o| o.group == address)
+                    .cloned()
+                    .collect(),
+                condition: condition(progress.remove(&address))?,
+                cost_usd: spent.remove(&address),
+                group: applied.group,
+                address,
+            });
+        }
+        if self.json {
+            let meta = state.meta()?;
+            let lease = state.lease()?;
+            cx.output.json(&json!({
+                "format_version": 1,
+                "at": now,
+                "workspace": place.workspace,
+                "serial": meta.serial,
+                "lease": lease,
+                "groups": rows.iter().map(as_json).collect::<Vec<_>>(),
+            }));
+        } else {
+            print(cx, &rows, now);
+        }
+        let failed: Vec<(String, String)> = rows
+            .iter()
+            .filter_map(|row| Some((row.address.to_string(), row.live.as_ref().err()?.clone())))
+            .collect();
+        if failed.is_empty() {
+            Ok(exit::WELL)
+        } else {
+            Err(CliError::GroupsFailed {
+                what: "read",
+                failed,
+            })
+        }
+    }
+}
+
+fn view_live(read: &Read, group: &Group, now: Timestamp) -> Option<Live> {
+    let live = read.live.as_ref()?;
+    Some(Live {
+        desired: live.desired,
+        ready: count_ready(&live.instances, group.policy.warmup, now).0,
+        instances: live.instances.len(),
+        min: live.attributes.limits.min().get(),
+        max: live.attributes.limits.max().get(),
+        blocked: live.blocked.clone(),
+    })
+}
+
+/// What the groups have cost since the first of the month, UTC; those of which nothing was recorded are left out.
+fn spent(
+    state: &State,
+    groups: &GroupArgs,
+    now: Timestamp,
+) -> Result<BTreeMap<GroupAddress, f64>, CliError> {
+    let histories = histories(state, groups, month_start(now), now)?;
+    Ok(histories
+        .into_iter()
+        .filter(|history| !history.runs.is_empty())
+        .map(|history| {
+            let timeline = Timeline::new(&history.runs, now, history.rules);
+            let spent = Spending::of_month(&timeline, now).spent_usd;
+            (history.group, spent)
+        })
+        .collect())
+}
+
+/// What stands in the way of scaling, as the loop last found it.
+fn condition(progress: Option<JsonText>) -> Result<Option<String>, CliError> {
+    let progress = match progress {
+        Some(text) => text.read::<Progress>()?,
+        None => return Ok(None),
+    };
+    Ok(progress.condition.map(|condition| condition.summary()))
+}
+
+fn as_json(row: &Row) -> Json {
+    let live = match &row.live {
+        Ok(Some(live)) => json!({
+            "desired": live.desired,
+            "ready": live.ready,
+            "instances": live.instances,
+            "min": live.min,
+            "max": live.max,
+            "blocked": live.blocked,
+        }),
+        Ok(None) | Err(_) => Json::Null,
+    };
+    let decision: Option<Decision> = row
+        .decision
+        .as_ref()
+        .and_then(|stored| stored.decision.read().ok());
+    json!({
+        "group": row.address,
+        "provider": row.group.provider.to_string(),
+        "resource": row.group.resource,
+        "controller": row.group.controller,
+        "live": live,
+        "error": row.live.as_ref().err(),
+        "last_decision": row.decision.as_ref().map(|stored| json!({
+            "at": stored.at,
+            "current": decision.as_ref().map(|d| d.current),
+            "desired": decision.as_ref().map(|d| d.desired),
+            "direction": decision.as_ref().map(|d| d.direction),
+            "reasons": decision.as_ref().map(|d| &d.reasons),
+        })),
+        "condition": row.condition,
+        "overrides": row.overrides,
+        "month_cost_usd": row.cost_usd,
+    })
+}
+
+fn print(cx: &Context, rows: &[Row], now: Timestamp) {
+    if rows.is_empty() {
+        cx.output.note("No groups.");
+        return;
+    }
+    let mut table = Table::new(&[
+        "GROUP",
+        "DESIRED",
+        "READY",
+        "LIVE",
+        "LIMITS",
+        "LAST DECISION",
+        "MONTH",
+        "NOTES",
+    ]);
+    table.right(&[1, 2, 3, 6]);
+    for row in rows {
+        let (desired, ready, live, limits) = match &row.live {
+            Ok(Some(live)) => (
+                live.desired.to_string(),
+                live.ready.to_string(),
+                live.instances.to_string(),
+                format!("{} to {}", live.min, live.max),
+            ),
+            Ok(None) | Err(_) => ("-".into(), "-".into(), "-".into(), "-".into()),
+        };
+        table.row([
+            row.address.short(),
+            desired,
+            ready,
+            live,
+            limits,
+            last_decision(row),
+            row.cost_usd.map_or_else(|| "-".to_owned(), view::usd),
+            notes(row),
+        ]);
+    }
+    cx.output.print(&table.render());
+    cx.output.note(format!("At {}.", view::time(now)));
+}
+
+fn last_decision(row: &Row) -> String {
+    let Some(stored) = &row.decision else {
+        return "none yet".to_owned();
+    };
+    match stored.decision.read::<Decision>() {
+        Ok(decision) => format!(
+            "{}, {}",
+            explain::movement(decision.current, decision.desired),
+            view::time(stored.at)
+        ),
+        Err(_) => view::time(stored.at),
+    }
+}
+
+fn notes(row: &Row) -> String {
+    let mut notes: Vec<String> = row
+        .overrides
+        .iter()
+        .map(|one| match one.until {
+            Some(until) => format!("{} until {}", one.kind, view::time(until)),
+            None => one.kind.to_string(),
+        })
+        .collect();
+    match &row.live {
+        Ok(Some(live)) => notes.extend(live.blocked.iter().cloned()),
+        Ok(None) => notes.push("the resource does not exist".to_owned()),
+        Err(_) => notes.push("cannot be read".to_owned()),
+    }
+    notes.extend(row.condition.iter().cloned());
+    notes.dedup();
+    if notes.is_empty() {
+        "-".to_owned()
+    } else {
+        notes.join("; ")
     }
 }
