@@ -70,7 +70,25 @@ pub(super) fn flatten(group: &Group) -> Flat {
     for value in flat.values_mut() {
         as_written(value);
     }
+    merge_tolerances(&mut flat);
     flat
+}
+
+/// One `tolerance`, where that of both directions is the same.
+fn merge_tolerances(flat: &mut Flat) {
+    let same: Vec<(String, Json)> = flat
+        .iter()
+        .filter_map(|(path, value)| {
+            let track = path.strip_suffix(".tolerance_in")?;
+            let is_same = flat.get(&format!("{track}.tolerance_out")) == Some(value);
+            is_same.then(|| (track.to_owned(), value.clone()))
+        })
+        .collect();
+    for (track, value) in same {
+        flat.remove(&format!("{track}.tolerance_in"));
+        flat.remove(&format!("{track}.tolerance_out"));
+        flat.insert(format!("{track}.tolerance"), value);
+    }
 }
 
 /// Whole numbers without a fraction: `60`, where the model has `60.0`.

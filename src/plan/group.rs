@@ -762,7 +762,14 @@ fn policy_changes(
             continue;
         }
         // A replaced resource has a line of its own.
-        if path.starts_with("resource.") || (is_new && path == "provider") {
+        if path.starts_with("resource.") {
+            continue;
+        }
+        // What a new group says by being there.
+        let is_plain = path == "provider"
+            || path == "launch"
+            || (path.ends_with(".enabled") && new == Some(&Json::Bool(true)));
+        if is_new && is_plain {
             continue;
         }
         // Of a new group only what the files say is shown; the defaults would hide it.

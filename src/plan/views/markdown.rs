@@ -185,7 +185,7 @@ fn write_change(out: &mut String, change: &PlannedChange) -> std::fmt::Result {
         if value.is_null() {
             String::new()
         } else {
-            format!("`{}`", code(&value.to_string()))
+            format!("`{}`", code(&words::value(value)))
         }
     };
     writeln!(

@@ -11,6 +11,10 @@ use crate::plan::types::{
 pub(super) fn value(value: &Json) -> String {
     match value {
         Json::Null => "(none)".to_owned(),
+        Json::Array(items) => {
+            let items: Vec<String> = items.iter().map(self::value).collect();
+            format!("[{}]", items.join(", "))
+        }
         _ => value.to_string(),
     }
 }
