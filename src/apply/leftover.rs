@@ -40,7 +40,8 @@ pub async fn settle_leftovers(
 ) -> Result<Vec<Leftover>, StateError> {
     let mut open: Vec<(Intent, Intention)> = Vec::new();
     for intent in state.open_intents()? {
-        let IntentKind::ApplyChange { change } = &intent.kind else {
+        // Those without an apply are the loop's own; it settles them itself.
+        let (IntentKind::ApplyChange { change }, Some(_)) = (&intent.kind, intent.apply) else {
             continue;
         };
         match serde_json::from_value::<Intention>(change.clone()) {

@@ -97,7 +97,8 @@ impl Known {
         }
         let mut unfinished = BTreeMap::new();
         for intent in state.open_intents()? {
-            if let IntentKind::ApplyChange { change } = intent.kind
+            if intent.apply.is_some()
+                && let IntentKind::ApplyChange { change } = intent.kind
                 && let Ok(intention) = serde_json::from_value::<Intention>(change)
             {
                 unfinished.insert(intention.address, intention.record);
