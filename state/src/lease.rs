@@ -269,7 +269,9 @@ impl Transaction<'_> {
                     ..lease.clone()
                 });
             }
-            let died = lock == Lock::Ours && lease.holder.host == holder.host;
+            // Who took an expired lease while its holder still had the lock file has none to show.
+            let died =
+                lock == Lock::Ours && lease.holder.host == holder.host && self.holder_locked()?;
             if !died && now < lease.until {
                 return Err(StateError::LeaseHeld {
                     holder: lease.holder.clone(),
@@ -292,12 +294,13 @@ impl Transaction<'_> {
         self.delete_request(&holder.id)?;
         let generation: i64 = self.sql().query_row(
             "UPDATE lease SET generation = generation + 1, holder = ?1, holder_id = ?2, acquired_at = ?3,
-                until_at = ?4 RETURNING generation",
+                until_at = ?4, locked = ?5 RETURNING generation",
             (
                 JsonText::of(holder)?.as_str(),
                 &holder.id,
                 millis(now),
                 millis(until),
+                lock == Lock::Ours,
             ),
             |row| row.get(0),
         )?;
@@ -315,9 +318,15 @@ impl Transaction<'_> {
         })
     }
 
+    fn holder_locked(&self) -> Result<bool, StateError> {
+        Ok(self
+            .sql()
+            .query_row("SELECT locked FROM lease", [], |row| row.get(0))?)
+    }
+
     fn clear_lease(&mut self) -> Result<(), StateError> {
         self.sql().execute(
-            "UPDATE lease SET holder = NULL, holder_id = NULL, acquired_at = NULL, until_at = NULL",
+            "UPDATE lease SET holder = NULL, holder_id = NULL, acquired_at = NULL, until_at = NULL, locked = 0",
             [],
         )?;
         Ok(())

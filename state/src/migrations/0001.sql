@@ -190,14 +190,16 @@ CREATE TABLE overrides (
 ) STRICT;
 CREATE INDEX overrides_open ON overrides (group_id) WHERE ended_at IS NULL;
 
--- One writer. The generation rises with each new holder.
+-- One writer. The generation rises with each new holder. `locked`: the holder has the lock file, so that a free lock
+-- file says that it died.
 CREATE TABLE lease (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     generation  INTEGER NOT NULL,
     holder      TEXT,
     holder_id   TEXT,
     acquired_at INTEGER,
-    until_at    INTEGER
+    until_at    INTEGER,
+    locked      INTEGER NOT NULL DEFAULT 0 CHECK (locked IN (0, 1))
 ) STRICT;
 INSERT INTO lease (id, generation) VALUES (1, 0);
 

@@ -275,3 +275,37 @@ fn check_names_what_does_not_fit_together() {
         );
     }
 }
+
+#[test]
+fn writers_beside_each_other_lose_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("shop.db");
+    drop(State::create(&path, &new_state()).expect("created"));
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let path = &path;
+            scope.spawn(move || {
+                let mut state = State::open(path, OpenMode::ReadWrite).expect("opened");
+                for i in 0..25 {
+                    let group = tideform_policies::model::GroupAddress::new(&format!("g{i}"));
+                    let text = format!("{writer} {i}");
+                    state
+                        .write(|tx| tx.append_event(&note(i, &text, Some(group))))
+                        .expect("written");
+                }
+            });
+        }
+    });
+    let state = State::open(&path, OpenMode::ReadOnly).expect("opened");
+    let mut texts = texts(&state, &EventFilter::default());
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), 100);
+    let g7 = tideform_policies::model::GroupAddress::new("g7");
+    let filter = EventFilter {
+        group: Some(g7),
+        ..EventFilter::default()
+    };
+    assert_eq!(state.events(&filter).expect("read").len(), 4);
+    assert_eq!(state.check().expect("checked"), []);
+}

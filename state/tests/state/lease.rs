@@ -101,6 +101,20 @@ fn the_lease_of_a_process_that_died_on_this_machine_is_free_at_once() {
 }
 
 #[test]
+fn a_stalled_holder_that_comes_back_does_not_take_its_successor_for_dead() {
+    let (_directory, path) = shared();
+    let (mut one, mut two) = (open(&path), open(&path));
+    one.acquire_lease(&holder("one", "box"), at(0), TTL)
+        .expect("free");
+    two.acquire_lease(&holder("two", "box"), at(60), TTL)
+        .expect("expired");
+    // `one` still has the lock file, which says nothing about `two`.
+    held_by(one.acquire_lease(&holder("one", "box"), at(61), TTL));
+    drop(one);
+    held_by(open(&path).acquire_lease(&holder("three", "box"), at(62), TTL));
+}
+
+#[test]
 fn the_lease_of_another_machine_is_waited_for() {
     let (_directory, path) = shared();
     let mut one = open(&path);
