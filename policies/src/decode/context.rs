@@ -20,6 +20,8 @@ pub(crate) struct Context {
     bad: HashSet<Span>,
     crons: HashMap<String, Result<Rc<CronExpression>, Problem>>,
     zones: HashMap<String, Result<TimeZone, Problem>>,
+    /// Sensitive values may stand here: nothing of it is kept.
+    pub may_hold_secrets: bool,
     /// A year of each recurring window that was compared with another.
     pub calendars: crate::checks::Calendars,
 }

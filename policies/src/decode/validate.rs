@@ -24,11 +24,12 @@ pub(crate) fn block(block: &Block, schema: &'static BlockSchema, cx: &mut Contex
     for (name, attribute) in &block.attributes {
         match schema.attribute(name, label) {
             Some(known) => value(attribute, known.kind, cx),
-            None if schema.open || (schema.variants_unknown(label)) => {
-                if matches!(attribute.value, AttributeValue::Formula(_)) {
-                    cx.mark(attribute.span);
+            None if schema.open || (schema.variants_unknown(label)) => match &attribute.value {
+                AttributeValue::Known(value) => {
+                    secret(value, attribute.span, cx);
                 }
-            }
+                _ => cx.mark(attribute.span),
+            },
             None => unknown_attribute(name, attribute, block, schema, in_policy, cx),
         }
     }
@@ -193,11 +194,30 @@ fn unknown_attribute(
             diagnostic.help(format!("did you mean the block `{near} {{ ... }}`?"))
         }
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => match elsewhere(name) {
-            Some(place) => diagnostic.help(format!("`{name}` is an attribute of {place}")),
-            None => diagnostic,
+        None => match (other_word(name), elsewhere(name)) {
+            (Some(word), _) => diagnostic.help(format!("here it is {word}")),
+            (None, Some(place)) => diagnostic.help(format!("`{name}` is an attribute of {place}")),
+            (None, None) => diagnostic,
         },
     });
+}
+
+/// What other tools call what we have under another name.
+fn other_word(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "min_size" | "max_size" | "min_replicas" | "max_replicas" | "min_capacity"
+        | "max_capacity" | "replicas" | "size" => "`limits { min = ... max = ... }`",
+        "desired" | "desired_capacity" | "desired_count" => {
+            "decided by the rules; `tideform scale GROUP N` pins it"
+        }
+        "target_value" | "target_utilization" | "targetvalue" => "`track { target = ... }`",
+        "stabilization_window" | "stabilization_window_seconds" => "`stabilization`",
+        "interval" | "evaluation_interval" | "sync_period" => "`every`",
+        "recurrence" => "`cron`",
+        "time_zone" => "`timezone`",
+        "on_demand_base_capacity" => "`on_demand_base`",
+        _ => return None,
+    })
 }
 
 fn unknown_block(
@@ -303,8 +323,40 @@ fn value(attribute: &Attribute, kind: Kind, cx: &mut Context) {
             return;
         }
     };
+    if secret(known, span, cx) {
+        return;
+    }
     if let Err(problem) = known_value(known, kind, span, cx) {
         cx.bad_value(problem, span);
+    }
+}
+
+/// Reports a sensitive value where it would be written to the state.
+fn secret(value: &Value, span: Span, cx: &mut Context) -> bool {
+    let found = !cx.may_hold_secrets && holds_secret(value);
+    if found {
+        cx.bad_value(
+            Problem::new(
+                codes::SECRET,
+                "Secret where it would be kept",
+                "is sensitive",
+            )
+            .why("This value is written to the state and shown in plans.")
+            .help("leave it out, or write nonsensitive(...) if it is no secret"),
+            span,
+        );
+    }
+    found
+}
+
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Sensitive(_) => true,
+        Value::List(list) | Value::Set(list) => list.iter().any(holds_secret),
+        Value::Object(map) => map.values().any(holds_secret),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Address(_) => {
+            false
+        }
     }
 }
 

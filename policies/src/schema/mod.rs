@@ -360,11 +360,15 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let lower = name.to_lowercase().replace('-', "_");
     known
         .into_iter()
-        .map(|candidate| {
+        .filter_map(|candidate| {
             let plain = candidate.to_lowercase().replace('-', "_");
-            (strsim::damerau_levenshtein(&lower, &plain), candidate)
+            let distance = strsim::damerau_levenshtein(&lower, &plain);
+            // "maximum" for "max" and the other way round.
+            let shortened = lower.len().min(plain.len()) >= 3
+                && (lower.starts_with(&plain) || plain.starts_with(&lower));
+            let is_near = distance <= (candidate.len().min(name.len()) / 3).max(1);
+            (is_near || shortened).then_some((distance, candidate))
         })
-        .filter(|(distance, candidate)| *distance <= (candidate.len().min(name.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -421,6 +425,7 @@ mod checks {
         assert_eq!(nearest("tagret", known), Some("target"));
         assert_eq!(nearest("tolerence", known), Some("tolerance"));
         assert_eq!(nearest("Min", known), Some("min"));
+        assert_eq!(nearest("maximum", known), Some("max"));
         assert_eq!(nearest("replicas", known), None);
     }
 }
