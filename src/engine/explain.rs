@@ -612,3 +612,125 @@ pub fn number(x: f64) -> String {
     let text = text.trim_end_matches('0').trim_end_matches('.');
     text.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{
+        above, at, cpu_rules, decided, group, instance, limits, metric, mins, plain, seen,
+    };
+    use crate::engine::{Action, Memory, Recommendation};
+
+    #[test]
+    fn a_decision_reads_as_a_headline_and_a_line_for_each_reason() {
+        let rules = cpu_rules(|policy| policy.limits = limits(2, 12));
+        let decision = decided(
+            &rules,
+            &seen(6, &[("cpu", 82.0)], at(0.0)),
+            &Memory::default(),
+            at(0.0),
+        );
+        let lines = lines(
+            rules.group(),
+            decision.current,
+            decision.desired,
+            &decision.reasons,
+            Some("+0.29 USD/h"),
+        );
+        assert_eq!(
+            lines,
+            [
+                "group.web   6 -> 9   scale out by 3   +0.29 USD/h",
+                "    cpu        82 % against a target of 60 % wants 9",
+                "    combined   the largest want is 9",
+                "    limits     2 to 12, not reached",
+            ]
+        );
+        assert_eq!(
+            nearest_changes(rules.group(), &decision),
+            ["cpu would want 10 above 90 %, and 8 at 80 % or less"]
+        );
+    }
+
+    #[test]
+    fn what_holds_a_decision_is_said_with_its_end() {
+        let rules = cpu_rules(|policy| {
+            policy.scale_in.cooldown = mins(10);
+            policy.scale_in.stabilization = mins(5);
+        });
+        let mut memory = Memory::default();
+        memory.record(Action {
+            at: at(-6.0),
+            from: Capacity(4),
+            to: Capacity(6),
+            by: "tideform".to_owned(),
+        });
+        memory.recommendations.push(Recommendation {
+            at: at(-2.0),
+            desired: Capacity(5),
+        });
+        let decision = decided(
+            &rules,
+            &seen(6, &[("cpu", 30.0)], at(0.0)),
+            &memory,
+            at(0.0),
+        );
+        let lines = reason_lines(rules.group(), &decision.reasons);
+        assert_eq!(
+            lines[2..4],
+            [
+                "stabilization   3 -> 5: 5 was recommended at 2026-01-05T11:58:00Z, within the last 5m",
+                "cooldown        5 -> 6: scale in waits until 2026-01-05T12:04:00Z, after the scale out at 2026-01-05T11:54:00Z",
+            ]
+        );
+        assert!(
+            nearest_changes(rules.group(), &decision)
+                .contains(&"by time alone it may change at 2026-01-05T12:03:00Z".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_metric_in_no_step_says_which_is_nearest() {
+        let mut policy = plain();
+        policy.metrics.push(metric(
+            "queue",
+            Some(Rule::Steps(vec![
+                above(100.0, Some(1000.0), Adjustment::Add(2)),
+                above(1000.0, None, Adjustment::AddShare(Share(0.5))),
+            ])),
+        ));
+        let rules = crate::engine::Rules::new(&group(policy));
+        let decision = decided(
+            &rules,
+            &seen(6, &[("queue", 50.0)], at(0.0)),
+            &Memory::default(),
+            at(0.0),
+        );
+        assert_eq!(
+            nearest_changes(rules.group(), &decision),
+            ["queue at or above 100 would add 2"]
+        );
+        let mut seen = seen(6, &[("queue", 1000.0)], at(0.0));
+        seen.instances = Some((0..4).map(|n| instance(&n.to_string(), 60.0)).collect());
+        let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+        assert_eq!(
+            reason_lines(rules.group(), &decision.reasons)[0],
+            "queue      1000 is at or above 1000: add 50 % with 4 ready wants 6"
+        );
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        for (x, text) in [
+            (82.0, "82"),
+            (83.25, "83.25"),
+            (1.0 / 3.0, "0.333"),
+            (0.0, "0"),
+            (-0.5, "-0.5"),
+            (1e-9, "1.00e-9"),
+            (1e300, "1.00e300"),
+        ] {
+            assert_eq!(number(x), text);
+        }
+    }
+}

@@ -509,3 +509,58 @@ impl Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCS: &str = include_str!("../../docs/decisions.md");
+
+    #[test]
+    fn every_kind_is_documented_with_its_line_and_no_other_is() {
+        let rows: Vec<(&str, &str)> = DOCS
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `"))
+            .filter_map(|line| {
+                let (name, rest) = line.split_once("` | ")?;
+                Some((name, rest.split_once(" | ")?.0))
+            })
+            .collect();
+        let known: Vec<(&str, &str)> = kinds().iter().map(|kind| (kind.name, kind.about)).collect();
+        assert_eq!(rows, known);
+    }
+
+    #[test]
+    fn the_kind_is_the_tag_in_json_and_fields_end_in_their_unit() {
+        let reason = Reason::Stabilized {
+            direction: Direction::In,
+            window: std::time::Duration::from_secs(300),
+            recommended_at: Timestamp::UNIX_EPOCH,
+            before: Capacity(3),
+            after: Capacity(6),
+        };
+        let json = serde_json::to_string(&reason).expect("JSON");
+        assert_eq!(
+            json,
+            r#"{"kind":"stabilized","direction":"in","window_s":300,"recommended_at":"1970-01-01T00:00:00Z","before":3,"after":6}"#
+        );
+        assert_eq!(
+            serde_json::from_str::<Reason>(&json).expect("a reason"),
+            reason
+        );
+        let raised = Reason::RaisedToFloor {
+            bound: Bound::Schedule("office".into()),
+            before: Capacity(3),
+            after: Capacity(6),
+        };
+        let json = serde_json::to_string(&raised).expect("JSON");
+        assert_eq!(
+            json,
+            r#"{"kind":"raised_to_floor","by":"schedule","name":"office","before":3,"after":6}"#
+        );
+        assert_eq!(
+            serde_json::from_str::<Reason>(&json).expect("a reason"),
+            raised
+        );
+    }
+}
