@@ -110,7 +110,7 @@ impl Recorder {
         for (group, write) in &tick.groups {
             self.prepare(&mut batch, group, write, tick.at, tick.is_shadow, &inputs)?;
         }
-        state.write(|tx| {
+        state.write_soon(|tx| {
             if !tick.is_shadow {
                 tx.expire_overrides(tick.at, actor)?;
             }

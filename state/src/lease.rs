@@ -111,7 +111,7 @@ impl State {
         ttl: Duration,
     ) -> Result<Lease, StateError> {
         let until = expiry(now, ttl);
-        self.write(|tx| {
+        self.write_soon(|tx| {
             tx.ensure_lease(lease)?;
             tx.sql()
                 .execute("UPDATE lease SET until_at = ?1", [millis(until)])?;

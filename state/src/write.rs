@@ -39,14 +39,55 @@ impl State {
         &mut self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
+        self.write_with(Durability::OnDisk, work)
+    }
+
+    /// The same for what the next run would find out again: a tick, a longer lease. A crash of the process loses
+    /// nothing; a power cut may lose the last of them, each as a whole.
+    ///
+    /// # Errors
+    /// What `work` answers; [`StateError::ReadOnly`], [`StateError::Busy`].
+    pub fn write_soon<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        self.write_with(Durability::Soon, work)
+    }
+
+    fn write_with<T>(
+        &mut self,
+        durability: Durability,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
         if self.mode() == OpenMode::ReadOnly {
             return Err(StateError::ReadOnly);
         }
-        let answer = transact(self.parts(), work);
+        let parts = self.parts();
+        // Only legal between transactions; it says whether this one's commit waits for the disk.
+        parts
+            .connection
+            .pragma_update(None, "synchronous", durability.pragma())?;
+        let answer = transact(parts, work);
         if answer.is_ok() {
             self.committed();
         }
         answer
+    }
+}
+
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    OnDisk,
+    Soon,
+}
+
+impl Durability {
+    fn pragma(self) -> &'static str {
+        match self {
+            Durability::OnDisk => "FULL",
+            Durability::Soon => "NORMAL",
+        }
     }
 }
 
