@@ -283,14 +283,19 @@ fn relative_path(backend: &Backend, workspace: &str) -> Result<PathBuf, CliError
 }
 
 /// For tests of crashes: `TIDEFORM_TEST_EXIT_AFTER_COMMIT=n` ends the process, as `kill -9` would, right after the
-/// n-th transaction is on the disk.
+/// n-th transaction is on the disk; `TIDEFORM_TEST_EXIT_BEFORE_COMMIT=n` right before it would be.
 fn watch_commits(state: &mut State) {
-    let after = std::env::var("TIDEFORM_TEST_EXIT_AFTER_COMMIT")
-        .ok()
-        .and_then(|text| text.parse::<u64>().ok());
-    if let Some(after) = after {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    if let Some(after) = number("TIDEFORM_TEST_EXIT_AFTER_COMMIT") {
         state.on_commit(move |commits| {
             if commits >= after {
+                std::process::abort();
+            }
+        });
+    }
+    if let Some(before) = number("TIDEFORM_TEST_EXIT_BEFORE_COMMIT") {
+        state.before_commit(move |commits| {
+            if commits >= before {
                 std::process::abort();
             }
         });

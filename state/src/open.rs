@@ -44,6 +44,7 @@ pub struct State {
     numbers: Numbers,
     commits: u64,
     on_commit: Option<Box<dyn FnMut(u64) + Send>>,
+    before_commit: Option<Box<dyn FnMut(u64) + Send>>,
     /// Held while the lease is: frees itself when the process dies.
     pub(crate) lock: Option<File>,
 }
@@ -62,6 +63,8 @@ impl std::fmt::Debug for State {
 pub(crate) struct Parts<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) numbers: &'a mut Numbers,
+    pub(crate) next_commit: u64,
+    pub(crate) before_commit: Option<&'a mut Box<dyn FnMut(u64) + Send>>,
 }
 
 impl State {
@@ -174,6 +177,7 @@ impl State {
             numbers: Numbers::default(),
             commits: 0,
             on_commit: None,
+            before_commit: None,
             lock: None,
         }
     }
@@ -199,6 +203,12 @@ impl State {
         self.on_commit = Some(Box::new(callback));
     }
 
+    /// Calls `callback` with the number that each commit will have, right before it: for tests that end the process
+    /// with a transaction open.
+    pub fn before_commit(&mut self, callback: impl FnMut(u64) + Send + 'static) {
+        self.before_commit = Some(Box::new(callback));
+    }
+
     pub(crate) fn committed(&mut self) {
         self.commits += 1;
         if let Some(callback) = &mut self.on_commit {
@@ -214,6 +224,8 @@ impl State {
         Parts {
             connection: &mut self.connection,
             numbers: &mut self.numbers,
+            next_commit: self.commits + 1,
+            before_commit: self.before_commit.as_mut(),
         }
     }
 }

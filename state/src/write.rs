@@ -109,6 +109,11 @@ fn transact<T>(
         numbers: parts.numbers,
     };
     let answer = work(&mut transaction);
+    if answer.is_ok()
+        && let Some(callback) = parts.before_commit
+    {
+        callback(parts.next_commit);
+    }
     let Transaction { sql, numbers } = transaction;
     let committed = answer.and_then(|answer| {
         sql.commit()?;
