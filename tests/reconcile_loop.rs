@@ -779,3 +779,37 @@ async fn a_native_control_of_ours_is_taken_away_by_the_first_run_that_holds_the_
     );
     stage.assert_settled();
 }
+
+#[tokio::test]
+async fn a_budgets_alerts_come_once_and_in_daemons_as_in_jobs() {
+    let dear = |g: &mut serde_json::Value| {
+        g["policy"]["instance"] = json!({ "price_usd_per_hour": 30.0 });
+        g["policy"]["budget"] =
+            json!({ "monthly_usd": 40.0, "alert": [50.0, 80.0], "on_exceed": "warn" });
+    };
+    // Four instances at 30 USD an hour are 2 USD a minute: half of the budget after ten minutes.
+    let mut jobs = Stage::new("240", &[(group("web", dear), 4)]);
+    for _ in 0..20 {
+        jobs.tick().await;
+        jobs.pass(60);
+    }
+    let alerts: Vec<_> = jobs
+        .told()
+        .into_iter()
+        .filter(|t| t.starts_with("budget_alert"))
+        .collect();
+    assert_eq!(
+        alerts,
+        [
+            "budget_alert: 50 % of the month's budget is used: 20.00 of 40.00 USD",
+            "budget_alert: 80 % of the month's budget is used: 32.00 of 40.00 USD",
+        ]
+    );
+    let mut daemon = Stage::new("240", &[(group("web", dear), 4)]);
+    let options = Options {
+        stop_after_ticks: Some(20),
+        ..Options::every(Duration::from_secs(60), holder("daemon"), daemon.source())
+    };
+    daemon.run(options).await.unwrap();
+    assert_eq!(daemon.told(), jobs.told());
+}

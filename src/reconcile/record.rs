@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use tideform_policies::model::{
-    Direction, GroupAddress, InstanceState, Lifecycle, Name, ProviderAddress,
+    Direction, Group, GroupAddress, InstanceState, Lifecycle, Name, ProviderAddress,
 };
 use tideform_provider::Prices;
 use tideform_state::{
@@ -12,8 +12,10 @@ use tideform_state::{
     NewIntent as StateIntent, Settlement, State, StateError, TickRecord as StateTick, Transaction,
 };
 
+use super::load::Compiled;
 use super::step::{NewIntent, TickRecord};
 use super::visit::{GroupWrite, count_ready};
+use crate::cost::PriceBook;
 use crate::engine::Decision;
 use crate::observe::Observed;
 
@@ -22,17 +24,10 @@ use crate::observe::Observed;
 pub(super) struct Recorder {
     /// Prices by provider and instance type; `None`: the provider knows none.
     pub(super) prices: HashMap<(ProviderAddress, String), Option<Prices>>,
+    /// The region of each provider.
+    pub(super) regions: HashMap<ProviderAddress, String>,
     /// The newest sample of each metric that was recorded by us.
     newest: HashMap<GroupAddress, BTreeMap<Name, Timestamp>>,
-}
-
-/// Of a group, what its cost samples need.
-#[derive(Clone, Debug)]
-pub(super) struct CostInputs {
-    pub(super) provider: ProviderAddress,
-    pub(super) warmup: std::time::Duration,
-    pub(super) on_demand_usd_per_hour: Option<f64>,
-    pub(super) spot_usd_per_hour: Option<f64>,
 }
 
 impl Recorder {
@@ -41,7 +36,7 @@ impl Recorder {
         &mut self,
         state: &mut State,
         intents: &[NewIntent],
-        inputs: impl Fn(&GroupAddress) -> Option<CostInputs>,
+        compiled: &Compiled,
         actor: &str,
     ) -> Result<Vec<IntentId>, StateError> {
         let mut batch = Batch::default();
@@ -52,7 +47,7 @@ impl Recorder {
                 &intent.write,
                 intent.at,
                 false,
-                &inputs,
+                compiled,
             )?;
         }
         let mut new = Vec::with_capacity(intents.len());
@@ -103,12 +98,12 @@ impl Recorder {
         &mut self,
         state: &mut State,
         tick: &TickRecord,
-        inputs: impl Fn(&GroupAddress) -> Option<CostInputs>,
+        compiled: &Compiled,
         actor: &str,
     ) -> Result<(), StateError> {
         let mut batch = Batch::default();
         for (group, write) in &tick.groups {
-            self.prepare(&mut batch, group, write, tick.at, tick.is_shadow, &inputs)?;
+            self.prepare(&mut batch, group, write, tick.at, tick.is_shadow, compiled)?;
         }
         state.write_soon(|tx| {
             if !tick.is_shadow {
@@ -129,7 +124,7 @@ impl Recorder {
         write: &GroupWrite,
         at: Timestamp,
         is_shadow: bool,
-        inputs: &impl Fn(&GroupAddress) -> Option<CostInputs>,
+        compiled: &Compiled,
     ) -> Result<(), StateError> {
         if let Some(decision) = &write.decision {
             batch.tick.decisions.push(DecisionRecord {
@@ -146,11 +141,11 @@ impl Recorder {
         let Some(observed) = &write.observed else {
             return Ok(());
         };
-        if let Some(inputs) = inputs(group) {
+        if let Some(policy) = compiled.group(group) {
             batch
                 .tick
                 .capacity
-                .push(self.capacity(group, observed, &inputs, at));
+                .push(self.capacity(policy, observed, at));
         }
         let newest = self.newest.entry(group.clone()).or_default();
         for (metric, samples) in &observed.samples {
@@ -171,79 +166,44 @@ impl Recorder {
         Ok(())
     }
 
-    fn capacity(
-        &self,
-        group: &GroupAddress,
-        observed: &Observed,
-        inputs: &CostInputs,
-        at: Timestamp,
-    ) -> CapacitySample {
-        let live = &observed.live;
-        let (ready, _) = count_ready(&live.instances, inputs.warmup, at);
-        let mut on_demand = Paid::default();
-        let mut spot = Paid::default();
-        let mut units = 0_u32;
-        for instance in live
-            .instances
+    fn capacity(&self, group: &Group, observed: &Observed, at: Timestamp) -> CapacitySample {
+        let instances = &observed.live.instances;
+        let (ready, _) = count_ready(instances, group.policy.warmup, at);
+        let mut sample = CapacitySample {
+            group: group.address.clone(),
+            at,
+            desired: observed.live.desired,
+            ready,
+            on_demand: 0,
+            spot: 0,
+            units: 0,
+            on_demand_usd_per_hour: None,
+            spot_usd_per_hour: None,
+        };
+        let mut provider = BTreeMap::new();
+        for instance in instances
             .iter()
             .filter(|instance| instance.state != InstanceState::Ended)
         {
-            units = units.saturating_add(instance.weight);
-            let listed = instance
-                .instance_type
-                .as_ref()
-                .and_then(|kind| {
-                    self.prices
-                        .get(&(inputs.provider.clone(), kind.to_string()))
-                })
-                .copied()
-                .flatten();
+            sample.units = sample.units.saturating_add(instance.weight);
             match instance.lifecycle {
-                Lifecycle::OnDemand => on_demand.add(
-                    inputs
-                        .on_demand_usd_per_hour
-                        .or(listed.map(|prices| prices.on_demand_usd_per_hour)),
-                ),
-                Lifecycle::Spot => spot.add(
-                    inputs
-                        .spot_usd_per_hour
-                        .or(listed.and_then(|prices| prices.spot_usd_per_hour)),
-                ),
+                Lifecycle::OnDemand => sample.on_demand += 1,
+                Lifecycle::Spot => sample.spot += 1,
+            }
+            if let Some(kind) = &instance.instance_type
+                && !provider.contains_key(&**kind)
+                && let Some(Some(prices)) =
+                    self.prices.get(&(group.provider.clone(), kind.to_string()))
+            {
+                provider.insert(kind.to_string(), *prices);
             }
         }
-        CapacitySample {
-            group: group.clone(),
-            at,
-            desired: live.desired,
-            ready,
-            on_demand: on_demand.instances,
-            spot: spot.instances,
-            units,
-            on_demand_usd_per_hour: on_demand.mean().or(inputs.on_demand_usd_per_hour),
-            spot_usd_per_hour: spot.mean().or(inputs.spot_usd_per_hour),
-        }
-    }
-}
-
-/// Instances that are paid for in one way.
-#[derive(Debug, Default)]
-struct Paid {
-    instances: u32,
-    priced: u32,
-    sum_usd_per_hour: f64,
-}
-
-impl Paid {
-    fn add(&mut self, price: Option<f64>) {
-        self.instances = self.instances.saturating_add(1);
-        if let Some(price) = price.filter(|price| price.is_finite() && *price >= 0.0) {
-            self.priced += 1;
-            self.sum_usd_per_hour += price;
-        }
-    }
-
-    fn mean(&self) -> Option<f64> {
-        (self.priced > 0).then(|| self.sum_usd_per_hour / f64::from(self.priced))
+        let region = self.regions.get(&group.provider).map(String::as_str);
+        let book = PriceBook::new(group.policy.instance.as_ref(), provider, region);
+        let prices = book.running(&group.policy, instances);
+        sample.on_demand_usd_per_hour = prices.on_demand.map(|price| price.usd_per_hour);
+        sample.spot_usd_per_hour = prices.spot.map(|price| price.usd_per_hour);
+        sample
     }
 }
 

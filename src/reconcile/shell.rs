@@ -17,13 +17,14 @@ use tideform_state::{BoxError, Lease, LeaseHolder, ProviderIdentity, State, Stat
 use super::listen::Shared;
 use super::load::{Compiled, overrides_by_group};
 use super::metrics::LoopMetrics;
-use super::record::{CostInputs, Recorder};
+use super::record::Recorder;
 use super::settle::{Act, CALL_TAKES_AT_MOST, LONGEST_CALL};
 use super::step::{
     Call, Effect, Event, LoopState, Moment, Pace, Settings, StopReason, TickReport, step,
 };
 use super::stop::Stop;
 use super::visit::{ActAnswer, Seen};
+use crate::cost::{LedgerRules, Timeline, Usage, month_start};
 use crate::engine::Spent;
 use crate::observe::{Beside, chain, observe};
 use crate::registry::{Providers, RegistryError, RetryPolicy};
@@ -225,6 +226,7 @@ struct Shell<'a> {
     providers: Option<Providers>,
     recorder: Recorder,
     prices_read: Option<Timestamp>,
+    ledgers: Ledgers,
     lease: Option<Lease>,
     ticks: u64,
     failed_groups: usize,
@@ -241,6 +243,7 @@ impl<'a> Shell<'a> {
             providers: None,
             recorder: Recorder::default(),
             prices_read: None,
+            ledgers: Ledgers::default(),
             lease: None,
             ticks: 0,
             failed_groups: 0,
@@ -279,6 +282,9 @@ impl<'a> Shell<'a> {
                         provider: address.clone(),
                         source,
                     })?;
+            self.recorder
+                .regions
+                .insert(address.clone(), identity.region.clone());
             identities.push(ProviderIdentity {
                 provider: address.clone(),
                 account: identity.account,
@@ -334,12 +340,9 @@ impl<'a> Shell<'a> {
                     Effect::Observe(groups) => Some(Event::Seen(self.observe(&groups).await?)),
                     Effect::RecordIntents(intents) => {
                         let (compiled, actor) = (&self.compiled, &self.options.actor);
-                        let ids = self.recorder.intents(
-                            self.state,
-                            &intents,
-                            |g| inputs(compiled, g),
-                            actor,
-                        )?;
+                        let ids = self
+                            .recorder
+                            .intents(self.state, &intents, compiled, actor)?;
                         Some(Event::IntentsRecorded(ids))
                     }
                     Effect::Act { calls, deadline } => {
@@ -353,8 +356,7 @@ impl<'a> Shell<'a> {
                     }
                     Effect::RecordTick(record) => {
                         let (compiled, actor) = (&self.compiled, &self.options.actor);
-                        self.recorder
-                            .tick(self.state, &record, |g| inputs(compiled, g), actor)?;
+                        self.recorder.tick(self.state, &record, compiled, actor)?;
                         Some(Event::Recorded)
                     }
                     Effect::Report(report) => {
@@ -413,7 +415,7 @@ impl<'a> Shell<'a> {
         for group in &groups {
             let known = Beside {
                 overrides: overrides.remove(&group.address).unwrap_or_default(),
-                spent: spent(self.state, group, now)?,
+                spent: self.ledgers.spent(self.state, group, now)?,
                 forecast: None,
             };
             beside.insert(group.address.clone(), known);
@@ -718,21 +720,55 @@ fn positive(duration: SignedDuration) -> Option<Duration> {
         .filter(|duration| !duration.is_zero())
 }
 
-fn inputs(compiled: &Compiled, address: &GroupAddress) -> Option<CostInputs> {
-    let group = compiled.group(address)?;
-    let instance = group.policy.instance.as_ref();
-    Some(CostInputs {
-        provider: group.provider.clone(),
-        warmup: group.policy.warmup,
-        on_demand_usd_per_hour: instance.and_then(|instance| instance.price_usd_per_hour),
-        spot_usd_per_hour: instance.and_then(|instance| instance.spot_price_usd_per_hour),
-    })
+/// What groups with a budget have cost since the first of the month, UTC: what was counted at the visit before, and
+/// what came since. A run that has just begun counts the whole month.
+#[derive(Debug, Default)]
+struct Ledgers(BTreeMap<GroupAddress, Ledger>);
+
+#[derive(Debug)]
+struct Ledger {
+    month: Timestamp,
+    counted_to: Timestamp,
+    spent: Usage,
 }
 
-/// What a group with a budget has cost since the first of the month, UTC.
-fn spent(state: &State, group: &Group, now: Timestamp) -> Result<Option<Spent>, StateError> {
-    let _ = (state, group, now);
-    Ok(None)
+impl Ledgers {
+    fn spent(
+        &mut self,
+        state: &State,
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<Option<Spent>, StateError> {
+        if group.policy.budget.is_none() {
+            return Ok(None);
+        }
+        let month = month_start(now);
+        let begin = || Ledger {
+            month,
+            counted_to: month,
+            spent: Usage::default(),
+        };
+        let ledger = self.0.entry(group.address.clone()).or_insert_with(begin);
+        if ledger.month != month || now < ledger.counted_to {
+            *ledger = begin();
+        }
+        let runs = state.capacity_runs(&group.address, ledger.counted_to, now)?;
+        let rules = LedgerRules::for_interval(group.policy.every);
+        let timeline = Timeline::new(&runs, now, rules);
+        // What lies behind the last sample is counted for now only: the next one may say otherwise.
+        let seen_to = runs.last().map_or(ledger.counted_to, |run| {
+            run.until.clamp(ledger.counted_to, now)
+        });
+        ledger
+            .spent
+            .add(&timeline.usage(ledger.counted_to, seen_to));
+        ledger.counted_to = seen_to;
+        let mut spent = ledger.spent;
+        spent.add(&timeline.usage(seen_to, now));
+        Ok(Some(Spent {
+            cost_usd: spent.cost.usd(),
+        }))
+    }
 }
 
 fn count(metrics: &mut LoopMetrics, report: &TickReport, is_lease_held: bool) {
