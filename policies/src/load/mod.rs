@@ -89,7 +89,7 @@ fn load_with(input: &LoadInput, meter: impl FnOnce() -> Meter + Send) -> Loaded 
 }
 
 /// Runs on a thread with a large stack; right here, where no thread can be had.
-fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let slot = std::sync::Mutex::new(Some(work));
     let take = || slot.lock().ok().and_then(|mut slot| slot.take());
     let ran = std::thread::scope(|threads| {
