@@ -196,12 +196,7 @@ fn indent(lines: &mut [Line]) {
 }
 
 /// Brings a part of consecutive lines under each other.
-fn align(
-    lines: &mut [Line],
-    text: &str,
-    has: impl Fn(&Line) -> bool,
-    at: impl Fn(&Line) -> usize,
-) {
+fn align(lines: &mut [Line], text: &str, has: impl Fn(&Line) -> bool, at: impl Fn(&Line) -> usize) {
     let mut start = 0;
     while start < lines.len() {
         let mut end = start;

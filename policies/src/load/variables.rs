@@ -496,8 +496,7 @@ fn validate(
         .unwrap_or(variable.name_at);
     Err(evaluator.fail(
         diagnostic
-            .at(value_at, "this value is refused")
-            .at(condition_at, "by this condition")
-            .why(message),
+            .at(value_at, message)
+            .at(condition_at, "this condition is not met"),
     ))
 }
