@@ -98,11 +98,10 @@ pub(crate) fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
             .stack_size(64 << 20)
             .spawn_scoped(threads, || take().map(|work| work()))
             .ok()
-            .map(|thread| match thread.join() {
+            .and_then(|thread| match thread.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
             })
-            .flatten()
     });
     match ran {
         Some(result) => result,

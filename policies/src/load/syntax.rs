@@ -236,10 +236,10 @@ fn explain(
             .at(here, what)
             .help("give parts of the expression names under `locals`.");
     }
-    if message.contains("redefined attribute") || message.contains("duplicate attribute") {
-        if let Some(diagnostic) = duplicate_attribute(source, base, chunk, start) {
-            return diagnostic;
-        }
+    if message.contains("redefined attribute")
+        && let Some(diagnostic) = duplicate_attribute(source, base, chunk, start)
+    {
+        return diagnostic;
     }
     if message.contains("redefined object key") {
         return Diagnostic::error(codes::DUPLICATE_KEY, "Key given twice")
