@@ -675,6 +675,7 @@ fn create(
         owner: owner(situation),
         changes: wanted::at_creation(group),
         launch: launch.attributes.clone(),
+        instance: group.policy.instance.clone(),
     };
     let mut changes = vec![
         PlannedChange {

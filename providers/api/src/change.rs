@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::units::seconds;
-use tideform_policies::model::{Limits, Resource, VictimOrder};
+use tideform_policies::model::{InstanceModel, Limits, Resource, VictimOrder};
 
 use crate::live::{LiveMix, Owner};
 
@@ -53,8 +53,9 @@ pub struct GroupSpec {
     pub owner: Owner,
     /// Further attributes.
     pub changes: Vec<AttributeChange>,
-    /// The provider's own attributes of `launch`. For a provider that simulates its instances (the mock), whoever
-    /// builds this adds `boot` (a string such as `90s`), `throughput`, `price_usd_per_hour` and
-    /// `spot_price_usd_per_hour` from the group's `instance` block where `launch` does not say them.
+    /// The provider's own attributes of `launch`.
     pub launch: BTreeMap<String, serde_json::Value>,
+    /// What one instance is, for a provider that simulates its instances: it holds where `launch` says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceModel>,
 }

@@ -79,12 +79,43 @@ pub struct LaunchProblem {
     pub help: String,
 }
 
-/// Reads the attributes of `launch`. `null` is the default.
+impl InstanceModel {
+    /// What the group's `instance` block says, and else the defaults.
+    pub fn of(instance: Option<&tideform_policies::model::InstanceModel>) -> InstanceModel {
+        let default = InstanceModel::default();
+        let Some(instance) = instance else {
+            return default;
+        };
+        InstanceModel {
+            boot: instance.boot.unwrap_or(default.boot),
+            throughput: instance
+                .throughput
+                .filter(|throughput| throughput.is_finite() && *throughput > 0.0)
+                .unwrap_or(default.throughput),
+            price_usd_per_hour: instance.price_usd_per_hour,
+            spot_price_usd_per_hour: instance.spot_price_usd_per_hour,
+            ..default
+        }
+    }
+}
+
+/// Reads the attributes of `launch` over the defaults. `null` says nothing.
 ///
 /// # Errors
 /// Every attribute that is unknown or has a wrong value.
 pub fn parse(attributes: &BTreeMap<String, Value>) -> Result<InstanceModel, Vec<LaunchProblem>> {
-    let mut model = InstanceModel::default();
+    parse_over(attributes, InstanceModel::default())
+}
+
+/// Reads the attributes of `launch` over what holds where they say nothing. `null` says nothing.
+///
+/// # Errors
+/// Every attribute that is unknown or has a wrong value.
+pub fn parse_over(
+    attributes: &BTreeMap<String, Value>,
+    base: InstanceModel,
+) -> Result<InstanceModel, Vec<LaunchProblem>> {
+    let mut model = base;
     let mut problems = Vec::new();
     for (name, value) in attributes {
         if value.is_null() {

@@ -59,6 +59,8 @@ pub struct WorldGroup {
     pub launch: BTreeMap<String, Value>,
     /// What `launch` means.
     pub model: InstanceModel,
+    /// What holds where `launch` says nothing.
+    pub base: InstanceModel,
     /// The owner tag.
     pub owner: Option<Owner>,
     /// Foreign controls; they only stand there and do nothing.
@@ -117,6 +119,7 @@ impl WorldGroup {
             drain: None,
             mix: None,
             launch: new.launch,
+            base: new.model.clone(),
             model: new.model,
             owner: new.owner,
             controls: Vec::new(),

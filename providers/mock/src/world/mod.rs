@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use tideform_policies::model::{InstanceSample, InstanceState, Limits, Sample};
 use tideform_provider::{AttributeChange, GroupSpec, LiveGroup};
 
+use crate::launch::InstanceModel;
 use cost::CostTotals;
 use fault::{Call, FaultKind, ScriptedFault};
 use group::{NewGroup, Stale, WorldGroup};
@@ -188,11 +189,12 @@ impl World {
             name: name.clone(),
             limits: spec.limits,
             desired: spec.desired,
-            model: model_of(&spec.launch)?,
+            model: model_of(&spec.launch, InstanceModel::of(spec.instance.as_ref()))?,
             launch: spec.launch.clone(),
             owner: Some(spec.owner.clone()),
         };
         let mut group = WorldGroup::new(&self.rules, new, self.now);
+        group.base = InstanceModel::of(spec.instance.as_ref());
         for change in &spec.changes {
             apply(&mut group, change, self.now)?;
         }
@@ -553,8 +555,9 @@ fn within(limits: Limits, desired: u32) -> Result<(), Refusal> {
 
 fn model_of(
     launch: &BTreeMap<String, serde_json::Value>,
-) -> Result<crate::launch::InstanceModel, Refusal> {
-    crate::launch::parse(launch).map_err(|problems| {
+    base: InstanceModel,
+) -> Result<InstanceModel, Refusal> {
+    crate::launch::parse_over(launch, base).map_err(|problems| {
         let list: Vec<String> = problems
             .iter()
             .map(|problem| format!("{}: {}", problem.attribute, problem.what))
@@ -585,7 +588,7 @@ fn apply(group: &mut WorldGroup, change: &AttributeChange, now: Moment) -> Resul
                     launch.insert(name.clone(), value.clone());
                 }
             }
-            let model = model_of(&launch)?;
+            let model = model_of(&launch, group.base.clone())?;
             if model.load != group.model.load {
                 // What was measured was of another load.
                 group.history.clear();

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use tideform_policies::model::{InstanceState, InstanceType, Limits, Share, VictimOrder};
+use tideform_policies::model::{
+    InstanceModel, InstanceState, InstanceType, Limits, Share, VictimOrder,
+};
 use tideform_provider::conformance::Conformance;
 use tideform_provider::{AttributeChange, GroupChange, LiveMix, Owner, Provider, ProviderError};
 
@@ -252,6 +254,37 @@ fn instances_go_from_pending_to_draining() -> Done {
         assert_eq!(states().await?[3], InstanceState::Draining);
         cloud.wait(MINUTE * 2).await?;
         assert_eq!(states().await?, [InstanceState::InService; 3]);
+        Ok(())
+    })
+}
+
+#[test]
+fn the_instance_block_holds_where_launch_says_nothing() -> Done {
+    run(async {
+        let cloud = Cloud::new(constant(100.0))?;
+        let mut group = spec("web")?;
+        group.launch = BTreeMap::from([("boot".to_owned(), json!("0s"))]);
+        group.instance = Some(InstanceModel {
+            boot: Some(MINUTE * 9),
+            throughput: Some(50.0),
+            ..InstanceModel::default()
+        });
+        cloud.provider.create_group(&group).await?;
+        cloud.wait(MINUTE).await?;
+        let cpu = async || values(&cloud.provider, metric("web", "cpu", "00:30")?).await;
+        assert_eq!(cpu().await?, [50.0]);
+        let change = |value| GroupChange {
+            resource: asg("web"),
+            changes: vec![AttributeChange::Launch(BTreeMap::from([(
+                "throughput".to_owned(),
+                value,
+            )]))],
+        };
+        cloud.provider.update_group(&change(json!(25))).await?;
+        cloud.wait(MINUTE).await?;
+        cloud.provider.update_group(&change(json!(null))).await?;
+        cloud.wait(MINUTE).await?;
+        assert_eq!(cpu().await?, [50.0, 100.0, 50.0]);
         Ok(())
     })
 }

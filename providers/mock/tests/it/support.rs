@@ -77,6 +77,7 @@ pub(crate) fn spec(name: &str) -> Done<GroupSpec> {
             ("boot".to_owned(), json!("90s")),
             ("throughput".to_owned(), json!(100)),
         ]),
+        instance: None,
     })
 }
 
