@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use tideform_policies::model::{
     Capacity, Group, Instance, InstanceSample, Limits, MetricReading, Name, Sample,
 };
+
+use tideform_policies::suggest::nearest;
 
 use super::decision::Decision;
 use super::memory::Memory;
@@ -326,7 +327,7 @@ impl<'v> Place<'v> {
             path: self.named(),
             what,
             name: name.to_owned(),
-            nearest: nearest(name, known.clone()),
+            nearest: nearest(name, known.clone()).map(str::to_owned),
             known: known.map(str::to_owned).collect(),
         }
     }
@@ -432,15 +433,6 @@ fn describe(value: &Value) -> String {
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }
-}
-
-/// The known name that a misspelled one most likely means.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tideform_policies::model::{Capacity, Direction, FormulaScope, OwnValue, Test, TestStep};
 use tideform_policies::source::SourceMap;
+use tideform_policies::suggest::nearest;
 
 use super::Place;
 use crate::engine::{Decision, Observation, Rules, kinds, metric_value, own_value};
@@ -70,7 +71,12 @@ impl fmt::Display for Mismatch {
                 write!(f, "expected desired {expected}, got {actual}")
             }
             Mismatch::Direction { expected, actual } => {
-                write!(f, "expected direction \"{expected}\", got \"{actual}\"")
+                write!(
+                    f,
+                    "expected direction \"{}\", got \"{}\"",
+                    word(*expected),
+                    word(*actual)
+                )
             }
             Mismatch::Reason { expected, actual } => {
                 write!(
@@ -181,12 +187,15 @@ fn kinds_of(decision: &Decision) -> Vec<String> {
 }
 
 fn nearest_kind(name: &str) -> Option<String> {
-    kinds()
-        .iter()
-        .map(|kind| (strsim::damerau_levenshtein(name, kind.name), kind.name))
-        .filter(|(distance, kind)| *distance <= 1 + kind.len() / 3)
-        .min()
-        .map(|(_, kind)| kind.to_owned())
+    nearest(name, kinds().iter().map(|kind| kind.name)).map(str::to_owned)
+}
+
+fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => "in",
+        Direction::Hold => "hold",
+        Direction::Out => "out",
+    }
 }
 
 /// The group right after the decision: `self.desired` is what was decided.

@@ -6,6 +6,8 @@
 
 mod check;
 pub mod render;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use jiff::{SignedDuration, Timestamp};
