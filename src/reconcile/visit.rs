@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tideform_policies::model::{
-    Capacity, Change, Controller, Group, GroupAddress, Instance, InstanceState, Share, VictimOrder,
+    Adopt, Capacity, Change, Controller, Group, GroupAddress, Instance, InstanceState, Share,
+    VictimOrder,
 };
 use tideform_provider::{AttributeChange, ControlKind, LiveGroup, LiveMix};
 use tideform_state::{EventKind, IntentId, Outcome};
@@ -274,7 +275,7 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
         run.progress.visited(context.now);
         return done(run, write, Vec::new(), report, None, context);
     }
-    let mut acts = plan_controls(live, &context.workspace);
+    let mut acts = plan_controls(live, &context.workspace, &run.group().adopt);
     acts.extend(plan_mix(run.group(), live, &decision, context.now));
     acts.extend(plan_acts(run.group(), live, &decision, run.chooses_victims));
     if acts.is_empty() {
@@ -431,12 +432,20 @@ fn record_action(memory: &mut Memory, intent: &OpenIntent) {
     });
 }
 
-/// Takes away what tideform made when the cloud scaled the group: two must not.
-fn plan_controls(live: &LiveGroup, workspace: &str) -> Vec<PlannedAct> {
+/// Takes away what tideform made, or took over, when the cloud scaled the group: two must not.
+fn plan_controls(live: &LiveGroup, workspace: &str, adopt: &Adopt) -> Vec<PlannedAct> {
     let ours = format!("tideform/{workspace}/");
+    let is_ours = |name: &String| {
+        name.starts_with(&ours)
+            || match adopt {
+                Adopt::None => false,
+                Adopt::All => true,
+                Adopt::Named(names) => names.contains(name),
+            }
+    };
     live.controls
         .iter()
-        .filter(|control| control.kind == ControlKind::Dynamic && control.name.starts_with(&ours))
+        .filter(|control| control.kind == ControlKind::Dynamic && is_ours(&control.name))
         .map(|control| PlannedAct {
             act: Act::Change(AttributeChange::RemoveControl(control.name.clone())),
             change: unmoved(live),
@@ -781,4 +790,46 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
         .cloned()
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use tideform_provider::Control;
+
+    use super::*;
+    use crate::reconcile::testing::live_group;
+
+    #[test]
+    fn the_loop_takes_away_our_dynamic_policies_and_adopted_ones_and_no_others() {
+        let mut live = live_group("web", 2, Timestamp::UNIX_EPOCH);
+        for (name, kind) in [
+            ("tideform/shop/web/cpu", ControlKind::Dynamic),
+            ("tideform/other/web/cpu", ControlKind::Dynamic),
+            ("cpu-60", ControlKind::Dynamic),
+            ("nightly", ControlKind::Schedule),
+        ] {
+            live.controls.push(Control {
+                name: name.into(),
+                kind,
+                enabled: true,
+                summary: String::new(),
+            });
+        }
+        for (adopt, expected) in [
+            (Adopt::None, vec!["tideform/shop/web/cpu"]),
+            (
+                Adopt::Named(vec!["cpu-60".into(), "nightly".into()]),
+                vec!["tideform/shop/web/cpu", "cpu-60"],
+            ),
+        ] {
+            let removed: Vec<String> = plan_controls(&live, "shop", &adopt)
+                .into_iter()
+                .filter_map(|planned| match planned.act {
+                    Act::Change(AttributeChange::RemoveControl(name)) => Some(name),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(removed, expected, "{adopt:?}");
+        }
+    }
 }
