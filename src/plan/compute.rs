@@ -9,6 +9,7 @@ use tideform_policies::model::{Configuration, GroupAddress, ProviderAddress, Res
 use tideform_provider::{Capabilities, ItemResult, LiveGroup, Owner, Unsupported};
 
 use super::PlanOptions;
+use super::cost::ProviderPrices;
 use super::group::{self, Situation};
 use super::known::{Applied, Known};
 use super::places::Places;
@@ -30,6 +31,8 @@ pub struct Inputs<'a> {
     pub capabilities: &'a BTreeMap<ProviderAddress, Capabilities>,
     /// What each group asks of its provider that this cannot do.
     pub unsupported: &'a BTreeMap<GroupAddress, Vec<Unsupported>>,
+    /// What instances cost.
+    pub prices: &'a BTreeMap<ProviderAddress, ProviderPrices>,
     /// Resources that carry this workspace's tag of another state.
     pub tagged: &'a [(Resource, Owner)],
     /// How.
@@ -179,6 +182,7 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
             }),
             capabilities: configured.and_then(|group| inputs.capabilities.get(&group.provider)),
             unsupported: inputs.unsupported.get(&address).map_or(&[], Vec::as_slice),
+            prices: inputs.prices,
             options,
             now: inputs.now,
         };

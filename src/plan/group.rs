@@ -7,13 +7,14 @@
 //!   unread   a failure, and nothing planned       a failure, and nothing planned
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tideform_policies::codes;
 use tideform_policies::diagnostic::{Diagnostic, Diagnostics};
-use tideform_policies::model::{Adopt, Controller, Group, GroupAddress};
+use tideform_policies::model::{Adopt, Controller, Group, GroupAddress, ProviderAddress};
 use tideform_provider::{
     AttributeChange, Capabilities, Control, ControlKind, GroupChange, GroupSpec, ItemResult,
     LiveGroup, Owner, Unsupported,
@@ -21,6 +22,7 @@ use tideform_provider::{
 
 use super::PlanOptions;
 use super::calendar;
+use super::cost::{ProviderPrices, cost_change};
 use super::fingerprint::fingerprint;
 use super::flatten::{HIDDEN, flatten};
 use super::known::Applied;
@@ -54,6 +56,7 @@ pub(super) struct Situation<'a> {
     pub(super) applied_live: Option<&'a ItemResult<Option<LiveGroup>>>,
     pub(super) capabilities: Option<&'a Capabilities>,
     pub(super) unsupported: &'a [Unsupported],
+    pub(super) prices: &'a BTreeMap<ProviderAddress, ProviderPrices>,
     pub(super) options: &'a PlanOptions,
     pub(super) now: Timestamp,
 }
@@ -353,6 +356,22 @@ fn plan_configured(
             created,
         };
     }
+    let created_at = steps
+        .iter()
+        .find_map(|step| match step {
+            Step::Create { spec, .. } => Some(spec.desired),
+            Step::Update { .. } | Step::Delete { .. } => None,
+        })
+        .unwrap_or_default();
+    plan.cost = cost_change(
+        plan.action,
+        was.filter(|_| !is_replaced),
+        group,
+        live,
+        created_at,
+        situation.prices,
+        situation.now,
+    );
     plan.steps = steps;
     plan.changes = changes;
     plan

@@ -10,6 +10,7 @@
 
 mod calendar;
 mod compute;
+mod cost;
 mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -24,14 +25,15 @@ mod types;
 pub mod views;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use thiserror::Error;
 use tideform_policies::model::{Configuration, ProviderAddress, Resource};
-use tideform_provider::ProviderError;
+use tideform_provider::{Identity, ItemResult, LiveGroup, ProviderError};
 
 pub use compute::{Inputs, ResourceKey, compute};
+pub use cost::ProviderPrices;
 pub use fingerprint::fingerprint;
 pub use flatten::flat_values;
 pub use known::{Applied, Known};
@@ -187,10 +189,12 @@ pub async fn make(
             }
         }
     }
+    let prices = read_prices(configuration, known, &live, &identities, providers).await;
     let mut plan = compute(&Inputs {
         configuration,
         known,
         live: &live,
+        prices: &prices,
         capabilities: &capabilities,
         unsupported: &unsupported,
         tagged: &tagged,
@@ -209,6 +213,49 @@ pub async fn make(
         .await;
     }
     Ok(plan)
+}
+
+/// What the instance types of all groups cost, each asked for once. A provider that does not say leaves the prices of
+/// the files and the list prices.
+async fn read_prices(
+    configuration: &Configuration,
+    known: Option<&Known>,
+    live: &BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
+    identities: &[(ProviderAddress, Identity)],
+    providers: &Providers,
+) -> BTreeMap<ProviderAddress, ProviderPrices> {
+    let mut types: BTreeMap<&ProviderAddress, BTreeSet<String>> = BTreeMap::new();
+    let applied = known
+        .iter()
+        .flat_map(|known| known.groups.values())
+        .map(|applied| &applied.group);
+    for group in configuration.groups.values().chain(applied) {
+        let seen = live
+            .get(&(group.provider.clone(), group.resource.clone()))
+            .and_then(|live| live.as_ref().ok()?.as_ref());
+        types
+            .entry(&group.provider)
+            .or_default()
+            .extend(cost::instance_types(group, seen));
+    }
+    let rounds = types.into_iter().map(|(address, types)| async move {
+        let types: Vec<String> = types.into_iter().collect();
+        let answers = match providers.get(address) {
+            Some(provider) if !types.is_empty() => provider.prices(&types).await,
+            _ => Vec::new(),
+        };
+        let prices = types
+            .into_iter()
+            .zip(answers)
+            .filter_map(|(name, answer)| Some((name, answer.ok()??)))
+            .collect();
+        let region = identities
+            .iter()
+            .find(|(identified, _)| identified == address)
+            .map(|(_, identity)| identity.region.clone());
+        (address.clone(), ProviderPrices { prices, region })
+    });
+    join_all(rounds).await.into_iter().collect()
 }
 
 fn check_patterns(
