@@ -181,25 +181,30 @@ impl CronExpression {
     }
 }
 
-/// Whether the days of a pattern exist at all. Only a search can tell for `L`, `W` and `#`; the others are
-/// looked up, for a search that finds nothing takes tens of milliseconds.
+/// Whether the days of a pattern exist at all. It is looked up where that can be done, for a search that finds
+/// nothing takes milliseconds.
 fn fires(cron: &croner::Cron, normal: &str) -> bool {
-    let pattern = &cron.pattern;
-    let weekday = normal.rsplit(' ').next().unwrap_or("*");
-    let needs_both = weekday.starts_with('+');
-    if !pattern.days.has_modifiers() && !pattern.days_of_week.has_modifiers() && !needs_both {
-        let day_exists = |month: u16, day: u16| match month {
+    let mut fields = normal.split(' ').skip(2);
+    let (day, _, weekday) = (fields.next(), fields.next(), fields.next());
+    let (day, weekday) = (day.unwrap_or("*"), weekday.unwrap_or("*"));
+    if !weekday.starts_with('+') {
+        let exists = |month: u16, day: u16| match month {
             2 => day <= 29,
             4 | 6 | 9 | 11 => day <= 30,
             _ => day <= 31,
         };
-        let days = pattern.days.values();
-        let months = pattern.months.values();
+        let mut days = cron.pattern.days.values();
+        // The weekday nearest to a day needs the day; the last one is always there.
+        days.extend(day.split(',').filter_map(|item| match item {
+            "L" | "LW" => Some(1),
+            item => item.strip_suffix('W')?.parse().ok(),
+        }));
+        let months = cron.pattern.months.values();
         // Of day and weekday either is enough, unless the weekday is free.
         return weekday != "*"
             || months
                 .iter()
-                .any(|month| days.iter().any(|day| day_exists(*month, *day)));
+                .any(|month| days.iter().any(|day| exists(*month, *day)));
     }
     // A leap day comes within eight years of any start; what has not fired by then never does.
     date(2024, 1, 1)
@@ -436,6 +441,10 @@ mod tests {
             ("*/15 5/6 L * mon#2", "*/15 5-23/6 L * 1#2"),
             ("0 0 ? * 5L", "0 0 * * 5#L"),
             ("@daily", "0 0 * * *"),
+            ("0 0 29 2 *", "0 0 29 2 *"),
+            ("0 0 31 2 MON", "0 0 31 2 1"),
+            ("0 0 LW 2 *", "0 0 LW 2 *"),
+            ("0 0 13 * +FRI", "0 0 13 * +5"),
         ] {
             assert_eq!(normal(text), want, "{text}");
             assert!(CronExpression::parse(text).is_ok(), "{text}");
@@ -458,6 +467,9 @@ mod tests {
             ("0 22-6/2 * * *", "the range `22-6/2` runs backward"),
             ("0 0 31 2 *", "never fires"),
             ("0 0 30 feb *", "never fires"),
+            ("0 0 30W 2 *", "never fires"),
+            ("0 0 31 4,6,9,11 *", "never fires"),
+            ("0 0 31 2 +MON", "never fires"),
             ("1-2-3 * * * *", "`2-3` is no minute"),
             ("@often", "`@often` is none of"),
             ("0 0 * * 1#9", "is no occurrence"),

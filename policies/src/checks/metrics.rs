@@ -1,14 +1,12 @@
 //! Names of metrics: unknown ones, formulas that need each other, queries without a source for them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::Subject;
 use crate::codes;
 use crate::decode::{Context, metric_names, unknown_metric};
 use crate::diagnostic::Diagnostic;
 use crate::layers::Merged;
-use crate::schema::nearest;
 
 /// What providers measure by themselves, so that `instance.load` may name it without a block.
 const MEASURED: &[&str] = &[
@@ -26,9 +24,6 @@ const MEASURED: &[&str] = &[
 
 pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     let body = subject.body;
-    // Most groups mention no metric; then nothing is collected for suggestions.
-    let mut names: Option<Vec<Arc<str>>> = None;
-    let mut known = || names.get_or_insert_with(|| metric_names(body)).clone();
     let is_known = |name: &str| subject.labelled("metric", name).is_some();
     for block in &body.blocks {
         let attribute = match block.kind {
@@ -38,7 +33,8 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
         };
         for mention in attribute.map_or(&[][..], |a| &a.mentions) {
             if !is_known(&mention.value) {
-                cx.push(unknown_metric(mention.span, &mention.value, &known()));
+                let problem = unknown_metric(mention.span, &mention.value, metric_names(body), cx);
+                cx.push(problem);
             }
         }
         if block.kind == "metric" {
@@ -49,20 +45,17 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
         && let Some(name) = forecast.name("metric", cx)
         && !is_known(&name)
     {
-        cx.push(unknown_metric(forecast.span_of("metric"), &name, &known()));
+        let problem = unknown_metric(forecast.span_of("metric"), &name, metric_names(body), cx);
+        cx.push(problem);
     }
     if let Some(instance) = body.block("instance")
         && let Some(name) = instance.name("load", cx)
         && !MEASURED.contains(&&*name)
         && !is_known(&name)
     {
-        let known = known();
-        let all = MEASURED.iter().copied().chain(known.iter().map(|n| &**n));
-        let diagnostic = unknown_metric(instance.span_of("load"), &name, &known);
-        cx.push(match nearest(&name, all) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None => diagnostic,
-        });
+        let all = metric_names(body).chain(MEASURED.iter().copied());
+        let problem = unknown_metric(instance.span_of("load"), &name, all, cx);
+        cx.push(problem);
     }
     cycles(body, cx);
 }

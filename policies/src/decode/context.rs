@@ -20,13 +20,24 @@ pub(crate) struct Context {
     bad: HashSet<Span>,
     crons: HashMap<String, Result<Rc<CronExpression>, Problem>>,
     zones: HashMap<String, Result<TimeZone, Problem>>,
+    suggestions: u32,
     /// Sensitive values may stand here: nothing of it is kept.
     pub may_hold_secrets: bool,
     /// A year of each recurring window that was compared with another.
     pub calendars: crate::checks::Calendars,
 }
 
+/// After so many suggestions a run makes no more: looking for near names is slow where thousands are unknown, and
+/// nobody reads them.
+const MOST_SUGGESTIONS: u32 = 500;
+
 impl Context {
+    /// Whether there may be another suggestion in this run.
+    pub(crate) fn may_suggest(&mut self) -> bool {
+        self.suggestions += 1;
+        self.suggestions <= MOST_SUGGESTIONS
+    }
+
     pub(crate) fn new(diagnostics: Diagnostics) -> Context {
         Context {
             diagnostics,

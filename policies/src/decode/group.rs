@@ -1,7 +1,6 @@
 //! `group` blocks: their layers merged, their own attributes, and the checks of one group.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::context::Context;
 use super::policy::policy;
@@ -180,9 +179,6 @@ fn check_provider(
 }
 
 /// The names of a group's metrics.
-pub(crate) fn metric_names(body: &Merged<'_>) -> Vec<Arc<str>> {
-    body.blocks_of("metric")
-        .filter_map(Merged::label)
-        .map(Into::into)
-        .collect()
+pub(crate) fn metric_names<'a>(body: &'a Merged<'_>) -> impl Iterator<Item = &'a str> {
+    body.blocks_of("metric").filter_map(Merged::label)
 }

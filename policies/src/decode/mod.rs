@@ -73,7 +73,7 @@ pub fn configuration(
         &mut |address| {
             let block = tree.groups.get(*places.get(address)?)?;
             let merged = group::merged(block, &around.policies)?;
-            Some(metric_names(&merged))
+            Some(metric_names(&merged).map(Arc::from).collect())
         },
         &mut cx,
     );

@@ -65,7 +65,8 @@ fn test(block: &Merged<'_>, metrics_of: &mut MetricNames<'_>, cx: &mut Context) 
         if let Some(attribute) = block.get(name) {
             for mention in &attribute.mentions {
                 if !metrics.iter().any(|metric| **metric == *mention.value) {
-                    cx.push(unknown_metric(mention.span, &mention.value, &metrics));
+                    let problem = unknown_metric(mention.span, &mention.value, names(&metrics), cx);
+                    cx.push(problem);
                 }
             }
         }
@@ -115,16 +116,28 @@ fn test(block: &Merged<'_>, metrics_of: &mut MetricNames<'_>, cx: &mut Context) 
 }
 
 /// An unknown metric, with the nearest known one.
-pub(crate) fn unknown_metric(span: Span, name: &str, known: &[Arc<str>]) -> Diagnostic {
+pub(crate) fn unknown_metric<'n>(
+    span: Span,
+    name: &str,
+    known: impl IntoIterator<Item = &'n str>,
+    cx: &mut Context,
+) -> Diagnostic {
     let diagnostic = Diagnostic::error(codes::UNKNOWN_METRIC, "Unknown metric")
         .at(span, format!("the group has no metric `{name}`"));
+    if !cx.may_suggest() {
+        return diagnostic;
+    }
     // Of a generated group with thousands of metrics, some are enough to look through.
-    match schema::nearest(name, known.iter().take(500).map(|name| &**name)) {
+    match schema::nearest(name, known.into_iter().take(500)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!(
             "add metric \"{name}\" {{}} to the group or to a policy that it uses"
         )),
     }
+}
+
+fn names(metrics: &[Arc<str>]) -> impl Iterator<Item = &str> {
+    metrics.iter().map(|name| &**name)
 }
 
 fn given(block: &Merged<'_>, cx: &mut Context) -> Given {
@@ -161,7 +174,8 @@ fn step(block: &Merged<'_>, metrics: &[Arc<str>], cx: &mut Context) -> Option<Te
         .unwrap_or_default();
     for name in values.keys() {
         if !metrics.contains(name) {
-            cx.push(unknown_metric(block.span_of("metrics"), name, metrics));
+            let problem = unknown_metric(block.span_of("metrics"), name, names(metrics), cx);
+            cx.push(problem);
         }
     }
     Some(TestStep {

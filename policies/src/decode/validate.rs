@@ -183,6 +183,9 @@ fn unknown_attribute(
         attribute.name,
         format!("`{}` has no such attribute", schema.kind),
     );
+    if !cx.may_suggest() {
+        return cx.push(diagnostic);
+    }
     let near = nearest(
         name,
         schema
@@ -256,6 +259,9 @@ fn unknown_block(
         inner.kind.span,
         format!("`{}` has no such block", schema.kind),
     );
+    if !cx.may_suggest() {
+        return cx.push(diagnostic);
+    }
     let near = nearest(
         kind,
         schema
