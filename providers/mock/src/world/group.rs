@@ -166,6 +166,11 @@ impl WorldGroup {
         }
     }
 
+    /// When something next happens by itself, or the open step ends.
+    pub fn next_event(&self, rules: &Rules) -> Moment {
+        self.next_due.min(rules.step_end(self.open_step))
+    }
+
     /// Records the open step and all up to `ended`, in which nothing changes.
     fn measure(&mut self, rules: &Rules, ended: i64) {
         let start = rules.step_start(self.open_step);

@@ -86,6 +86,26 @@ pub struct World {
     /// Groups that changed since they were last taken by [`World::take_touched`].
     #[serde(skip)]
     touched: BTreeSet<Arc<str>>,
+    /// Before this nothing happens and no step ends in any group, unless somebody asks for something. The default is
+    /// long ago: it is not known.
+    #[serde(skip)]
+    quiet_until: Quiet,
+}
+
+/// A moment that takes no part in comparing worlds.
+#[derive(Clone, Copy, Debug)]
+struct Quiet(Moment);
+
+impl Default for Quiet {
+    fn default() -> Quiet {
+        Quiet(Moment(i64::MIN))
+    }
+}
+
+impl PartialEq for Quiet {
+    fn eq(&self, _: &Quiet) -> bool {
+        true
+    }
 }
 
 impl World {
@@ -99,6 +119,7 @@ impl World {
             retired: BTreeMap::new(),
             groups: BTreeMap::new(),
             touched: BTreeSet::new(),
+            quiet_until: Quiet::default(),
         }
     }
 
@@ -125,13 +146,19 @@ impl World {
         if to <= self.now {
             return;
         }
+        self.now = to;
+        if to < self.quiet_until.0 {
+            return;
+        }
         let hazards = self.rules.has_hazards();
+        let mut quiet_until = Moment::NEVER;
         for group in self.groups.values_mut() {
             if group.advance(&self.rules, to, hazards) {
                 self.touched.insert(group.name.clone());
             }
+            quiet_until = quiet_until.min(group.next_event(&self.rules));
         }
-        self.now = to;
+        self.quiet_until = Quiet(quiet_until);
     }
 
     /// All groups, by name.
@@ -151,6 +178,7 @@ impl World {
             self.touched.insert(group.name.clone());
         }
         self.groups.insert(group.name.clone(), group);
+        self.quiet_until = Quiet::default();
     }
 
     /// The names of groups that changed since the last time; also those that are gone.
@@ -201,6 +229,7 @@ impl World {
         group.settle(&self.rules, self.now);
         self.touched.insert(group.name.clone());
         self.groups.insert(group.name.clone(), group);
+        self.quiet_until = Quiet::default();
         Ok(())
     }
 
@@ -220,6 +249,7 @@ impl World {
         group.settle(&self.rules, self.now);
         self.touched.insert(group.name.clone());
         self.groups.insert(group.name.clone(), group);
+        self.quiet_until = Quiet::default();
         Ok(())
     }
 
@@ -331,6 +361,7 @@ impl World {
             (Some(_), _) => Some(group.view(now)),
             (None, _) => None,
         };
+        self.quiet_until = Quiet::default();
         let answer = change(group, now)?;
         group.settle(&self.rules, now);
         group.stale = match (lag, before) {
@@ -453,6 +484,7 @@ impl World {
             }
         }
         self.rules = rules;
+        self.quiet_until = Quiet::default();
     }
 
     /// Whether calls have to be drawn for: then each one is counted.
