@@ -44,21 +44,19 @@ pub(super) fn bounds(moment: &Moment<'_>, sink: &mut impl Sink) -> Bounds {
     }
     for (place, schedule) in moment.policy.schedules.iter().enumerate() {
         match moment.rules.schedules.get(place) {
-            Some(Ok(compiled)) => {
-                if compiled.open_at(moment.now).is_some() {
-                    if let Some(min) = schedule.min {
-                        bounds.raise(min.get(), By::Schedule(place));
-                    }
-                    if let Some(max) = schedule.max {
-                        bounds.lower(max.get(), By::Schedule(place));
-                    }
+            Some(Ok(compiled)) if compiled.open_at(moment.now).is_some() => {
+                if let Some(min) = schedule.min {
+                    bounds.raise(min.get(), By::Schedule(place));
+                }
+                if let Some(max) = schedule.max {
+                    bounds.lower(max.get(), By::Schedule(place));
                 }
             }
             Some(Err(problem)) => sink.say(|| Reason::ScheduleUnusable {
                 schedule: schedule.name.clone(),
                 problem: problem.clone(),
             }),
-            None => {}
+            Some(Ok(_)) | None => {}
         }
     }
     for (place, surge) in moment.seen.overrides.surges.iter().enumerate() {

@@ -111,12 +111,11 @@ pub fn read(text: &str, group: &Group) -> Result<Question, ObserveError> {
         "spent",
         "forecast",
         "failed_spot_launches",
-        "limits",
     ])?;
     let now = root.required(fields, "now", "a time like 2026-01-05T12:00:00Z")?;
     let now = now.timestamp()?;
     let group_place = root.required(fields, "group", "an object with `desired`")?;
-    let group_fields = group_place.object(&["desired", "instances", "limits", "address"])?;
+    let group_fields = group_place.object(&["desired", "instances", "limits"])?;
     let desired = group_place
         .required(group_fields, "desired", "a capacity")?
         .capacity()?;
@@ -128,13 +127,8 @@ pub fn read(text: &str, group: &Group) -> Result<Question, ObserveError> {
     if let Some(instances) = group_place.optional(group_fields, "instances") {
         seen.instances = Some(instances.each(Place::typed::<Instance>)?);
     }
-    for limits in [
-        group_place.optional(group_fields, "limits"),
-        root.optional(fields, "limits"),
-    ] {
-        if let Some(limits) = limits {
-            seen.limits = Some(limits.typed::<Limits>()?);
-        }
+    if let Some(limits) = group_place.optional(group_fields, "limits") {
+        seen.limits = Some(limits.typed::<Limits>()?);
     }
     if let Some(metrics) = root.optional(fields, "metrics") {
         (seen.metrics, seen.counts_warming) = read_metrics(&metrics, group)?;
