@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 use tideform_policies::model::GroupAddress;
@@ -31,12 +32,15 @@ pub struct Leftover {
 /// as the apply would have done; else not done, once the longest call time has passed. One whose resource cannot be
 /// read stays open. Nothing is changed in the cloud.
 ///
+/// - `waits`: whether to wait out the longest call where one may still be under way; else that one stays open.
+///
 /// # Errors
 /// [`StateError`] where the state cannot be read or written.
 pub async fn settle_leftovers(
     state: &mut State,
     providers: &Providers,
     actor: &str,
+    waits: bool,
 ) -> Result<Vec<Leftover>, StateError> {
     let mut open: Vec<(Intent, Intention)> = Vec::new();
     for intent in state.open_intents()? {
@@ -61,26 +65,29 @@ pub async fn settle_leftovers(
         .collect();
     let mut seen = step::read(&keys, providers).await;
     let clock = providers.clock();
-    let is_unclear = |seen: &Seen| {
-        open.iter().any(|(_, intention)| {
-            intention
-                .steps
-                .iter()
-                .any(|step| step::is_in_effect(step, seen, &lineage) == Some(false))
-        })
+    let youngest = open.iter().map(|(intent, _)| intent.at).max();
+    let left = |now: Timestamp, at: Timestamp| {
+        let passed = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+        LONGEST_CALL.saturating_sub(passed)
     };
-    let newest = open.iter().map(|(intent, _)| intent.at).max();
-    if is_unclear(&seen)
-        && let Some(newest) = newest
+    let is_unclear = open.iter().any(|(_, intention)| {
+        intention
+            .steps
+            .iter()
+            .any(|step| step::is_in_effect(step, &seen, &lineage) == Some(false))
+    });
+    if waits
+        && is_unclear
+        && let Some(youngest) = youngest
     {
         // A call may still be under way: wait out the longest, then look again.
-        let passed = clock.now().duration_since(newest);
-        let passed = Duration::try_from(passed).unwrap_or_default();
-        if passed < LONGEST_CALL {
-            clock.wait(LONGEST_CALL - passed).await;
+        let left = left(clock.now(), youngest);
+        if !left.is_zero() {
+            clock.wait(left).await;
             seen = step::read(&keys, providers).await;
         }
     }
+    let now = clock.now();
     let mut settled = Vec::new();
     for (intent, intention) in open {
         let effects: Option<Vec<bool>> = intention
@@ -90,6 +97,9 @@ pub async fn settle_leftovers(
             .collect();
         let Some(effects) = effects else { continue };
         let done = effects.iter().filter(|is_done| **is_done).count();
+        if done < effects.len() && !left(now, intent.at).is_zero() {
+            continue;
+        }
         let outcome = if done == effects.len() {
             Outcome::Done
         } else if done == 0 {

@@ -196,7 +196,7 @@ pub struct ApplyOptions<'a> {
 
 /// Carries out a plan. The caller holds the lease, and the plan was confirmed.
 ///
-/// A plan without changes changes nothing, and does not raise the serial.
+/// A plan without changes only settles what an earlier apply left open, and does not raise the serial.
 ///
 /// # Errors
 /// [`ApplyError`]; only [`ApplyError::Stopped`] after something was changed. A group that fails is not an error: it
@@ -222,8 +222,21 @@ pub async fn carry_out(
     }
     // Before settling: that writes to the state, and a stale plan is to change nothing at all.
     stale::check_state(plan, state)?;
+    // Nothing is planned for a group that could not be read; the others go on without it.
+    let unread: Vec<FailedChange> = plan
+        .failures()
+        .map(|(address, why)| FailedChange {
+            address: address.clone(),
+            message: format!("it could not be read, nothing was changed: {why}"),
+        })
+        .collect();
     if !plan.has_changes() {
-        return Ok(ApplyReport::default());
+        let settled = settle_leftovers(state, providers, options.actor, true).await?;
+        return Ok(ApplyReport {
+            settled,
+            failed: unread,
+            ..ApplyReport::default()
+        });
     }
     let identities = identities(plan, providers).await?;
     let seen = read_all(plan, providers).await?;
@@ -231,7 +244,7 @@ pub async fn carry_out(
 
     let clock = providers.clock().clone();
     lease.keep(state)?;
-    let settled = settle_leftovers(state, providers, options.actor).await?;
+    let settled = settle_leftovers(state, providers, options.actor, true).await?;
     let lineage = state.meta()?.lineage;
     let old_providers = state.applied_providers()?;
     let apply = state.write(|tx| {
@@ -258,6 +271,7 @@ pub async fn carry_out(
         lineage,
         report: ApplyReport {
             settled,
+            failed: unread,
             ..ApplyReport::default()
         },
     };

@@ -604,15 +604,15 @@ async fn an_answer_that_got_lost_is_read_again() {
     assert!(!world.plan([web]).await.has_changes());
 }
 
-#[tokio::test]
-async fn an_apply_that_died_is_settled_by_the_next_one() {
-    let mut world = world();
-    let plan = world.plan([launched("web")]).await;
-    // Up to the call and no further: the intent is recorded, the resource is made, nothing is written of it.
+/// As an apply leaves the state that dies after it has recorded the intents of `plan`'s first group; the calls that
+/// it had still made are the caller's.
+fn die_after_the_intent(world: &mut World, plan: &Plan) -> Vec<crate::plan::Step> {
     let lineage = world.state.meta().unwrap().lineage;
     let group = &plan.groups[0];
     let mut steps = group.steps.clone();
-    step::fill_lineage(&mut steps[0], &lineage);
+    for step in &mut steps {
+        step::fill_lineage(step, &lineage);
+    }
     let at = world.providers.clock().now();
     let intention = Intention {
         address: group.address.clone(),
@@ -621,6 +621,7 @@ async fn an_apply_that_died_is_settled_by_the_next_one() {
         record: group.record.clone(),
         text: "created".into(),
     };
+    let providers = world.providers.configurations().to_vec();
     world
         .state
         .write(|tx| {
@@ -630,7 +631,7 @@ async fn an_apply_that_died_is_settled_by_the_next_one() {
                 digest: "d1".into(),
                 details: Json::Null,
             })?;
-            tx.record_applied_providers(apply, world.providers.configurations())?;
+            tx.record_applied_providers(apply, &providers)?;
             tx.record_intents(&[NewIntent {
                 group: Some(group.address.clone()),
                 apply: Some(apply),
@@ -646,11 +647,23 @@ async fn an_apply_that_died_is_settled_by_the_next_one() {
             }])
         })
         .unwrap();
-    let crate::plan::Step::Create { spec, provider } = &steps[0] else {
+    steps
+}
+
+async fn create(world: &World, steps: &[crate::plan::Step]) {
+    let [crate::plan::Step::Create { spec, provider }] = steps else {
         panic!("not a creation");
     };
     let mock = world.providers.get(provider).unwrap().clone();
     mock.create_group(spec).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_apply_that_died_is_settled_by_the_next_one() {
+    let mut world = world();
+    let plan = world.plan([launched("web")]).await;
+    let steps = die_after_the_intent(&mut world, &plan);
+    create(&world, &steps).await;
 
     // The plan from before is stale, the next one understands what is there.
     assert!(matches!(
@@ -671,6 +684,56 @@ async fn an_apply_that_died_is_settled_by_the_next_one() {
         Ownership::Created
     );
     assert!(!world.plan([wider]).await.has_changes());
+}
+
+#[tokio::test]
+async fn the_loop_records_what_an_apply_that_died_had_done() {
+    let mut world = world();
+    let plan = world.plan([launched("web")]).await;
+    let steps = die_after_the_intent(&mut world, &plan);
+    create(&world, &steps).await;
+    let settled = settle_leftovers(&mut world.state, &world.providers, "reconcile", false)
+        .await
+        .unwrap();
+    assert_eq!(settled[0].outcome, Outcome::Done);
+    assert!(!world.plan([launched("web")]).await.has_changes());
+}
+
+#[tokio::test]
+async fn a_call_that_may_still_be_under_way_is_not_called_undone() {
+    let mut world = world();
+    let plan = world.plan([launched("web")]).await;
+    die_after_the_intent(&mut world, &plan);
+    let settle = settle_leftovers(&mut world.state, &world.providers, "reconcile", false).await;
+    assert_eq!(settle.unwrap(), []);
+    assert_eq!(world.state.open_intents().unwrap().len(), 1);
+    world.admin.advance(Duration::from_secs(60)).unwrap();
+    let settle = settle_leftovers(&mut world.state, &world.providers, "reconcile", false).await;
+    assert_eq!(settle.unwrap()[0].outcome, Outcome::NotDone);
+    assert!(world.plan([launched("web")]).await.has_changes());
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_fails_alone() {
+    let mut world = world();
+    world.apply([launched("web"), launched("api")]).await;
+    let (mut web, mut api) = (launched("web"), launched("api"));
+    limits(&mut web, 3, 20);
+    limits(&mut api, 3, 20);
+    let mut plan = world.plan([web, api]).await;
+    for group in &mut plan.groups {
+        if &*group.address.name == "web" {
+            // As the plan has a group whose read failed.
+            group.failure = Some("not allowed".into());
+            group.action = Action::NoOp;
+            group.steps.clear();
+            group.changes.clear();
+            group.record = Record::Keep;
+        }
+    }
+    let report = world.carry(&plan).await.unwrap();
+    assert_eq!(report.done.len(), 1);
+    assert_eq!(report.failed[0].address, GroupAddress::new("web"));
 }
 
 #[tokio::test]

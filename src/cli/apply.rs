@@ -17,7 +17,7 @@ use super::context::{Context, actor};
 use super::error::CliError;
 use super::output::{BOLD, GREEN, RED, paint};
 use super::place::{Place, lease_holder};
-use super::plan::{PlanningArgs, check_diagnostics, check_failures, mode};
+use super::plan::{PlanningArgs, check_diagnostics, mode};
 use super::show::read_plan;
 use super::{CliResult, exit};
 use crate::apply::{ApplyError, ApplyOptions, ApplyReport, HeldLease, Progress, carry_out};
@@ -88,7 +88,6 @@ pub(super) fn plan_and_apply(
     if !as_json {
         cx.output.print(&views::text(plan));
     }
-    check_failures(plan)?;
     if plan.has_changes() && !auto_approve {
         let (question, consequence) = match mode {
             Mode::Apply | Mode::RefreshOnly => (
@@ -159,7 +158,11 @@ fn finish(
     as_json: bool,
 ) -> CliResult {
     let now = cx.clock_of(providers).now();
-    let report = if plan.has_changes() || place.path.exists() || !plan.lost.is_empty() {
+    let report = if plan.has_changes()
+        || place.path.exists()
+        || !plan.lost.is_empty()
+        || plan.failures().next().is_some()
+    {
         let mut state = cx.open_or_create_state(place, now)?;
         cx.remember_place(place, settings)?;
         let mut lease = take_lease(cx, &mut state, lock_timeout)?;

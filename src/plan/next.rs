@@ -77,8 +77,8 @@ pub(super) async fn add_decisions(
         let memory = known
             .and_then(|known| known.memories.get(in_state(&group.address)))
             // A memory of another version is as none: the loop says so when it meets it.
-            .and_then(|text| serde_json::from_str(text.as_str()).ok())
-            .unwrap_or_else(Memory::default);
+            .and_then(|text| serde_json::from_str::<Memory>(text.as_str()).ok())
+            .unwrap_or_default();
         let decision = decide(&Rules::new(group), &observed.observation, &memory, now);
         decisions.insert(group.address.clone(), said(group, &decision));
     }

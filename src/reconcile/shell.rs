@@ -24,6 +24,7 @@ use super::step::{
 };
 use super::stop::Stop;
 use super::visit::{ActAnswer, Seen};
+use crate::apply::settle_leftovers;
 use crate::cost::{LedgerRules, Timeline, Usage, month_start};
 use crate::engine::Spent;
 use crate::observe::{Beside, chain, observe};
@@ -387,6 +388,16 @@ impl<'a> Shell<'a> {
     async fn load(&mut self) -> Result<Event, ReconcileError> {
         self.refresh().await?;
         let providers = self.providers.clone();
+        if self.lease.is_some()
+            && let Some(providers) = &providers
+        {
+            // Of an apply that died: what it has done is recorded before the loop runs by it.
+            let actor = self.options.actor.clone();
+            let settled = settle_leftovers(self.state, providers, &actor, false).await?;
+            if !settled.is_empty() {
+                self.refresh().await?;
+            }
+        }
         let chooses = |group: &Group| {
             providers
                 .as_ref()
