@@ -10,9 +10,11 @@ mod record;
 mod settle;
 mod shell;
 mod step;
+#[cfg(test)]
+mod step_tests;
 mod stop;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod visit;
 
 pub use listen::{Shared, bind, serve};
