@@ -35,28 +35,31 @@ group "worker" {
     max = 12
   }
 
-  # A total, not a mean: it has a say at zero instances, too.
+  # What arrives keeps at least one worker up; where nothing arrives, none is wanted. A total, not a
+  # mean: it has a say at zero instances, too.
+  metric "requests" {
+    scope = "group"
+    track { target = 0.4 }
+  }
+
+  # What waits: a backlog that lasts two minutes brings more workers, a large one brings many.
   metric "queue_depth" {
     scope      = "group"
     on_missing = "last"
+    breach     = "2m"
 
     step {
-      above = 1
+      above = 60
       add   = 1
     }
     step {
-      above = 200
+      above = 300
       add   = 2
     }
     step {
       above = 1000
       add   = "50%"
     }
-    step {
-      below  = 0
-      remove = 1
-    }
-    breach = "2m"
   }
 
   scale_out {
@@ -64,7 +67,7 @@ group "worker" {
   }
   scale_in {
     cooldown      = "10m"
-    stabilization = "0s"
+    stabilization = "15m"
     drain         = "2m"
   }
 
@@ -76,23 +79,36 @@ group "worker" {
   }
 }
 
-test "the first job wakes the worker, an empty queue sends it home" {
+test "the first job wakes the worker" {
   group = group.worker
   given { desired = 0 }
 
   at "0m" {
-    metrics = { queue_depth = 3 }
+    metrics = { requests = 0, queue_depth = 0 }
     expect { desired = 0 }
   }
   at "1m" {
-    metrics = { queue_depth = 5 }
-    expect { desired = 0 }
-  }
-  at "2m" {
-    metrics = { queue_depth = 8 }
+    metrics = { requests = 0.05, queue_depth = 3 }
     expect {
       desired   = 1
       direction = "out"
+    }
+  }
+}
+
+test "a backlog counts in the second minute in a row" {
+  group = group.worker
+  given { desired = 1 }
+
+  at "0m" {
+    metrics = { requests = 0.3, queue_depth = 400 }
+    expect { desired = 1 }
+  }
+  at "1m" {
+    metrics = { requests = 0.3, queue_depth = 420 }
+    expect {
+      desired = 3
+      reasons = ["step"]
     }
   }
 }
