@@ -9,7 +9,7 @@ use std::fmt;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
-use crate::source::{SourceId, SourceMap};
+use crate::source::{Source, SourceId, SourceMap};
 
 /// How many diagnostics are shown to people.
 pub const LIMIT: usize = 50;
@@ -164,6 +164,16 @@ fn one(d: &Diagnostic, sources: &SourceMap, style: Style, out: &mut String) {
             is_drawn = true;
             continue;
         }
+        if labels.iter().any(|label| is_too_wide(source, label)) {
+            if n == 0 {
+                out.push_str(&format!("  {}: {}\n", head(d), d.summary));
+            }
+            for label in labels {
+                excerpt(source, label, out);
+            }
+            is_drawn = true;
+            continue;
+        }
         let drawn = Drawn {
             title: if n == 0 {
                 d.summary.clone()
@@ -197,6 +207,31 @@ fn one(d: &Diagnostic, sources: &SourceMap, style: Style, out: &mut String) {
     if let Some(help) = &d.help {
         wrap(out, "help: ", help, style.width);
     }
+}
+
+/// Lines up to here are drawn whole.
+const WIDEST: usize = 1_000;
+
+/// Whether a line that would be drawn for a label is too long for the library, and for anybody to read.
+fn is_too_wide(source: &Source, label: &Label) -> bool {
+    let (first, _) = source.line_and_column(label.span.start);
+    let (last, _) = source.line_and_column(label.span.end);
+    last - first > 50
+        || (first.saturating_sub(1)..=last + 1).any(|line| source.line(line).len() > WIDEST)
+}
+
+/// A label of a very long line: its place, and a part of the line around it.
+fn excerpt(source: &Source, label: &Label, out: &mut String) {
+    let (line, column) = source.line_and_column(label.span.start);
+    let text = source.line(line);
+    let start = column.saturating_sub(30).max(1);
+    let part: String = text.chars().skip(start - 1).take(70).collect();
+    out.push_str(&format!(
+        "  {}:{line}:{column}: {}\n",
+        source.name, label.text
+    ));
+    out.push_str(&format!("    {}\n", part.trim_end()));
+    out.push_str(&format!("    {:1$}^\n", "", column - start));
 }
 
 /// A paragraph under the snippet, indented and broken between words.
@@ -356,6 +391,26 @@ mod tests {
         let (diagnostics, sources) = sample();
         insta::assert_snapshot!("plain", plain(&diagnostics, &sources));
         insta::assert_json_snapshot!("json", json(&diagnostics, &sources));
+    }
+
+    #[test]
+    fn a_very_long_line_is_shown_in_part() {
+        let mut sources = SourceMap::default();
+        let text = format!("{}oops{}\n", "x".repeat(100_000), "y".repeat(100_000));
+        let source = sources.add("a.hcl", &text);
+        let mut diagnostics = Diagnostics::default();
+        let span = Span {
+            source,
+            start: 100_000,
+            end: 100_004,
+        };
+        diagnostics.push(Diagnostic::error(codes::SYNTAX, "Syntax error").at(span, "here"));
+        let shown = terminal(&diagnostics, &sources, Style::default());
+        assert!(
+            shown.contains("a.hcl:1:100001: here") && shown.contains("xoops"),
+            "{shown}"
+        );
+        assert!(shown.len() < 400, "{shown}");
     }
 
     #[test]

@@ -40,6 +40,22 @@ pub struct Source {
 }
 
 impl Source {
+    /// The text of a line, counted from 1, without its end; empty where there is none.
+    pub fn line(&self, line: usize) -> &str {
+        let start = line.checked_sub(1).and_then(|n| self.lines.get(n));
+        let Some(start) = start.map(|start| *start as usize) else {
+            return "";
+        };
+        let end = self
+            .lines
+            .get(line)
+            .map_or(self.text.len(), |end| *end as usize);
+        self.text
+            .get(start..end)
+            .unwrap_or("")
+            .trim_end_matches(['\n', '\r'])
+    }
+
     /// The line and column of a byte, counted from 1; columns in characters. Behind the end: the end.
     pub fn line_and_column(&self, byte: u32) -> (usize, usize) {
         let line = self.lines.partition_point(|start| *start <= byte).max(1);

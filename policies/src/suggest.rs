@@ -11,6 +11,7 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
         .into_iter()
         .filter(|candidate| candidate.len() <= 200 && *candidate != name)
         .filter(|candidate| candidate.len().abs_diff(name.len()) <= 4)
+        .take(5_000)
         .map(|candidate| {
             (
                 strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()),

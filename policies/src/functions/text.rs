@@ -205,6 +205,8 @@ fn pattern(call: &Call<'_>, n: usize, text: &str) -> Result<Regex, Fault> {
     if let Some(regex) = PATTERNS.with_borrow(|patterns| patterns.get(text).cloned()) {
         return Ok(regex);
     }
+    // Compiling is dear compared with matching.
+    call.meter.spend(3_000)?;
     match RegexBuilder::new(text).size_limit(1 << 20).build() {
         Ok(regex) => {
             PATTERNS.with_borrow_mut(|patterns| {

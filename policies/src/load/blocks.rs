@@ -23,6 +23,9 @@ const TOP_LEVEL: [&str; 9] = [
     "tideform", "provider", "variable", "locals", "policy", "group", "test", "moved", "removed",
 ];
 
+/// The most groups that one block makes.
+const MAX_MEMBERS: usize = 100_000;
+
 /// A group whose `for_each` has been looked at.
 struct Group<'b> {
     source: SourceId,
@@ -304,6 +307,15 @@ impl Evaluator {
                 return Err(self.bad_for_each(at, label, None));
             }
         };
+        if entries.len() > MAX_MEMBERS {
+            let label = format!(
+                "gives {} groups, at most {MAX_MEMBERS} are possible",
+                entries.len()
+            );
+            return Err(
+                self.fail(Diagnostic::error(codes::TOO_MUCH, "Too much to evaluate").at(at, label))
+            );
+        }
         let mut members = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             if let Some(wrong) = wrong_key(&key) {

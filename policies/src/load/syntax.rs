@@ -14,6 +14,8 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{SourceId, Span};
 
+/// At most so many keys stand in one object: the parser compares each with each.
+const MAX_KEYS: usize = 20_000;
 /// At most so many syntax errors of one file are reported.
 const MAX_ERRORS: usize = 20;
 
@@ -42,22 +44,33 @@ pub(crate) fn expression_span(source: SourceId, expression: &Expression, otherwi
 
 /// Parses a file. Without errors, the tree is the whole file.
 pub(crate) fn parse_body(source: SourceId, text: &str, out: &mut Diagnostics) -> Option<Body> {
+    let lexed = lex(text);
+    if let Some(open) = crowded_object(text, &lexed) {
+        out.push(
+            Diagnostic::error(codes::FILE_TOO_LARGE, "Object too large")
+                .at(
+                    span(source, open, open + 1),
+                    format!("more than {MAX_KEYS} keys"),
+                )
+                .help("keep data in a file of its own: jsondecode(file(\"data.json\")), csvdecode(file(\"data.csv\"))."),
+        );
+        return None;
+    }
     let error = match parser::parse_body(text) {
         Ok(body) => {
             // The parser accepts a line break in a string in quotes; HCL does not.
-            let faults = lex(text).faults;
-            let fault = faults
-                .into_iter()
+            let fault = lexed
+                .faults
+                .iter()
                 .find(|fault| matches!(fault, Fault::String(_)));
             if let Some(fault) = fault {
-                out.push(explain_fault(source, 0, text, &fault));
+                out.push(explain_fault(source, 0, text, fault));
                 return None;
             }
             return Some(body);
         }
         Err(error) => error,
     };
-    let lexed = lex(text);
     let before = out.len();
     for (start, end) in chunks(text, &lexed) {
         if out.len() - before >= MAX_ERRORS {
@@ -77,6 +90,35 @@ pub(crate) fn parse_body(source: SourceId, text: &str, out: &mut Diagnostics) ->
         match lexed.faults.first() {
             Some(fault) => out.push(explain_fault(source, 0, text, fault)),
             None => out.push(explain(source, 0, text, text, &error)),
+        }
+    }
+    None
+}
+
+/// The first brace of an object with too many keys.
+fn crowded_object(text: &str, lexed: &Lexed) -> Option<usize> {
+    let mut open: Vec<(usize, Option<usize>)> = Vec::new();
+    let mut before = Kind::Newline;
+    for token in &lexed.tokens {
+        let last = std::mem::replace(&mut before, token.kind);
+        match token.kind {
+            // A brace after a word or a label opens a block, which may hold as much as it likes.
+            Kind::Open => {
+                let is_object = !matches!(last, Kind::Word | Kind::Quoted);
+                open.push((token.start, is_object.then_some(0)));
+            }
+            Kind::Close => {
+                open.pop();
+            }
+            Kind::Operator if matches!(text.as_bytes().get(token.start), Some(b'=' | b':')) => {
+                if let Some((at, Some(count))) = open.last_mut() {
+                    *count += 1;
+                    if *count > MAX_KEYS {
+                        return Some(*at);
+                    }
+                }
+            }
+            _ => {}
         }
     }
     None

@@ -14,7 +14,6 @@ use crate::diagnostic::Diagnostic;
 use crate::functions::{self, Call, Fault, Function, Kind};
 use crate::load::syntax::{expression_span, place, span};
 use crate::source::Span;
-use crate::suggest::nearest;
 use crate::value::Value;
 
 impl Evaluator {
@@ -74,7 +73,7 @@ impl Evaluator {
         let names = functions::names();
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FUNCTION, "Unknown function")
             .at(at, "no such function");
-        if let Some(near) = nearest(name, names.iter().copied()) {
+        if let Some(near) = self.near(name, names.iter().copied()) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
         }
         self.fail(diagnostic)
@@ -259,7 +258,9 @@ impl Evaluator {
         here: Span,
     ) -> Eval<Option<Value>> {
         let saved = std::mem::take(&mut self.diagnostics);
+        let was_trying = std::mem::replace(&mut self.is_trying, true);
         let result = self.evaluate(expression, scope);
+        self.is_trying = was_trying;
         let tried = std::mem::replace(&mut self.diagnostics, saved);
         if self.meter.is_exhausted() {
             self.told_exhausted |= tried.iter().any(|d| d.code == codes::TOO_MUCH);

@@ -11,7 +11,6 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::load::syntax::{expression_span, place};
 use crate::source::Span;
-use crate::suggest::nearest;
 use crate::value::{Number, Value};
 
 impl Evaluator {
@@ -263,7 +262,7 @@ impl Evaluator {
         .at(at, "not in the object");
         if !marked {
             let known = object.keys().map(|key| &**key);
-            if let Some(near) = nearest(name, known) {
+            if let Some(near) = self.near(name, known) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             } else if !object.is_empty() && object.len() <= 12 {
                 let names: Vec<&str> = object.keys().map(|key| &**key).collect();

@@ -26,6 +26,7 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::functions::Files;
 use crate::source::{SourceId, SourceMap, Span};
+use crate::suggest::nearest;
 use crate::value::{Number, Value};
 
 pub(crate) use formula::{Wanted, mentions};
@@ -153,6 +154,8 @@ pub(crate) struct Evaluator {
     /// Template files that were parsed, by path.
     templates: HashMap<PathBuf, Option<(SourceId, Rc<Template>)>>,
     is_in_template_file: bool,
+    /// Inside of `try` or `can`: nobody will read what is said.
+    is_trying: bool,
     told_exhausted: bool,
 }
 
@@ -167,6 +170,7 @@ impl Evaluator {
             has_sensitive: false,
             templates: HashMap::new(),
             is_in_template_file: false,
+            is_trying: false,
             told_exhausted: false,
         }
     }
@@ -175,6 +179,19 @@ impl Evaluator {
     pub(crate) fn fail(&mut self, diagnostic: Diagnostic) -> Poisoned {
         self.diagnostics.push(diagnostic);
         Poisoned
+    }
+
+    /// The nearest known name. Not where nobody reads it, and not after dozens of problems: with many names, looking
+    /// for it takes longer than all the rest.
+    pub(crate) fn near<'n>(
+        &self,
+        name: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) -> Option<&'n str> {
+        if self.is_trying || self.diagnostics.len() >= 50 {
+            return None;
+        }
+        nearest(name, known)
     }
 
     /// Reports that a bound was reached; the bound on the whole only once.

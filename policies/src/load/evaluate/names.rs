@@ -10,7 +10,6 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::load::syntax::{expression_span, place};
 use crate::model::{GroupAddress, ProviderAddress};
 use crate::source::Span;
-use crate::suggest::nearest;
 use crate::value::{Address, Value};
 
 /// The names that begin a reference.
@@ -44,7 +43,9 @@ impl Evaluator {
         let frame_names = scope.frame_names();
         let known = frame_names.iter().copied();
         let roots: &[&str] = if is_dotted { &ROOTS } else { &[] };
-        let near = nearest(name, known.chain(roots.iter().copied())).map(str::to_owned);
+        let near = self
+            .near(name, known.chain(roots.iter().copied()))
+            .map(str::to_owned);
         let diagnostic =
             Diagnostic::error(codes::UNKNOWN_NAME, "Unknown name").at(at, "no such name here");
         let help = if let Some(near) = near {
@@ -118,7 +119,8 @@ impl Evaluator {
                 Some(Some(value)) => Ok(Some((value.clone(), 1))),
                 Some(None) => Err(Poisoned),
                 None => {
-                    let near = nearest(&name, self.names.variables.keys().map(|k| &**k))
+                    let near = self
+                        .near(&name, self.names.variables.keys().map(|k| &**k))
                         .map(|near| format!("did you mean `var.{near}`?"));
                     let help =
                         near.unwrap_or_else(|| format!("declare it: variable \"{name}\" {{}}"));
@@ -135,7 +137,8 @@ impl Evaluator {
                 Some(Some(value)) => Ok(Some((value.clone(), 1))),
                 Some(None) => Err(Poisoned),
                 None => {
-                    let near = nearest(&name, self.names.locals.keys().map(|k| &**k))
+                    let near = self
+                        .near(&name, self.names.locals.keys().map(|k| &**k))
                         .map(|near| format!("did you mean `local.{near}`?"));
                     let help = near.unwrap_or_else(|| format!("set it: locals {{ {name} = … }}"));
                     Err(self.unknown(
@@ -174,7 +177,8 @@ impl Evaluator {
                 if scope.is_lenient || self.names.policies.contains(name.as_str()) {
                     return Ok(Some((Value::Address(Address::Policy(name.into())), 1)));
                 }
-                let near = nearest(&name, self.names.policies.iter().map(|k| &**k))
+                let near = self
+                    .near(&name, self.names.policies.iter().map(|k| &**k))
                     .map(|near| format!("did you mean `policy.{near}`?"));
                 let help = near.unwrap_or_else(|| {
                     format!("there is no block policy \"{name}\" in this directory.")
@@ -250,7 +254,8 @@ impl Evaluator {
             return Ok((address(None), 1));
         }
         let Some(aliases) = self.names.providers.get(kind) else {
-            let near = nearest(kind, self.names.providers.keys().map(|k| &**k))
+            let near = self
+                .near(kind, self.names.providers.keys().map(|k| &**k))
                 .map(|near| format!("did you mean `provider.{near}`?"));
             let help = near.unwrap_or_else(|| format!("declare it: provider \"{kind}\" {{}}"));
             return Err(self.unknown(
@@ -267,7 +272,7 @@ impl Evaluator {
                 return Ok((address(Some(alias)), 2));
             }
             let known: Vec<&str> = aliases.iter().flatten().map(|a| &**a).collect();
-            let help = match nearest(&alias, known.iter().copied()) {
+            let help = match self.near(&alias, known.iter().copied()) {
                 Some(near) => format!("did you mean `provider.{kind}.{near}`?"),
                 None => format!("declare it: provider \"{kind}\" \"{alias}\" {{}}"),
             };
@@ -336,7 +341,8 @@ impl Evaluator {
             return Ok((address(key), used));
         }
         let Some(keys) = self.names.groups.get(name) else {
-            let near = nearest(name, self.names.groups.keys().map(|k| &**k))
+            let near = self
+                .near(name, self.names.groups.keys().map(|k| &**k))
                 .map(|near| format!("did you mean `group.{near}`?"));
             let help = near.unwrap_or_else(|| {
                 format!("there is no block group \"{name}\" in this directory.")
@@ -363,7 +369,7 @@ impl Evaluator {
                 if keys.contains(&key) {
                     return Ok((address(Some(key)), used));
                 }
-                let help = match nearest(&key, keys.iter().map(|k| &**k)) {
+                let help = match self.near(&key, keys.iter().map(|k| &**k)) {
                     Some(near) => format!("did you mean `group.{name}[\"{near}\"]`?"),
                     None => some_keys(keys.iter()),
                 };
