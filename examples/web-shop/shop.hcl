@@ -16,7 +16,7 @@ provider "mock" {
   load "shop-web" {
     trace = "traffic/ecommerce-api.csv"
     per   = "second"
-    align = "clock"
+    align = "exact"
   }
 }
 

@@ -29,6 +29,8 @@ const NAMED: usize = 100;
 /// How often a waiting apply asks for the lease again.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
+/// Carry out a plan.
+///
 /// Plans, asks, and carries the plan out. With a plan file it carries out exactly that plan and asks nothing; it refuses
 /// if the state or the cloud has moved since the plan was saved.
 #[derive(Args, Debug)]

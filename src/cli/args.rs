@@ -136,12 +136,8 @@ impl GroupArgs {
 /// The known name that is most like what was typed, if any is.
 pub(super) fn nearest(typed: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
     let typed = typed.strip_prefix("group.").unwrap_or(typed);
-    known
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(typed, &name), name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
+    let known: Vec<String> = known.into_iter().collect();
+    tideform_policies::schema::nearest(typed, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Reads a duration: `90s`, `2h30m`, `28d`.

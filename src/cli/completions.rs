@@ -6,6 +6,8 @@ use clap_complete::Shell;
 use super::context::Context;
 use super::{CliResult, exit};
 
+/// Print a completion script for a shell.
+///
 /// Prints a completion script: `tideform completions bash > /etc/bash_completion.d/tideform`.
 #[derive(Args, Debug)]
 pub(super) struct CompletionsArgs {

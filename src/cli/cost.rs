@@ -16,6 +16,8 @@ use crate::cost::{
     report,
 };
 
+/// Report what the groups cost.
+///
 /// Reports what the groups cost, from the recorded capacity: cost, instance-hours, mean and peak capacity, savings
 /// against a fixed fleet at peak and against all on demand, the budget used, and the month's projection.
 #[derive(Args, Debug)]

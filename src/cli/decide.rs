@@ -16,6 +16,8 @@ use crate::engine::{self, Rules, observe_json};
 /// Largest observation that is read, in bytes: far above any group's.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
+/// Make one decision from an observation in JSON.
+///
 /// Makes one decision for a group of the files from an observation in JSON, and prints it with its reasons. Touches
 /// neither cloud nor state: plumbing for scripts, tests and other tools. `tideform schema observation` describes the input.
 #[derive(Args, Debug)]

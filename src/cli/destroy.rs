@@ -8,6 +8,8 @@ use super::context::Context;
 use super::plan::PlanningArgs;
 use crate::plan::Mode;
 
+/// Take away all that tideform made.
+///
 /// Takes away all that tideform made: controls, tags, and the resources of groups with `launch`. Resources that were
 /// there before stay, with their capacity. The same as `tideform apply --destroy`.
 #[derive(Args, Debug)]

@@ -42,6 +42,8 @@ pub(super) enum CliError {
     },
     /// Errors in the files.
     Problems(Box<Problems>),
+    /// An expression of the console.
+    Expression(Box<Problems>),
     /// A file of the command line cannot be read or written.
     File {
         /// `read`, `written`.
@@ -218,6 +220,7 @@ pub(super) fn explain(error: &CliError) -> Explained {
                     plural(warnings, "warning")
                 ))
         }
+        CliError::Expression(_) => Explained::new("No value").why("The expression has no value."),
         CliError::File { verb, path, source } => Explained::new(format!("File cannot be {verb}"))
             .why(format!("`{}` cannot be {verb}: {source}.", path.display())),
         CliError::NoSuchBlock { text, nearest } => {
@@ -570,7 +573,9 @@ pub(super) fn report(error: &CliError, output: &Output, json: bool) -> u8 {
                 "exit_code": explained.code,
             },
         });
-        if let (CliError::Problems(problems), Some(object)) = (error, document.as_object_mut()) {
+        if let (CliError::Problems(problems) | CliError::Expression(problems), Some(object)) =
+            (error, document.as_object_mut())
+        {
             let diagnostics = render::json(&problems.diagnostics, &problems.sources);
             object.insert("diagnostics".to_owned(), diagnostics);
         }
@@ -578,7 +583,7 @@ pub(super) fn report(error: &CliError, output: &Output, json: bool) -> u8 {
         return explained.code;
     }
     let mut text = String::new();
-    if let CliError::Problems(problems) = error {
+    if let CliError::Problems(problems) | CliError::Expression(problems) = error {
         text.push_str(&render::terminal(
             &problems.diagnostics,
             &problems.sources,

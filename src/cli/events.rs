@@ -16,6 +16,8 @@ use super::{CliResult, exit};
 /// How often a followed state is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
+/// Show what happened.
+///
 /// Shows what happened, oldest first: decisions that changed something, applies, overrides, drift, faults.
 #[derive(Args, Debug)]
 pub(super) struct EventsArgs {

@@ -14,6 +14,8 @@ use super::view;
 use super::{CliResult, exit};
 use crate::engine::{Decision, explain};
 
+/// Explain a decision, or a diagnostic's code.
+///
 /// Explains why a group was scaled as it was: the recorded decision with every reason. Or explains a diagnostic's code.
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {

@@ -14,6 +14,8 @@ use super::{CliResult, exit};
 use crate::examples::{self, Example};
 use crate::registry::Providers;
 
+/// Prepare a directory: check version and providers, make the state; or write a starter example.
+///
 /// Prepares a directory: checks that this version, the files and the providers fit together, and makes the state.
 /// With --example, writes a starter into an empty directory first.
 #[derive(Args, Debug)]

@@ -18,6 +18,8 @@ use super::output::{BOLD, DIM, Table, paint};
 use super::view;
 use super::{CliResult, exit};
 
+/// Lay hands on the simulated cloud of provider "mock".
+///
 /// Lays hands on the simulated cloud of provider "mock", as somebody outside tideform would: shows it, moves its clock,
 /// changes groups, protects and breaks instances, makes calls fail.
 #[derive(Args, Debug)]

@@ -72,59 +72,32 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Prepare a directory: check version and providers, make the state; or write a starter example
     Init(init::InitArgs),
-    /// Check the files and report every problem in them
     Validate(validate::ValidateArgs),
-    /// Rewrite the files in the canonical format
     Fmt(fmt::FmtArgs),
-    /// Run the `test` blocks
     Test(test::TestArgs),
-    /// Evaluate expressions of the language
     Console(console::ConsoleArgs),
-    /// Show what would change, and what the next decisions would be
     Plan(plan::PlanArgs),
-    /// Carry out a plan
     Apply(apply::ApplyArgs),
-    /// Take away all that tideform made
     Destroy(destroy::DestroyArgs),
-    /// Show what was last applied, or a saved plan
     Show(show::ShowArgs),
-    /// Run the scaling loop: once, or for ever
     Reconcile(reconcile::ReconcileArgs),
-    /// Show the groups as they are now
     Status(status::StatusArgs),
-    /// Show what happened
     Events(events::EventsArgs),
-    /// Explain a decision, or a diagnostic's code
     Explain(explain::ExplainArgs),
-    /// Report what the groups cost
     Cost(cost::CostArgs),
-    /// Pin a group to a number of instances for a while
     Scale(scale::ScaleArgs),
-    /// End a pin
     Unpin(unpin::UnpinArgs),
-    /// Stop all scaling of a group for a while
     Pause(pause::PauseArgs),
-    /// End a pause
     Resume(pause::ResumeArgs),
-    /// Start, stop and list planned surges
     Surge(surge::SurgeArgs),
-    /// List the overrides: pins, pauses and surges
     Overrides(overrides::OverridesArgs),
-    /// Make one decision from an observation in JSON
     Decide(decide::DecideArgs),
-    /// Print the language's reference or a JSON schema
     Schema(schema::SchemaArgs),
-    /// Look into the state and mend it
     State(state::StateArgs),
-    /// Play the whole story on a simulated cloud, in about a minute
     Demo(demo::DemoArgs),
-    /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
-    /// Print the version
     Version(version::VersionArgs),
-    /// Lay hands on the simulated cloud of provider "mock"
     Mock(mock::MockArgs),
 }
 
@@ -158,6 +131,17 @@ fn run(arguments: &[OsString]) -> u8 {
         _ => done,
     };
     done.unwrap_or_else(|failed| error::report(&failed, &context.output, wants_json))
+}
+
+/// Runs a command as if it had been typed in another context's directory: for the demo.
+///
+/// # Errors
+/// What the command fails with, or a code of its own that is not "well".
+fn run_typed<'a>(context: &Context, typed: impl Iterator<Item = &'a str>) -> Result<(), CliError> {
+    let arguments: Vec<OsString> = typed.map(OsString::from).collect();
+    let (cli, matches) =
+        parse(&arguments).map_err(|failed| CliError::Usage(failed.render().to_string()))?;
+    cli.command.run(context, &matches).map(|_| ())
 }
 
 fn parse(arguments: &[OsString]) -> Result<(Cli, clap::ArgMatches), clap::Error> {

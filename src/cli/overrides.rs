@@ -9,6 +9,8 @@ use super::output::Table;
 use super::view;
 use super::{CliResult, exit};
 
+/// List the overrides: pins, pauses and surges.
+///
 /// Lists what overrides the policies: pins, pauses and surges, each with its end, who set it, and why.
 #[derive(Args, Debug)]
 pub(super) struct OverridesArgs {

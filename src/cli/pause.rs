@@ -15,6 +15,8 @@ use super::unpin::end_overrides;
 use super::view;
 use super::{CliResult, exit};
 
+/// Stop all scaling of a group for a while.
+///
 /// Stops all scaling of a group: the loop goes on deciding and recording, and changes nothing. Works at any time, also
 /// while the loop runs.
 #[derive(Args, Debug)]
@@ -32,6 +34,8 @@ pub(super) struct PauseArgs {
     reason: Option<String>,
 }
 
+/// End a pause.
+///
 /// Ends a pause before its time.
 #[derive(Args, Debug)]
 pub(super) struct ResumeArgs {

@@ -168,6 +168,8 @@ pub(super) fn check_failures(plan: &Plan) -> Result<(), CliError> {
     }
 }
 
+/// Show what would change, and what the next decisions would be.
+///
 /// Compares the files with what was last applied and with what is live, and shows what `apply` would change, what was
 /// changed outside tideform, the next decision of each group with its reasons, the coming schedules, and the change in
 /// monthly cost. Changes nothing.

@@ -28,6 +28,8 @@ use crate::reconcile::{
 /// Up to so many groups a single run names each one, also those that hold.
 const NAMED: usize = 25;
 
+/// Run the scaling loop: once, or for ever.
+///
 /// Runs the scaling loop over what was last applied: observe, decide, record, act, record. It never reads the files,
 /// unless --follow says so.
 #[derive(Args, Debug)]
@@ -45,11 +47,11 @@ pub(super) struct ReconcileArgs {
     interval: Option<Duration>,
 
     /// Stop after this many runs
-    #[arg(long, value_name = "N", requires = "interval", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "once", value_parser = clap::value_parser!(u64).range(1..))]
     ticks: Option<u64>,
 
     /// Plan and apply this directory whenever it changes
-    #[arg(long, value_name = "DIR", requires = "interval")]
+    #[arg(long, value_name = "DIR", conflicts_with = "once")]
     follow: Option<PathBuf>,
 
     /// Shadow mode: record decisions as such, change nothing
@@ -57,7 +59,7 @@ pub(super) struct ReconcileArgs {
     dry_run: bool,
 
     /// Serve /metrics, /healthz and /readyz here: `127.0.0.1:9464`
-    #[arg(long, value_name = "ADDRESS", requires = "interval")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "once")]
     listen: Option<SocketAddr>,
 
     #[command(flatten)]

@@ -16,6 +16,8 @@ use super::{CliResult, exit};
 /// The longest that an override may hold: a pin that nobody remembers is an outage in waiting.
 pub(super) const LONGEST_OVERRIDE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// Pin a group to a number of instances for a while.
+///
 /// Pins a group to a number: whatever its metrics say, the loop holds it there, inside the group's limits, until the
 /// time is over. The next run of the loop carries it out.
 #[derive(Args, Debug)]

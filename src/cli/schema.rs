@@ -8,6 +8,8 @@ use super::context::Context;
 use super::output::{BOLD, CYAN, DIM, paint};
 use super::{CliResult, exit};
 
+/// Print the language's reference or a JSON schema.
+///
 /// Prints the reference of the language, or the JSON schema of something that tideform prints or reads.
 #[derive(Args, Debug)]
 pub(super) struct SchemaArgs {

@@ -13,6 +13,8 @@ use super::view;
 use super::{CliResult, exit};
 use crate::plan::{Plan, flat_values, saved, views};
 
+/// Show what was last applied, or a saved plan.
+///
 /// Shows a saved plan, or without a file what was last applied: the policies that `reconcile` runs.
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {

@@ -16,6 +16,8 @@ use super::place::{Place, applied_address};
 use super::view;
 use super::{CliResult, exit};
 
+/// Look into the state and mend it.
+///
 /// Looks into the state, and mends it.
 #[derive(Args, Debug)]
 pub(super) struct StateArgs {

@@ -20,6 +20,8 @@ use crate::engine::{Decision, explain};
 use crate::observe::{Read, read_live};
 use crate::reconcile::{Progress, count_ready};
 
+/// Show the groups as they are now.
+///
 /// Shows each group as it is now: live, ready and desired capacity, limits, the last decision, overrides, month's cost.
 #[derive(Args, Debug)]
 pub(super) struct StatusArgs {

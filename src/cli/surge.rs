@@ -14,6 +14,8 @@ use super::unpin::end_overrides;
 use super::view;
 use super::{CliResult, exit};
 
+/// Start, stop and list planned surges.
+///
 /// Planned surges: a `surge` block says how many instances; these commands say when.
 #[derive(Args, Debug)]
 pub(super) struct SurgeArgs {

@@ -10,6 +10,8 @@ use super::error::CliError;
 use super::{CliResult, exit};
 use crate::suite::{self, render};
 
+/// Run the `test` blocks.
+///
 /// Runs the `test` blocks of the directory: each feeds metrics to a group's policy, step by step, through the same
 /// decision function as the loop, and checks what comes out.
 #[derive(Args, Debug)]

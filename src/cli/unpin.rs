@@ -10,6 +10,8 @@ use super::error::CliError;
 use super::place::applied_address;
 use super::{CliResult, exit};
 
+/// End a pin.
+///
 /// Ends a pin before its time: the group's metrics decide again from the next run on.
 #[derive(Args, Debug)]
 pub(super) struct UnpinArgs {

@@ -15,6 +15,8 @@ use super::output::{BOLD, DIM, GREEN, paint};
 use super::{CliResult, exit};
 use crate::plan::{GroupPattern, flat_values};
 
+/// Check the files and report every problem in them.
+///
 /// Reads all files of the directory and reports every problem in them: errors and warnings, each with its place, why,
 /// and how to mend it. Reads nothing but the files.
 #[derive(Args, Debug)]

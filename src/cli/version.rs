@@ -5,6 +5,8 @@ use clap::Args;
 use super::context::Context;
 use super::{CliResult, exit};
 
+/// Print the version.
+///
 /// Prints the version, and the providers that this build has.
 #[derive(Args, Debug)]
 pub(super) struct VersionArgs {
