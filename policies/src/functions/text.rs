@@ -14,6 +14,17 @@ use crate::value::Value;
 const T: Kind = Kind::Text;
 
 pub(super) const FUNCTIONS: &[Function] = &[
+    fixed("basename", "basename(path)", &[T], |call| {
+        let path = call.text(0)?.trim_end_matches('/');
+        call.made(path.rsplit('/').next().unwrap_or("").to_owned())
+    }),
+    fixed("dirname", "dirname(path)", &[T], |call| {
+        let path = call.text(0)?.trim_end_matches('/');
+        let directory = path
+            .rsplit_once('/')
+            .map_or(".", |(directory, _)| directory);
+        call.made(if directory.is_empty() { "/" } else { directory }.to_owned())
+    }),
     fixed("chomp", "chomp(text)", &[T], |call| {
         call.made(call.text(0)?.trim_end_matches(['\n', '\r']).to_owned())
     }),

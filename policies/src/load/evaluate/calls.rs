@@ -70,6 +70,12 @@ impl Evaluator {
                 .help("write the value out, or make it a variable."),
             );
         }
+        if functions::MISSING.contains(&name) {
+            return self.fail(
+                Diagnostic::error(codes::UNKNOWN_FUNCTION, "Unknown function")
+                    .at(at, "Terraform has this function, tideform does not"),
+            );
+        }
         let names = functions::names();
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FUNCTION, "Unknown function")
             .at(at, "no such function");

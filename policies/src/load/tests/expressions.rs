@@ -214,6 +214,10 @@ fn functions_of_numbers() {
 #[test]
 fn functions_of_text() {
     check(&[
+        ("basename(\"a/b.txt\")", "\"b.txt\""),
+        ("dirname(\"a/b.txt\")", "\"a\""),
+        ("dirname(\"b.txt\")", "\".\""),
+        ("dirname(\"/b\")", "\"/\""),
         ("chomp(\"a\\n\\n\")", "\"a\""),
         ("endswith(\"abc\", \"bc\")", "true"),
         ("startswith(\"abc\", \"ab\")", "true"),
