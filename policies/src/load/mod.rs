@@ -33,7 +33,7 @@ use crate::tree::Tree;
 
 pub use console::EvaluationError;
 use console::Names;
-use directory::{read_directory, read_file};
+use directory::{Directory, read_directory, read_file};
 use evaluate::Evaluator;
 use meter::Meter;
 use variables::{Given, GivenValue, Origin};
@@ -249,8 +249,6 @@ fn digest(directory: &Directory, evaluator: &Evaluator) -> String {
     }
     crate::functions::hex(&hash.finalize())
 }
-
-use directory::Directory;
 
 /// The text of a file for formatting: the same checks as [`load`] makes of it.
 ///
