@@ -80,6 +80,6 @@ super::codes! {
         "A rate inside `scale_out` says how much may be added, one inside `scale_in` how much may be removed.",
         "scale_in {\n  rate {\n    add = 2      # write remove = 2\n    per = \"5m\"\n  }\n}";
     SECRET = "P0128", "Secret where it would be kept",
-        "A sensitive value stands in a policy, a group or a test. What groups hold is written to the state and shown in plans, and no secret may be. Providers take sensitive values: they are not kept. nonsensitive(value) says that a value is none after all.",
+        "A sensitive value stands in a policy, a group, a test or a provider. What these hold is written to the state and shown in plans, and no secret may be: the loop opens providers from the state. Credentials come from the environment, as each provider finds them there. nonsensitive(value) says that a value is none after all.",
         "variable \"token\" { sensitive = true }\nmetric \"queue\" { query = var.token }      # leave it out, or nonsensitive(var.token)";
 }

@@ -21,8 +21,6 @@ pub(crate) struct Context {
     crons: HashMap<String, Result<Rc<CronExpression>, Problem>>,
     zones: HashMap<String, Result<TimeZone, Problem>>,
     suggestions: u32,
-    /// Sensitive values may stand here: nothing of it is kept.
-    pub may_hold_secrets: bool,
     /// A year of each recurring window that was compared with another.
     pub calendars: crate::checks::Calendars,
 }

@@ -90,9 +90,7 @@ pub(crate) fn providers(tree: &Tree, cx: &mut Context) -> Providers {
     };
     let mut places: HashMap<ProviderAddress, Span> = HashMap::new();
     for block in &tree.providers {
-        cx.may_hold_secrets = true;
         validate::block(block, schema, cx);
-        cx.may_hold_secrets = false;
         let Some(kind) = block.labels.first() else {
             continue;
         };

@@ -339,7 +339,7 @@ fn value(attribute: &Attribute, kind: Kind, cx: &mut Context) {
 
 /// Reports a sensitive value where it would be written to the state.
 fn secret(value: &Value, span: Span, cx: &mut Context) -> bool {
-    let found = !cx.may_hold_secrets && holds_secret(value);
+    let found = holds_secret(value);
     if found {
         cx.bad_value(
             Problem::new(
