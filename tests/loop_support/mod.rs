@@ -1,6 +1,10 @@
 //! A stage for tests of the loop: a stepped mock world and a state with applied groups, in a directory of their own.
 
-#![allow(dead_code, reason = "every test file uses its own part of the stage")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "every test file uses its own part of the stage"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
