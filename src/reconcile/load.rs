@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use tideform_policies::model::{Capacity, Change, Group, GroupAddress};
 use tideform_state::{Intent, Override, OverrideKind, State, StateError};
 
+use super::group::GroupRun;
 use super::progress::Progress;
 use super::settle::{Act, OpenIntent};
-use super::visit::GroupRun;
 use crate::engine::{ActiveSurge, Memory, Overrides, Pause, Pin, Rules};
 
 /// The applied groups, compiled; kept while the serial stays the same.

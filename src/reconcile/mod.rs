@@ -2,13 +2,22 @@
 //!
 //! It runs what was last applied, from the state, never the files.
 
+mod acts;
+mod calls;
+mod group;
+mod lease;
 mod listen;
 mod load;
 mod metrics;
+mod notes;
+mod options;
+mod prices;
 mod progress;
+mod protocol;
 mod record;
 mod settle;
 mod shell;
+mod spent;
 mod step;
 #[cfg(test)]
 mod step_tests;
@@ -17,21 +26,23 @@ mod stop;
 pub(crate) mod testing;
 mod visit;
 
+pub use group::{
+    ActAnswer, Closed, Context, GroupReport, GroupRun, GroupWrite, Note, PlannedAct, Seen, Visit,
+    VisitResult, count_ready,
+};
 pub use listen::{Shared, bind, serve};
 pub use load::overrides_by_group;
 pub use metrics::{CONTENT_TYPE, GroupMetrics, LoopMetrics};
+pub use options::{Finished, Options, ProviderSource, ReconcileError, Silent, Watcher};
 pub use progress::{Alerts, Condition, Progress, back_off, describe_back_off};
+pub use protocol::{
+    Call, Effect, Event, Moment, NewIntent, Pace, Settings, StopReason, TickRecord, TickReport,
+};
 pub use settle::{
     Act, CALL_STARTS_WITHIN, CALL_TAKES_AT_MOST, LONGEST_CALL, OpenIntent, Settled,
     counts_as_action, settle,
 };
-pub use shell::{Finished, Options, ProviderSource, ReconcileError, Silent, Watcher, run_loop};
-pub use step::{
-    Call, Effect, Event, LoopState, Moment, NewIntent, Pace, Settings, StopReason, TickRecord,
-    TickReport, step,
-};
+pub use shell::run_loop;
+pub use step::{LoopState, step};
 pub use stop::{Stop, StopHandle, stop_pair};
-pub use visit::{
-    ActAnswer, Closed, Context, GroupReport, GroupRun, GroupWrite, Note, PlannedAct, Seen, Visit,
-    VisitResult, after_act, count_ready, visit,
-};
+pub use visit::{after_act, visit};

@@ -12,9 +12,9 @@ use tideform_state::{
     NewIntent as StateIntent, Settlement, State, StateError, TickRecord as StateTick, Transaction,
 };
 
+use super::group::{GroupWrite, count_ready};
 use super::load::Compiled;
-use super::step::{NewIntent, TickRecord};
-use super::visit::{GroupWrite, count_ready};
+use super::protocol::{NewIntent, TickRecord};
 use crate::cost::PriceBook;
 use crate::engine::Decision;
 use crate::observe::Observed;

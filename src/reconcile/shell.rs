@@ -1,190 +1,35 @@
 //! The shell around [`step`]: performs its effects and feeds back what came of them. It decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use thiserror::Error;
-use tideform_policies::model::{Group, GroupAddress, ProviderAddress};
-use tideform_provider::{Clock, GroupChange, ProviderError, SystemClock};
-use tideform_state::{BoxError, Lease, LeaseHolder, ProviderIdentity, State, StateError};
+use tideform_policies::model::{Group, GroupAddress};
+use tideform_provider::{Clock, SystemClock};
+use tideform_state::{Lease, ProviderIdentity, State};
 
-use super::listen::Shared;
+use super::group::Seen;
+use super::lease::{LEASE_TIME, LOOK_EVERY};
 use super::load::{Compiled, overrides_by_group};
 use super::metrics::LoopMetrics;
+use super::options::{Finished, Options, ProviderSource, ReconcileError, Watcher};
+use super::protocol::{Effect, Event, Moment, Settings, StopReason, TickReport};
 use super::record::Recorder;
-use super::settle::{Act, CALL_TAKES_AT_MOST, LONGEST_CALL};
-use super::step::{
-    Call, Effect, Event, LoopState, Moment, Pace, Settings, StopReason, TickReport, step,
-};
+use super::settle::LONGEST_CALL;
+use super::spent::Ledgers;
+use super::step::{LoopState, step};
 use super::stop::Stop;
-use super::visit::{ActAnswer, Seen};
 use crate::apply::settle_leftovers;
-use crate::cost::{LedgerRules, Timeline, Usage, month_start};
-use crate::engine::Spent;
 use crate::observe::{Beside, chain, observe};
-use crate::registry::{Providers, RegistryError, RetryPolicy};
+use crate::registry::{Providers, RetryPolicy};
 
-/// How long a lease lasts without renewal. On the same machine a holder that died loses it at once.
-const LEASE_TIME: Duration = Duration::from_secs(120);
 /// No call starts later than the lease's end less the longest call and five seconds for a clock's fault.
 const LEASE_MARGIN: Duration = Duration::from_secs(LONGEST_CALL.as_secs() + 5);
 /// Calls that are recorded in one transaction.
 const ROUND_SIZE: usize = 128;
-/// Calls that are under way at once.
-const CALLS_AT_ONCE: usize = 16;
-/// Tries of one call in all.
-const TRIES: u32 = 3;
-/// How often a waiting loop looks whether somebody wants the lease, or whether it is free.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Prices are asked for again after this.
-const PRICES_LAST: Duration = Duration::from_secs(3600);
-
-/// Why a loop could not begin or go on. What was done until then is recorded.
-#[derive(Debug, Error)]
-pub enum ReconcileError {
-    /// Somebody else holds the lease. Nothing was changed.
-    #[error("the lease is held by {holder}")]
-    LeaseHeld {
-        /// Who, for people.
-        holder: String,
-    },
-    /// Nothing was applied yet.
-    #[error("nothing was applied yet")]
-    NothingApplied,
-    /// The state cannot be read or written.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The providers that were applied cannot be opened.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// A provider does not say who we are there.
-    #[error("{provider} does not say who we are there")]
-    Identity {
-        /// Which.
-        provider: ProviderAddress,
-        /// Why.
-        source: ProviderError,
-    },
-    /// Applying the followed directory failed in a way that ends the loop.
-    #[error("the followed directory cannot be applied")]
-    Follow {
-        /// Why.
-        source: BoxError,
-    },
-}
-
-/// Where the providers come from.
-#[derive(Clone, Debug)]
-pub enum ProviderSource {
-    /// Opened as they were last applied; paths in them are relative to this directory.
-    Applied {
-        /// The configuration's directory.
-        directory: PathBuf,
-    },
-    /// These, whatever was applied: simulations, tests, the demo.
-    Fixed(Providers),
-}
-
-/// How a loop is run.
-#[derive(Clone)]
-pub struct Options {
-    /// One run, or a daemon.
-    pub pace: Pace,
-    /// Decide and record the decisions as such, but touch nothing.
-    pub is_shadow: bool,
-    /// Only these groups; `None`: all.
-    pub only: Option<BTreeSet<GroupAddress>>,
-    /// Stop by itself after so many ticks.
-    pub stop_after_ticks: Option<u64>,
-    /// Stop by itself at the first tick at or after this, by the loop's clock.
-    pub stop_at: Option<Timestamp>,
-    /// Who we are to the lease.
-    pub holder: LeaseHolder,
-    /// Who we are in events.
-    pub actor: String,
-    /// How long to wait for the lease at the beginning.
-    pub lock_timeout: Duration,
-    /// Where the providers come from.
-    pub providers: ProviderSource,
-    /// What `--listen` serves; `None`: nothing.
-    pub shared: Option<Shared>,
-    /// The clock that leases run by.
-    pub machine_clock: Arc<dyn Clock>,
-}
-
-impl Options {
-    /// One run, with everything else as it is when nothing is said.
-    pub fn once(holder: LeaseHolder, providers: ProviderSource) -> Options {
-        Options {
-            pace: Pace::Once,
-            is_shadow: false,
-            only: None,
-            stop_after_ticks: None,
-            stop_at: None,
-            holder,
-            actor: "reconcile".to_owned(),
-            lock_timeout: Duration::ZERO,
-            providers,
-            shared: None,
-            machine_clock: Arc::new(SystemClock),
-        }
-    }
-
-    /// A daemon, with everything else as it is when nothing is said.
-    pub fn every(interval: Duration, holder: LeaseHolder, providers: ProviderSource) -> Options {
-        Options {
-            pace: Pace::Every(interval),
-            ..Options::once(holder, providers)
-        }
-    }
-}
-
-/// Who watches a loop.
-#[async_trait]
-pub trait Watcher: Send {
-    /// A tick is over, and recorded.
-    fn tick(&mut self, report: &TickReport);
-
-    /// Whether there is something to apply before the next tick: then the lease is given back first.
-    fn wants_to_apply(&mut self) -> bool {
-        false
-    }
-
-    /// Applies it. The loop goes on with what was applied.
-    ///
-    /// # Errors
-    /// Only what must end the loop.
-    async fn apply(&mut self, state: &mut State) -> Result<(), BoxError> {
-        let _ = state;
-        Ok(())
-    }
-}
-
-/// A watcher that does nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
-
-#[async_trait]
-impl Watcher for Silent {
-    fn tick(&mut self, _: &TickReport) {}
-}
-
-/// How a loop ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// It was asked to stop; else it had done what it was to do.
-    pub was_asked: bool,
-    /// Ticks that were completed.
-    pub ticks: u64,
-    /// Visits that failed in the last tick.
-    pub failed_groups: usize,
-}
 
 /// Runs the loop over what was last applied, until it is done or asked to stop.
 ///
@@ -220,19 +65,20 @@ pub async fn run_loop(
     result
 }
 
-struct Shell<'a> {
-    state: &'a mut State,
-    options: Options,
-    compiled: Compiled,
-    providers: Option<Providers>,
-    recorder: Recorder,
-    prices_read: Option<Timestamp>,
-    ledgers: Ledgers,
-    lease: Option<Lease>,
-    ticks: u64,
-    failed_groups: usize,
-    tick_failed: bool,
-    retry: RetryPolicy,
+/// What the effects are performed with.
+pub(super) struct Shell<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) options: Options,
+    pub(super) compiled: Compiled,
+    pub(super) providers: Option<Providers>,
+    pub(super) recorder: Recorder,
+    pub(super) prices_read: Option<Timestamp>,
+    pub(super) ledgers: Ledgers,
+    pub(super) lease: Option<Lease>,
+    pub(super) ticks: u64,
+    pub(super) failed_groups: usize,
+    pub(super) tick_failed: bool,
+    pub(super) retry: RetryPolicy,
 }
 
 impl<'a> Shell<'a> {
@@ -297,7 +143,7 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
         match &self.providers {
             Some(providers) => Arc::clone(providers.clock()),
             None => Arc::new(SystemClock),
@@ -458,133 +304,6 @@ impl<'a> Shell<'a> {
         Ok(seen)
     }
 
-    /// Asks for the prices of instance types that are live and whose group does not say its own.
-    async fn read_prices(
-        &mut self,
-        providers: &Providers,
-        seen: &BTreeMap<GroupAddress, Seen>,
-        now: Timestamp,
-    ) {
-        let is_old = self.prices_read.is_none_or(|read| {
-            Duration::try_from(now.duration_since(read)).is_ok_and(|age| age >= PRICES_LAST)
-        });
-        let mut wanted: BTreeMap<ProviderAddress, BTreeSet<String>> = BTreeMap::new();
-        for (address, seen) in seen {
-            let (Seen::Live(observed), Some(group)) = (seen, self.compiled.group(address)) else {
-                continue;
-            };
-            for kind in observed
-                .live
-                .instances
-                .iter()
-                .filter_map(|instance| instance.instance_type.as_ref())
-            {
-                let key = (group.provider.clone(), kind.to_string());
-                if is_old || !self.recorder.prices.contains_key(&key) {
-                    wanted.entry(key.0).or_default().insert(key.1);
-                }
-            }
-        }
-        if is_old {
-            self.prices_read = Some(now);
-        }
-        for (address, kinds) in wanted {
-            let Some(provider) = providers.get(&address) else {
-                continue;
-            };
-            let kinds: Vec<String> = kinds.into_iter().collect();
-            let answers = provider.prices(&kinds).await;
-            for (kind, answer) in kinds.into_iter().zip(answers) {
-                // A price that cannot be read is asked for again with the next tick; the old one holds until then.
-                if let Ok(prices) = answer {
-                    self.recorder.prices.insert((address.clone(), kind), prices);
-                }
-            }
-        }
-    }
-
-    async fn act(&self, calls: &[Call], deadline: Timestamp) -> Vec<ActAnswer> {
-        futures::stream::iter(calls)
-            .map(|call| async move {
-                let made = AssertUnwindSafe(self.call(call, deadline))
-                    .catch_unwind()
-                    .await;
-                made.unwrap_or_else(|_| {
-                    ActAnswer::Unknown(
-                        "the provider panicked; this is a bug in tideform".to_owned(),
-                    )
-                })
-            })
-            .buffered(CALLS_AT_ONCE)
-            .collect()
-            .await
-    }
-
-    /// Makes one call. Repeats it only where that does no harm, and not after the deadline.
-    async fn call(&self, call: &Call, deadline: Timestamp) -> ActAnswer {
-        let provider = self
-            .compiled
-            .group(&call.group)
-            .and_then(|group| self.providers.as_ref()?.get(&group.provider));
-        let Some(provider) = provider else {
-            return ActAnswer::NotStarted(
-                "the provider is not among those that were applied".to_owned(),
-            );
-        };
-        let clock = self.clock();
-        let mut last = None;
-        for attempt in 1..=TRIES {
-            if self.options.machine_clock.now() >= deadline {
-                let why =
-                    "it was too late to begin: the lease or the time of the call was about to end";
-                return match last {
-                    None => ActAnswer::NotStarted(why.to_owned()),
-                    Some(error) => ActAnswer::NotDone(error),
-                };
-            }
-            let made = async {
-                match &call.act {
-                    Act::SetDesired => provider.set_desired(&call.resource, call.desired).await,
-                    Act::Terminate { instance } => {
-                        provider.terminate_instance(&call.resource, instance).await
-                    }
-                    Act::Change(change) => {
-                        let change = GroupChange {
-                            resource: call.resource.clone(),
-                            changes: vec![change.clone()],
-                        };
-                        provider.update_group(&change).await
-                    }
-                }
-            };
-            let error = match tokio::time::timeout(CALL_TAKES_AT_MOST, made).await {
-                Err(_) => return ActAnswer::Unknown("no answer in time".to_owned()),
-                Ok(Ok(())) => return ActAnswer::Done,
-                Ok(Err(error)) => error,
-            };
-            match error {
-                ProviderError::OutcomeUnknown { .. } => return ActAnswer::Unknown(chain(&error)),
-                error if !error.is_transient() => return ActAnswer::NotDone(chain(&error)),
-                error => {
-                    let asked = match &error {
-                        ProviderError::Throttled { retry_after, .. } => *retry_after,
-                        _ => None,
-                    };
-                    last = Some(chain(&error));
-                    if attempt < TRIES {
-                        clock
-                            .wait(
-                                self.retry
-                                    .wait_before(attempt, u64::from(call.desired), asked),
-                            )
-                            .await;
-                    }
-                }
-            }
-        }
-        ActAnswer::NotDone(last.unwrap_or_default())
-    }
-
     fn report(&mut self, report: &TickReport, took: Duration) {
         self.ticks = report.number;
         self.failed_groups = report.failed().count();
@@ -592,78 +311,6 @@ impl<'a> Shell<'a> {
         if let Some(shared) = &self.options.shared {
             shared.update(|metrics| count(metrics, report, self.lease.is_some()));
             shared.tick_completed(report.at, took, !self.tick_failed);
-        }
-    }
-
-    /// Takes the lease or renews it; waits for it where somebody else has it and there is time to wait.
-    async fn take_lease(&mut self, stop: &mut Stop) -> Result<Event, ReconcileError> {
-        let clock = Arc::clone(&self.options.machine_clock);
-        if let Some(lease) = self.lease.take() {
-            match self.state.renew_lease(&lease, clock.now(), LEASE_TIME) {
-                Ok(lease) => return Ok(self.leased(lease)),
-                Err(StateError::LeaseLost { to: Some(holder) }) => {
-                    return Ok(Event::LeaseHeld(holder.to_string()));
-                }
-                // Nobody has it: it was broken, or given back for somebody who is done with it.
-                Err(StateError::LeaseLost { to: None }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        // Between its ticks a daemon lets others in, and waits until they are done.
-        let patience = if self.ticks > 0 {
-            Duration::MAX
-        } else {
-            self.options.lock_timeout
-        };
-        let began = clock.now();
-        let mut has_asked = false;
-        let answer = loop {
-            let now = clock.now();
-            match self
-                .state
-                .acquire_lease(&self.options.holder, now, LEASE_TIME)
-            {
-                Ok(lease) => return Ok(self.leased(lease)),
-                Err(StateError::LeaseHeld { holder, .. }) => {
-                    let waited = Duration::try_from(now.duration_since(began)).unwrap_or_default();
-                    if waited >= patience || stop.is_asked() {
-                        break Event::LeaseHeld(holder.to_string());
-                    }
-                    // Asked for anew each time, so that one who dies while waiting does not hold up the others.
-                    self.state
-                        .request_lease(&self.options.holder, now, LOOK_EVERY * 10)?;
-                    has_asked = true;
-                    tokio::select! {
-                        () = clock.wait(LOOK_EVERY) => {}
-                        () = stop.asked() => {}
-                    }
-                }
-                Err(StateError::Busy) => clock.wait(LOOK_EVERY).await,
-                Err(error) => return Err(error.into()),
-            }
-        };
-        if has_asked {
-            self.state.withdraw_lease_request(&self.options.holder)?;
-        }
-        Ok(answer)
-    }
-
-    fn leased(&mut self, lease: Lease) -> Event {
-        let until = lease.until;
-        self.lease = Some(lease);
-        if let Some(shared) = &self.options.shared {
-            shared.update(|metrics| metrics.is_lease_held = true);
-        }
-        Event::Leased(until)
-    }
-
-    fn give_back_lease(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            // One that cannot be given back runs out by itself.
-            let _ = self.state.release_lease(&lease);
-        }
-        if let Some(shared) = &self.options.shared {
-            shared.update(|metrics| metrics.is_lease_held = false);
         }
     }
 
@@ -702,84 +349,12 @@ impl<'a> Shell<'a> {
             }
         }
     }
-
-    fn tend_lease(&mut self) -> Result<(), ReconcileError> {
-        let Some(lease) = &self.lease else {
-            return Ok(());
-        };
-        let now = self.options.machine_clock.now();
-        if !self.state.lease_requests(now)?.is_empty() {
-            self.give_back_lease();
-            return Ok(());
-        }
-        let left = Duration::try_from(lease.until.duration_since(now)).unwrap_or_default();
-        if left < LEASE_TIME / 2 {
-            self.lease = match self.state.renew_lease(lease, now, LEASE_TIME) {
-                Ok(lease) => Some(lease),
-                // The next tick finds out who has it.
-                Err(StateError::LeaseLost { .. }) => None,
-                Err(error) => return Err(error.into()),
-            };
-        }
-        Ok(())
-    }
 }
 
 fn positive(duration: SignedDuration) -> Option<Duration> {
     Duration::try_from(duration)
         .ok()
         .filter(|duration| !duration.is_zero())
-}
-
-/// What groups with a budget have cost since the first of the month, UTC: what was counted at the visit before, and
-/// what came since. A run that has just begun counts the whole month.
-#[derive(Debug, Default)]
-struct Ledgers(BTreeMap<GroupAddress, Ledger>);
-
-#[derive(Debug)]
-struct Ledger {
-    month: Timestamp,
-    counted_to: Timestamp,
-    spent: Usage,
-}
-
-impl Ledgers {
-    fn spent(
-        &mut self,
-        state: &State,
-        group: &Group,
-        now: Timestamp,
-    ) -> Result<Option<Spent>, StateError> {
-        if group.policy.budget.is_none() {
-            return Ok(None);
-        }
-        let month = month_start(now);
-        let begin = || Ledger {
-            month,
-            counted_to: month,
-            spent: Usage::default(),
-        };
-        let ledger = self.0.entry(group.address.clone()).or_insert_with(begin);
-        if ledger.month != month || now < ledger.counted_to {
-            *ledger = begin();
-        }
-        let runs = state.capacity_runs(&group.address, ledger.counted_to, now)?;
-        let rules = LedgerRules::for_interval(group.policy.every);
-        let timeline = Timeline::new(&runs, now, rules);
-        // What lies behind the last sample is counted for now only: the next one may say otherwise.
-        let seen_to = runs.last().map_or(ledger.counted_to, |run| {
-            run.until.clamp(ledger.counted_to, now)
-        });
-        ledger
-            .spent
-            .add(&timeline.usage(ledger.counted_to, seen_to));
-        ledger.counted_to = seen_to;
-        let mut spent = ledger.spent;
-        spent.add(&timeline.usage(seen_to, now));
-        Ok(Some(Spent {
-            cost_usd: spent.cost.usd(),
-        }))
-    }
 }
 
 fn count(metrics: &mut LoopMetrics, report: &TickReport, is_lease_held: bool) {

@@ -10,10 +10,11 @@ use tideform_policies::model::{
 };
 use tideform_state::IntentId;
 
+use super::group::{ActAnswer, GroupRun, Seen, VisitResult};
 use super::progress::Progress;
-use super::step::{Effect, Event, LoopState, Moment, Pace, Settings, StopReason, TickReport, step};
+use super::protocol::{Effect, Event, Moment, Pace, Settings, StopReason, TickReport};
+use super::step::{LoopState, step};
 use super::testing::{instance, live_group, tracking_group};
-use super::visit::{ActAnswer, GroupRun, Seen, VisitResult};
 use crate::engine::{Memory, Observation, Rules};
 use crate::observe::Observed;
 
@@ -399,7 +400,7 @@ fn a_shadow_takes_no_lease_and_makes_no_call() {
             "wake at 60s"
         ]
     );
-    let change = |group: &super::visit::GroupReport| group.result.clone();
+    let change = |group: &super::group::GroupReport| group.result.clone();
     assert!(
         driver.reports[0]
             .groups

@@ -1,0 +1,61 @@
+//! Asks providers for the prices of what is live.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tideform_policies::model::{GroupAddress, ProviderAddress};
+
+use super::group::Seen;
+use super::shell::Shell;
+use crate::registry::Providers;
+
+/// Prices are asked for again after this.
+const PRICES_LAST: Duration = Duration::from_secs(3600);
+
+impl Shell<'_> {
+    /// Asks for the prices of instance types that are live and whose group does not say its own.
+    pub(super) async fn read_prices(
+        &mut self,
+        providers: &Providers,
+        seen: &BTreeMap<GroupAddress, Seen>,
+        now: Timestamp,
+    ) {
+        let is_old = self.prices_read.is_none_or(|read| {
+            Duration::try_from(now.duration_since(read)).is_ok_and(|age| age >= PRICES_LAST)
+        });
+        let mut wanted: BTreeMap<ProviderAddress, BTreeSet<String>> = BTreeMap::new();
+        for (address, seen) in seen {
+            let (Seen::Live(observed), Some(group)) = (seen, self.compiled.group(address)) else {
+                continue;
+            };
+            for kind in observed
+                .live
+                .instances
+                .iter()
+                .filter_map(|instance| instance.instance_type.as_ref())
+            {
+                let key = (group.provider.clone(), kind.to_string());
+                if is_old || !self.recorder.prices.contains_key(&key) {
+                    wanted.entry(key.0).or_default().insert(key.1);
+                }
+            }
+        }
+        if is_old {
+            self.prices_read = Some(now);
+        }
+        for (address, kinds) in wanted {
+            let Some(provider) = providers.get(&address) else {
+                continue;
+            };
+            let kinds: Vec<String> = kinds.into_iter().collect();
+            let answers = provider.prices(&kinds).await;
+            for (kind, answer) in kinds.into_iter().zip(answers) {
+                // A price that cannot be read is asked for again with the next tick; the old one holds until then.
+                if let Ok(prices) = answer {
+                    self.recorder.prices.insert((address.clone(), kind), prices);
+                }
+            }
+        }
+    }
+}
