@@ -228,12 +228,6 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
     })
 }
 
-/// Reads RFC 3339.
-pub(super) fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
-    text.parse()
-        .map_err(|_| "write a time with its offset, as `2026-11-27T08:00:00Z`".to_owned())
-}
-
 /// Reads a group's address.
 pub(super) fn parse_group(text: &str) -> Result<GroupAddress, String> {
     GroupAddress::parse(text)

@@ -8,7 +8,6 @@ use tideform_policies::load::LoadInput;
 use tideform_policies::model::Configuration;
 use tideform_policies::{decode, load, render};
 
-use super::CliResult;
 use super::args::{GlobalArgs, VariableArgs};
 use super::error::{CliError, Problems};
 use super::output::Output;
@@ -158,10 +157,6 @@ impl Context {
         // Whatever still runs in the background is of no more use; do not wait for it.
         runtime.shutdown_background();
         Ok(output)
-    }
-
-    pub(super) fn not_supported_yet(&self, what: &'static str) -> CliResult {
-        Err(CliError::NotSupportedYet(what))
     }
 }
 

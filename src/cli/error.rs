@@ -138,8 +138,6 @@ pub(super) enum CliError {
     NotApproved,
     /// There is nobody to ask.
     CannotAsk,
-    /// A piece that is not there.
-    NotSupportedYet(&'static str),
 }
 
 /// Errors in the files, with the files.
@@ -292,9 +290,6 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::CannotAsk => Explained::new("Approval needed")
             .why("This would change things, and there is no terminal to ask at. Nothing was changed.")
             .hint("pass `--auto-approve` to go ahead without a question."),
-        CliError::NotSupportedYet(what) => {
-            Explained::new("Not supported yet").why(format!("not supported yet: {what}"))
-        }
     }
 }
 

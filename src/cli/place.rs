@@ -307,11 +307,6 @@ pub(super) fn test_now() -> Option<Timestamp> {
     std::env::var("TIDEFORM_TEST_NOW").ok()?.parse().ok()
 }
 
-/// The time where no provider is asked.
-pub(super) fn machine_now() -> Timestamp {
-    test_now().unwrap_or_else(|| SystemClock.now())
-}
-
 /// A clock that stands still.
 struct FixedClock(Timestamp);
 
