@@ -235,8 +235,9 @@ fn print_events(cx: &Context, state: &State) -> Result<(), CliError> {
         ..EventFilter::default()
     })?;
     list.reverse();
+    let policies = events::policies(state)?;
     for event in &list {
-        cx.output.line(events::line(event));
+        cx.output.line(events::line(event, &policies));
     }
     let all = state.events(&EventFilter {
         kinds: vec![EventKind::Scaled],
@@ -400,13 +401,18 @@ impl Show<'_> {
         for (scale, cells) in &rows {
             text.push_str("\u{1b}[2K");
             text.push_str(&paint(DIM, scale));
-            for (character, ink) in cells {
-                match ink {
-                    Ink::None => text.push(*character),
-                    Ink::Load => text.push_str(&paint(GREEN, character)),
-                    Ink::Capacity => text.push_str(&paint(CYAN, character)),
-                    Ink::Short => text.push_str(&paint(RED, character)),
-                }
+            for run in cells.chunk_by(|(_, a), (_, b)| a == b) {
+                let characters: String = run.iter().map(|(character, _)| *character).collect();
+                let style = match run.first().map(|(_, ink)| ink) {
+                    None | Some(Ink::None) => {
+                        text.push_str(&characters);
+                        continue;
+                    }
+                    Some(Ink::Load) => GREEN,
+                    Some(Ink::Capacity) => CYAN,
+                    Some(Ink::Short) => RED,
+                };
+                text.push_str(&paint(style, characters));
             }
             text.push('\n');
         }

@@ -1,9 +1,10 @@
 //! `tideform events`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use tideform_policies::model::GroupAddress;
+use tideform_policies::model::{Group, GroupAddress};
 use tideform_state::{Event, EventFilter, EventKind, OpenMode, Outcome, State};
 
 use super::args::{GroupArgs, Moment, parse_moment};
@@ -12,6 +13,7 @@ use super::error::CliError;
 use super::output::{CYAN, DIM, RED, YELLOW, paint};
 use super::view;
 use super::{CliResult, exit};
+use crate::engine::Reason;
 
 /// How often a followed state is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
@@ -74,9 +76,10 @@ impl EventsArgs {
         if events.is_empty() && !self.follow && !self.json {
             cx.output.note("No events.");
         }
+        let policies = policies(&state)?;
         let mut last = state.last_event_id()?;
         for event in &events {
-            self.print(cx, event);
+            self.print(cx, event, &policies);
         }
         while self.follow && !cx.output.is_closed() {
             std::thread::sleep(FOLLOW_EVERY);
@@ -88,7 +91,7 @@ impl EventsArgs {
             for event in &news {
                 last = Some(event.id);
                 if is_meant(event) {
-                    self.print(cx, event);
+                    self.print(cx, event, &policies);
                 }
             }
         }
@@ -111,17 +114,30 @@ impl EventsArgs {
         self.groups.select(&known).map(Some)
     }
 
-    fn print(&self, cx: &Context, event: &Event) {
+    fn print(&self, cx: &Context, event: &Event, policies: &BTreeMap<GroupAddress, Group>) {
         if self.json {
             cx.output.json_line(event);
         } else {
-            cx.output.line(line(event));
+            cx.output.line(line(event, policies));
         }
     }
 }
 
-/// `2026-11-27 08:00:00Z  group.web  scaled  6 -> 9  cpu wants 9  (reconcile)`.
-pub(super) fn line(event: &Event) -> String {
+/// The policies of the groups, for the words about their metrics; of very many groups none, since reading them all would
+/// take longer than the answer is worth.
+pub(super) fn policies(state: &State) -> Result<BTreeMap<GroupAddress, Group>, CliError> {
+    if state.applied_addresses()?.len() > 1_000 {
+        return Ok(BTreeMap::new());
+    }
+    Ok(state
+        .applied_groups()?
+        .into_iter()
+        .map(|(address, applied)| (address, applied.group))
+        .collect())
+}
+
+/// `2026-11-27 08:00:00Z  web  scaled  6 -> 9  cpu: 90 % against a target of 60 % wants 9  (reconcile)`.
+pub(super) fn line(event: &Event, policies: &BTreeMap<GroupAddress, Group>) -> String {
     let kind = match &event.kind {
         EventKind::Scaled | EventKind::InstanceTerminated => paint(CYAN, &event.kind),
         EventKind::ProviderFailed
@@ -154,8 +170,18 @@ pub(super) fn line(event: &Event) -> String {
     if let (Some(from), Some(to)) = (event.from, event.to) {
         text.push_str(&format!("  {from} -> {to}"));
     }
-    if !event.text.is_empty() {
-        text.push_str(&format!("  {}", event.text));
+    let cause = event
+        .group
+        .as_ref()
+        .and_then(|group| policies.get(group))
+        .filter(|_| event.kind == EventKind::Scaled)
+        .and_then(|group| {
+            let reasons: Vec<Reason> = serde_json::from_value(event.reasons.clone()).ok()?;
+            view::cause(group, &reasons)
+        });
+    let words = cause.as_deref().unwrap_or(&event.text);
+    if !words.is_empty() {
+        text.push_str(&format!("  {words}"));
     }
     match &event.outcome {
         None | Some(Outcome::Done) => {}

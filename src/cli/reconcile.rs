@@ -1,6 +1,6 @@
 //! `tideform reconcile`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Args;
 use serde_json::json;
+use tideform_policies::model::{Group, GroupAddress};
 use tideform_provider::BoxError;
 use tideform_state::{OpenMode, State};
 
@@ -125,6 +126,7 @@ impl ReconcileArgs {
             names_all: self.once,
             json: self.json,
             follower,
+            policies: super::events::policies(&state)?,
             ticks: 0,
             changes: 0,
             failed: Vec::new(),
@@ -234,6 +236,8 @@ struct Printer<'a> {
     names_all: bool,
     json: bool,
     follower: Option<Follower<'a>>,
+    /// For the words about metrics.
+    policies: BTreeMap<GroupAddress, Group>,
     ticks: u64,
     changes: usize,
     failed: Vec<(String, String)>,
@@ -259,7 +263,8 @@ impl Watcher for Printer<'_> {
             if self.json {
                 self.cx.output.json_line(&as_json(report, group));
             } else if names_all || is_news(&group.result) {
-                self.cx.output.line(line(report, group));
+                let policy = self.policies.get(&group.group);
+                self.cx.output.line(line(report, group, policy));
             }
         }
         if self.names_all && !self.json {
@@ -317,8 +322,8 @@ fn trouble(result: &VisitResult) -> Option<String> {
     }
 }
 
-/// `2026-11-27 08:00:00Z  group.web   6 -> 9   scale out by 3   cpu 82 % wants 9`.
-fn line(report: &TickReport, group: &GroupReport) -> String {
+/// `2026-11-27 08:00:00Z  group.web   6 -> 9   scale out by 3   cpu: 90 % against a target of 60 % wants 9`.
+fn line(report: &TickReport, group: &GroupReport, policy: Option<&Group>) -> String {
     let mut text = format!("{}  {}", view::time(report.at), paint(BOLD, &group.group));
     let what = match &group.result {
         VisitResult::Moved(change) => Some((change.before, change.after, CYAN)),
@@ -333,6 +338,12 @@ fn line(report: &TickReport, group: &GroupReport) -> String {
                 explain::movement(before, after)
             );
             text.push_str(&format!("   {}", paint(style, movement)));
+            let cause = policy
+                .zip(group.decision.as_deref())
+                .and_then(|(policy, decision)| view::cause(policy, &decision.reasons));
+            if let Some(cause) = cause {
+                text.push_str(&format!("   {}", paint(DIM, cause)));
+            }
             if matches!(result, VisitResult::Would(_)) {
                 text.push_str(" (dry run: nothing was changed)");
             }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tideform_policies::model::Group;
 
 use super::output::{BOLD, DIM, paint};
-use crate::engine::{Decision, explain};
+use crate::engine::{Decision, Reason, explain};
 
 /// A decision with its reasons, a line each, and what would have to change for another answer.
 ///
@@ -36,6 +36,40 @@ pub(super) fn decision(group: &Group, decision: &Decision, note: Option<&str>) -
         }
     }
     text
+}
+
+/// The one reason that says most of why the number changed, in a few words: an override, a floor or a ceiling that
+/// moved it, else the metric that wanted most.
+///
+/// - `group`: for the metrics' units.
+pub(super) fn cause(group: &Group, reasons: &[Reason]) -> Option<String> {
+    let moved_by = reasons.iter().rev().find(|reason| {
+        matches!(
+            reason,
+            Reason::Pinned { .. } | Reason::RaisedToFloor { .. } | Reason::LoweredToCeiling { .. }
+        ) && reason
+            .change()
+            .is_some_and(|change| change.before != change.after)
+    });
+    let wanted_by = || {
+        reasons
+            .iter()
+            .filter_map(|reason| match reason {
+                Reason::Opinion { want, .. }
+                | Reason::Want { want, .. }
+                | Reason::Step { want, .. } => Some((*want, reason)),
+                _ => None,
+            })
+            .max_by_key(|(want, _)| *want)
+            .map(|(_, reason)| reason)
+    };
+    let (subject, text) = explain::sentence(group, moved_by.or_else(wanted_by)?);
+    // The change itself stands before it already.
+    let words = match text.split_once(": ") {
+        Some((change, words)) if change.contains("->") => words,
+        _ => &text,
+    };
+    Some(format!("{subject}: {words}"))
 }
 
 /// `2026-11-27 08:00:00Z`, to the second.
