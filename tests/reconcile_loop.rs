@@ -813,3 +813,59 @@ async fn a_budgets_alerts_come_once_and_in_daemons_as_in_jobs() {
     daemon.run(options).await.unwrap();
     assert_eq!(daemon.told(), jobs.told());
 }
+
+#[tokio::test]
+async fn a_pin_of_later_does_not_hold_yet() {
+    let mut stage = Stage::new("240", &[(web(), 4)]);
+    let now = stage.admin.now().unwrap();
+    let new = NewOverride {
+        group: GroupAddress::new("web"),
+        kind: OverrideKind::Pin { capacity: 12 },
+        from: now + Duration::from_secs(60),
+        until: Some(now + Duration::from_secs(180)),
+        reason: None,
+        by: "alice".to_owned(),
+        created_at: now,
+    };
+    stage.state.write(|tx| tx.add_override(&new)).unwrap();
+    let mut desired = Vec::new();
+    for _ in 0..2 {
+        stage.tick().await;
+        desired.push(stage.desired("web"));
+        stage.pass(60);
+    }
+    assert_eq!(desired, [4, 12]);
+}
+
+#[tokio::test]
+async fn the_first_tick_of_a_day_rolls_up_what_is_old() {
+    let mut stage = Stage::new("240", &[(web(), 4)]);
+    let web = GroupAddress::new("web");
+    let raw = |stage: &Stage| {
+        let samples = stage
+            .state
+            .metric_samples(&web, "cpu", Timestamp::MIN, Timestamp::MAX)
+            .unwrap();
+        samples
+            .iter()
+            .filter(|sample| sample.rolled_up.is_none())
+            .count()
+    };
+    stage.tick().await;
+    let first = raw(&stage);
+    assert!(first > 0);
+    stage.pass(15 * 86_400);
+    stage.tick().await;
+    let samples = stage
+        .state
+        .metric_samples(&web, "cpu", Timestamp::MIN, Timestamp::MAX)
+        .unwrap();
+    assert!(
+        samples.iter().any(|sample| sample.rolled_up.is_some()),
+        "{samples:?}"
+    );
+    assert!(
+        raw(&stage) <= 4,
+        "only those of today are as they were read"
+    );
+}

@@ -51,6 +51,7 @@ pub(super) async fn add_decisions(
         known
             .map(|known| known.overrides.clone())
             .unwrap_or_default(),
+        providers.clock().now(),
         |address| {
             let now = after.get(address).copied().unwrap_or(address);
             configuration.groups.get(now)

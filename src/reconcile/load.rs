@@ -105,11 +105,13 @@ fn open_intent(intent: Intent) -> Option<(GroupAddress, OpenIntent)> {
     ))
 }
 
-/// What people have asked for, as decisions take it: by group, those that hold at `at` or later.
+/// What people have asked for, as decisions at `at` take it, by group: pins and pauses that hold then, and surges also
+/// before they begin.
 ///
 /// - `group`: finds a group; a surge that its policy no longer has is left out.
 pub fn overrides_by_group<'a>(
     overrides: Vec<Override>,
+    at: Timestamp,
     group: impl Fn(&GroupAddress) -> Option<&'a Group>,
 ) -> BTreeMap<GroupAddress, Overrides> {
     let mut by_group: BTreeMap<GroupAddress, Overrides> = BTreeMap::new();
@@ -117,6 +119,7 @@ pub fn overrides_by_group<'a>(
         let held = by_group.entry(set.group.clone()).or_default();
         let until = set.until.unwrap_or(Timestamp::MAX);
         match &set.kind {
+            OverrideKind::Pin { .. } | OverrideKind::Pause if !set.is_active(at) => {}
             OverrideKind::Pin { capacity } => {
                 held.pin = Some(Pin {
                     capacity: Capacity(*capacity),

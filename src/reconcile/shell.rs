@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tideform_policies::model::{Group, GroupAddress};
 use tideform_provider::{Clock, SystemClock};
-use tideform_state::{Lease, ProviderIdentity, State};
+use tideform_state::{Lease, ProviderIdentity, Retention, State, StateError};
 
 use super::group::Seen;
 use super::lease::{LEASE_TIME, LOOK_EVERY};
@@ -76,6 +77,8 @@ pub(super) struct Shell<'a> {
     pub(super) ledgers: Ledgers,
     pub(super) lease: Option<Lease>,
     pub(super) ticks: u64,
+    /// When any group was last visited before this tick.
+    pub(super) last_visit: Option<Timestamp>,
     pub(super) failed_groups: usize,
     pub(super) tick_failed: bool,
     pub(super) retry: RetryPolicy,
@@ -93,6 +96,7 @@ impl<'a> Shell<'a> {
             ledgers: Ledgers::default(),
             lease: None,
             ticks: 0,
+            last_visit: None,
             failed_groups: 0,
             tick_failed: false,
             retry: RetryPolicy::default(),
@@ -204,6 +208,9 @@ impl<'a> Shell<'a> {
                     Effect::RecordTick(record) => {
                         let (compiled, actor) = (&self.compiled, &self.options.actor);
                         self.recorder.tick(self.state, &record, compiled, actor)?;
+                        if !record.is_shadow {
+                            self.prune_daily(record.at)?;
+                        }
                         Some(Event::Recorded)
                     }
                     Effect::Report(report) => {
@@ -221,6 +228,17 @@ impl<'a> Shell<'a> {
                 events.extend(answer);
             }
         }
+    }
+
+    /// Rolls up and drops what is old, with the first tick of a day, UTC.
+    fn prune_daily(&mut self, now: Timestamp) -> Result<(), StateError> {
+        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+        if self.last_visit.is_some_and(|last| day(last) < day(now)) {
+            self.state
+                .write(|tx| tx.prune(now, &Retention::default()))?;
+            self.last_visit = Some(now);
+        }
+        Ok(())
     }
 
     fn finished(&self, was_asked: bool) -> Finished {
@@ -250,7 +268,9 @@ impl<'a> Shell<'a> {
                 .and_then(|providers| providers.get(&group.provider))
                 .is_some_and(|provider| provider.capabilities().chooses_victims)
         };
-        Ok(Event::Loaded(self.compiled.runs(self.state, chooses)?))
+        let runs = self.compiled.runs(self.state, chooses)?;
+        self.last_visit = runs.iter().filter_map(|run| run.progress.last_visit).max();
+        Ok(Event::Loaded(runs))
     }
 
     async fn observe(
@@ -265,7 +285,7 @@ impl<'a> Shell<'a> {
             .iter()
             .filter_map(|address| self.compiled.group(address))
             .collect();
-        let mut overrides = overrides_by_group(self.state.open_overrides(now)?, |address| {
+        let mut overrides = overrides_by_group(self.state.open_overrides(now)?, now, |address| {
             self.compiled.group(address)
         });
         let mut beside: BTreeMap<GroupAddress, Beside> = BTreeMap::new();
