@@ -792,3 +792,67 @@ async fn a_changed_provider_setting_is_a_change() {
     let applied = world.state.applied_providers().unwrap();
     assert_eq!(applied[0].settings["region"], "here");
 }
+
+fn set_owner(world: &World, name: &str, state: Option<&str>) {
+    world
+        .admin
+        .edit("edit", name, |group, _| {
+            group.owner = state.map(|state| tideform_provider::Owner {
+                workspace: "shop".into(),
+                state: state.into(),
+                group: format!("group.{name}"),
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_resource_without_our_tag_is_never_deleted() {
+    for owner in [Some("s2"), None] {
+        for mode in [Mode::Apply, Mode::Destroy] {
+            let mut world = world();
+            world.apply([launched("web")]).await;
+            set_owner(&world, "web", owner);
+            let options = PlanOptions {
+                mode,
+                ..PlanOptions::new("shop")
+            };
+            let configuration = configuration(&world, []);
+            let plan = world.plan_with(&configuration, &options).await;
+            assert_eq!(plan.groups[0].action, Action::Forget, "{owner:?} {mode:?}");
+            let why = plan.groups[0].changes[0].reason.clone().unwrap_or_default();
+            assert!(why.contains("not touched") && why.contains("tag") == owner.is_none());
+            world.carry(&plan).await.unwrap();
+            let view = world.group("web").unwrap();
+            assert_eq!(view.live.owner.map(|o| o.state).as_deref(), owner);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_resource_without_our_tag_is_left_when_the_group_takes_another() {
+    for owner in [Some("s2"), None] {
+        let mut world = world();
+        world.apply([launched("web")]).await;
+        set_owner(&world, "web", owner);
+        let mut other = launched("web");
+        other.resource.name = "web-2".into();
+        let plan = world.plan([other]).await;
+        assert_eq!(plan.groups[0].action, Action::Replace);
+        world.carry(&plan).await.unwrap();
+        assert!(world.group("web-2").is_some());
+        let left = world.group("web").unwrap().live.owner;
+        assert_eq!(left.map(|o| o.state).as_deref(), owner);
+    }
+}
+
+#[tokio::test]
+async fn a_resource_that_was_tagged_anew_is_managed_and_not_destroyed() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    set_owner(&world, "web", None);
+    world.apply([launched("web")]).await;
+    let plan = world.plan([]).await;
+    assert_eq!(plan.groups[0].action, Action::Release);
+}

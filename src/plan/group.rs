@@ -138,6 +138,7 @@ fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> GroupPlan {
         _ if situation.is_forgotten && !is_destruction => Action::Forget,
         _ if situation.heir.is_some() => Action::Forget,
         None => Action::Forget,
+        Some(live) if strangers(situation, applied, live).is_some() => Action::Forget,
         Some(_) if applied.created => Action::Destroy,
         Some(_) => Action::Release,
     };
@@ -160,6 +161,11 @@ fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> GroupPlan {
                 format!(
                     "{heir} now scales {resource}; a `moved` block would keep memory and history"
                 )
+            } else if let Some(whose) = live
+                .filter(|_| is_destruction || !situation.is_forgotten)
+                .and_then(|live| strangers(situation, applied, live))
+            {
+                format!("{resource} {whose}: it is not touched")
             } else {
                 format!("a `removed` block says so; {resource} is not touched")
             };
@@ -176,6 +182,29 @@ fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> GroupPlan {
         }
     }
     plan
+}
+
+/// Whether a live resource carries the tag of our state.
+fn is_tagged_ours(situation: &Situation<'_>, live: &LiveGroup) -> bool {
+    live.owner
+        .as_ref()
+        .is_some_and(|owner| situation.lineage == Some(owner.state.as_str()))
+}
+
+/// Why a resource that was last applied here is not ours any more; `None`: it is.
+///
+/// A resource that tideform created, and that carries no tag, may be another one of the same name: it is not deleted.
+fn strangers(situation: &Situation<'_>, applied: &Applied, live: &LiveGroup) -> Option<String> {
+    match &live.owner {
+        _ if is_tagged_ours(situation, live) => None,
+        Some(owner) => Some(format!(
+            "is owned by state {} of workspace {} now",
+            owner.state, owner.workspace
+        )),
+        None => applied.created.then(|| {
+            "carries no owner tag any more, and may not be what tideform created".to_owned()
+        }),
+    }
 }
 
 /// Deleting a resource that tideform created.
@@ -221,8 +250,9 @@ fn release(
             ));
         }
     }
-    let is_our_tag = |owner: &&Owner| situation.lineage == Some(owner.state.as_str());
-    if let Some(owner) = live.owner.as_ref().filter(is_our_tag) {
+    if let Some(owner) = &live.owner
+        && is_tagged_ours(situation, live)
+    {
         attributes.push(AttributeChange::Owner(None));
         changes.push(PlannedChange {
             reason: Some("resource and capacity stay as they are".to_owned()),
@@ -306,9 +336,11 @@ fn plan_configured(
 
     let mut steps = Vec::new();
     let mut changes = Vec::new();
-    let mut created = (applied.is_some_and(|applied| applied.created) && !is_replaced)
-        || was_just_created(situation, group, live)
-        || (situation.inherits_created && live.is_some());
+    // Without our tag it may be another resource of the same name: managed from now on, and never deleted.
+    let is_ours = live.is_some_and(|live| is_tagged_ours(situation, live));
+    let was_created = applied.is_some_and(|applied| applied.created) && !is_replaced;
+    let mut created = is_ours
+        && (was_created || situation.inherits_created || was_just_created(situation, group));
     if is_replaced && let Some(applied) = applied {
         let (more, change) = leave_old_resource(situation, applied, group);
         steps.extend(more);
@@ -397,18 +429,12 @@ fn started_surges<'a>(
 }
 
 /// An apply that died after it had created the resource did not come to write so.
-fn was_just_created(situation: &Situation<'_>, group: &Group, live: Option<&LiveGroup>) -> bool {
-    let Some(Record::Write {
-        group: unfinished,
-        created: true,
-    }) = situation.unfinished
-    else {
-        return false;
-    };
-    let owner = live.and_then(|live| live.owner.as_ref());
-    unfinished.resource == group.resource
-        && unfinished.provider == group.provider
-        && owner.is_some_and(|owner| situation.lineage == Some(owner.state.as_str()))
+fn was_just_created(situation: &Situation<'_>, group: &Group) -> bool {
+    matches!(
+        situation.unfinished,
+        Some(Record::Write { group: unfinished, created: true })
+            if unfinished.resource == group.resource && unfinished.provider == group.provider
+    )
 }
 
 /// What differs between live and last applied, where that is managed.
@@ -490,11 +516,19 @@ fn leave_old_resource(
         Some(Ok(live)) => live.as_ref(),
         _ => None,
     };
+    let let_alone = old.and_then(|live| strangers(situation, applied, live));
     let (steps, reason) = match old {
         _ if situation.heir.is_some() => {
             (Vec::new(), "another group scales the old one".to_owned())
         }
         None => (Vec::new(), "the old one is gone".to_owned()),
+        Some(_) if let_alone.is_some() => {
+            let whose = let_alone.unwrap_or_default();
+            (
+                Vec::new(),
+                format!("the old one {whose}: it is not touched"),
+            )
+        }
         Some(live) if applied.created => (
             destroy(was, Some(live)).0,
             format!(
@@ -620,8 +654,15 @@ fn owner_change(situation: &Situation<'_>, live: &LiveGroup) -> Option<PlannedCh
         return None;
     }
     let is_taken_over = before.is_some_and(|owner| situation.lineage != Some(owner.state.as_str()));
+    let was_created = situation.applied.is_some_and(|applied| applied.created);
     Some(PlannedChange {
-        reason: is_taken_over.then(|| "taken over from another state".to_owned()),
+        reason: if is_taken_over {
+            Some("taken over from another state".to_owned())
+        } else {
+            (before.is_none() && was_created).then(|| {
+                "without its tag it may be another one: tideform will not delete it".to_owned()
+            })
+        },
         ..cloud(
             "owner",
             match before {
