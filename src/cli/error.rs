@@ -529,6 +529,11 @@ pub(super) fn plural(n: usize, noun: &str) -> String {
 /// A cause and what is behind it, each once, as a sentence.
 pub(super) fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
     let text = lower_sentence(error);
+    // A name stays as people have to write it.
+    let word = text.split(' ').next().unwrap_or_default();
+    if !word.chars().all(char::is_alphabetic) {
+        return text;
+    }
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_uppercase().chain(characters).collect(),
