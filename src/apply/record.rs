@@ -1,0 +1,151 @@
+//! What is written to the state about a group: its outcome, and what is applied of it from now on.
+
+use super::*;
+
+pub(super) fn drift_event(group: &GroupPlan, at: Timestamp, actor: &str) -> NewEvent {
+    let paths: Vec<&str> = group
+        .drift
+        .iter()
+        .map(|drift| drift.path.as_str())
+        .collect();
+    NewEvent {
+        group: Some(
+            group
+                .moved_from
+                .clone()
+                .unwrap_or_else(|| group.address.clone()),
+        ),
+        reasons: serde_json::to_value(&group.drift).unwrap_or_default(),
+        text: format!("{} changed outside tideform", paths.join(", ")),
+        ..NewEvent::new(at, EventKind::Drift, actor)
+    }
+}
+
+/// What changes, in one line: for the event.
+pub(super) fn describe(group: &GroupPlan) -> String {
+    const SHOWN: usize = 3;
+    let mut parts: Vec<String> = group
+        .changes
+        .iter()
+        .take(SHOWN)
+        .map(
+            |change| match (change.before.is_null(), change.after.is_null()) {
+                (true, _) => format!("{} {}", change.path, change.after),
+                (_, true) => format!("{} removed", change.path),
+                _ => format!("{} {} -> {}", change.path, change.before, change.after),
+            },
+        )
+        .collect();
+    if group.changes.len() > SHOWN {
+        parts.push(format!("and {} more", group.changes.len() - SHOWN));
+    }
+    let action = match group.action {
+        Action::NoOp => "no change",
+        Action::Create => "created",
+        Action::Adopt => "taken under management",
+        Action::Update => "changed",
+        Action::Replace => "scales another resource",
+        Action::Move => "moved",
+        Action::Release => "no longer managed",
+        Action::Forget => "forgotten",
+        Action::Destroy => "destroyed",
+    };
+    if parts.is_empty() {
+        action.to_owned()
+    } else {
+        format!("{action}: {}", parts.join(", "))
+    }
+}
+
+pub(super) fn settle(
+    tx: &mut Transaction<'_>,
+    id: IntentId,
+    outcome: Outcome,
+    group: &GroupPlan,
+    at: Timestamp,
+) -> Result<(), StateError> {
+    let text = match &outcome {
+        Outcome::Done => describe(group),
+        Outcome::Failed { message } => format!("{}: failed: {message}", describe(group)),
+        Outcome::Unknown => format!("{}: no answer", describe(group)),
+        Outcome::NotDone | Outcome::Superseded => {
+            format!("{}: {}", describe(group), outcome.word())
+        }
+    };
+    tx.settle_intent(id, &Settlement { outcome, at, text })?;
+    Ok(())
+}
+
+/// Writes what is applied of a group from now on.
+pub(super) fn record(
+    tx: &mut Transaction<'_>,
+    apply: ApplyId,
+    group: &GroupPlan,
+    fingerprint: &str,
+    attributes: &Json,
+    at: Timestamp,
+    actor: &str,
+) -> Result<(), StateError> {
+    write_record(
+        tx,
+        apply,
+        &Written {
+            address: &group.address,
+            moved_from: group.moved_from.as_ref(),
+            record: &group.record,
+            fingerprint,
+            attributes,
+        },
+        at,
+        actor,
+    )
+}
+
+/// What is written about a group once its steps are done.
+pub(super) struct Written<'a> {
+    pub(super) address: &'a GroupAddress,
+    pub(super) moved_from: Option<&'a GroupAddress>,
+    pub(super) record: &'a Record,
+    pub(super) fingerprint: &'a str,
+    pub(super) attributes: &'a Json,
+}
+
+pub(super) fn write_record(
+    tx: &mut Transaction<'_>,
+    apply: ApplyId,
+    written: &Written<'_>,
+    at: Timestamp,
+    actor: &str,
+) -> Result<(), StateError> {
+    match written.record {
+        Record::Keep => Ok(()),
+        Record::Forget => match tx.forget_group(written.address, at, actor) {
+            // Settled before a crash, and again after it.
+            Err(StateError::UnknownGroup { .. }) => Ok(()),
+            answer => answer,
+        },
+        Record::Write { group, created } => {
+            if let Some(from) = written.moved_from {
+                match tx.move_group(from, written.address, at, actor) {
+                    Err(StateError::UnknownGroup { .. }) => {}
+                    answer => answer?,
+                }
+            }
+            tx.record_applied_group(
+                apply,
+                &AppliedGroup {
+                    group: (**group).clone(),
+                    attributes: written.attributes.clone(),
+                    fingerprint: written.fingerprint.to_owned(),
+                    ownership: if *created {
+                        Ownership::Created
+                    } else {
+                        Ownership::Managed
+                    },
+                    details: Json::Null,
+                    applied_at: at,
+                },
+            )
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Problems in the files, as seen from the cloud. Pure.
+
+use super::*;
+
+pub(super) fn report_unsupported(
+    situation: &Situation<'_>,
+    group: &Group,
+    places: &Places<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let at = |mut diagnostic: Diagnostic, path: &str, text: String| {
+        if let Some(span) = places.span(situation.address, path) {
+            diagnostic = diagnostic.at(span, text);
+        }
+        diagnostic
+    };
+    if let Some(can) = situation.capabilities
+        && !can
+            .resource_kinds
+            .iter()
+            .any(|kind| **kind == *group.resource.kind)
+    {
+        let why = if can.resource_kinds.is_empty() {
+            format!("{} is a source of metrics only.", group.provider)
+        } else {
+            format!(
+                "{} scales: {}.",
+                group.provider,
+                can.resource_kinds.join(", ")
+            )
+        };
+        let diagnostic = Diagnostic::error(
+            codes::RESOURCE_KIND_UNKNOWN,
+            "Provider has no such kind of resource",
+        )
+        .why(why);
+        diagnostics.push(at(diagnostic, "resource", "not there".to_owned()));
+        return;
+    }
+    for problem in situation.unsupported {
+        let diagnostic = Diagnostic::error(codes::NOT_EXPRESSIBLE, "Provider cannot do this")
+            .why(format!(
+                "{}, {}: {}.",
+                situation.address, problem.path, problem.what
+            ))
+            .help(problem.help.clone());
+        diagnostics.push(at(diagnostic, &problem.path, problem.what.clone()));
+    }
+}
+
+pub(super) fn report_owner(
+    situation: &Situation<'_>,
+    group: &Group,
+    live: &LiveGroup,
+    places: &Places<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(owner) = &live.owner else { return };
+    if situation.lineage == Some(owner.state.as_str()) || situation.options.take_over {
+        return;
+    }
+    let mut diagnostic = Diagnostic::error(codes::OWNED_ELSEWHERE, "Another state owns the resource")
+        .why(format!(
+            "{} `{}` carries the tag of workspace `{}`, {}, state {}. Two states that manage one resource undo each other's work.",
+            group.resource.kind, group.resource.name, owner.workspace, owner.group, owner.state
+        ))
+        .help(if owner.workspace == situation.options.workspace {
+            "if this workspace's state was lost, restore it; else take the resource over with --take-over."
+        } else {
+            "take the group out of the other configuration and apply it there, or use --take-over."
+        });
+    if let Some(span) = places.span(situation.address, "resource.name") {
+        diagnostic = diagnostic.at(span, "owned elsewhere");
+    }
+    diagnostics.push(diagnostic);
+}
+
+pub(super) fn report_foreign_controls(
+    situation: &Situation<'_>,
+    group: &Group,
+    live: &LiveGroup,
+    places: &Places<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let workspace = &situation.options.workspace;
+    if group.controller == Controller::Tideform && !group.coexist {
+        let foreign: Vec<String> = live
+            .controls
+            .iter()
+            .filter(|control| {
+                control.enabled
+                    && control.kind == ControlKind::Dynamic
+                    && !is_ours(control, workspace)
+                    && !is_adopted(control, &group.adopt)
+            })
+            .map(|control| format!("`{}` ({})", control.name, control.summary))
+            .collect();
+        if !foreign.is_empty() {
+            let mut diagnostic = Diagnostic::error(
+                codes::FOREIGN_CONTROL,
+                "Another policy moves the capacity",
+            )
+            .why(format!(
+                "{} `{}` has {} enabled. It would work against tideform's loop.",
+                group.resource.kind,
+                group.resource.name,
+                foreign.join(", ")
+            ))
+            .help(
+                "take it over with `adopt`, disable it where it was made, or say `coexist = true`.",
+            );
+            if let Some(span) = places.span(situation.address, "resource.name") {
+                diagnostic = diagnostic.at(span, "moved by another policy");
+            }
+            diagnostics.push(diagnostic);
+        }
+    }
+    let Adopt::Named(names) = &group.adopt else {
+        return;
+    };
+    let before = situation.applied.map(|applied| &applied.group.adopt);
+    for name in names {
+        let is_there = live.controls.iter().any(|control| control.name == *name);
+        // Once adopted it may have been taken away by the loop.
+        let was_adopted = matches!(before, Some(Adopt::Named(names)) if names.contains(name));
+        if is_there || was_adopted {
+            continue;
+        }
+        let mut diagnostic =
+            Diagnostic::warning(codes::NOTHING_TO_ADOPT, "No such policy to adopt").why(format!(
+                "{} `{}` has no policy named `{name}`.",
+                group.resource.kind, group.resource.name
+            ));
+        if let Some(span) = places.span(situation.address, "adopt") {
+            diagnostic = diagnostic.at(span, "not found");
+        }
+        diagnostics.push(diagnostic);
+    }
+}
