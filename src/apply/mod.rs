@@ -134,7 +134,7 @@ pub async fn carry_out(
     // Before settling: that writes to the state, and a stale plan is to change nothing at all.
     stale::check_state(plan, state)?;
     // Nothing is planned for a group that could not be read; the others go on without it.
-    let unread: Vec<FailedChange> = plan
+    let mut unread: Vec<FailedChange> = plan
         .failures()
         .map(|(address, why)| FailedChange {
             address: address.clone(),
@@ -152,6 +152,18 @@ pub async fn carry_out(
     let identities = identities(plan, providers).await?;
     let seen = read_all(plan, providers).await?;
     stale::check_cloud(plan, &seen)?;
+    // A group with calls finds out right before them; nothing looks again for one that only changes its policy.
+    let unchecked = plan
+        .groups
+        .iter()
+        .filter(|group| group.has_changes() && group.steps.is_empty())
+        .filter_map(|group| {
+            Some(FailedChange {
+                address: group.address.clone(),
+                message: unreadable(group, &seen)?,
+            })
+        });
+    unread.extend(unchecked);
 
     let clock = providers.clock().clone();
     lease.keep(state)?;
@@ -240,15 +252,29 @@ async fn identities(
     Ok(identities)
 }
 
-/// The resources that a group's steps touch.
+/// The resources that a group's plan rests on: those that its steps touch, and its own where its policy is written.
 fn touched(group: &GroupPlan) -> impl Iterator<Item = ResourceKey> {
+    let own = matches!(group.record, Record::Write { .. })
+        .then(|| (group.provider.clone(), group.resource.clone()));
     group
         .steps
         .iter()
         .map(|step| (step.provider().clone(), step.resource().clone()))
+        .chain(own)
 }
 
-/// Reads every resource that has a step, in batches.
+/// The first of a group's resources that could not be read, as a sentence about the group.
+fn unreadable(group: &GroupPlan, seen: &step::Seen) -> Option<String> {
+    touched(group).find_map(|key| {
+        let error = seen.get(&key)?.as_ref().err()?;
+        Some(format!(
+            "it cannot be read, nothing was changed: {}",
+            step::chain(error)
+        ))
+    })
+}
+
+/// Reads every resource that the plan rests on, in batches.
 async fn read_all(plan: &Plan, providers: &Providers) -> Result<step::Seen, ApplyError> {
     let keys: BTreeSet<ResourceKey> = plan.groups.iter().flat_map(touched).collect();
     for (address, _) in &keys {

@@ -19,10 +19,16 @@ impl Run<'_> {
         progress: &mut (dyn FnMut(Progress<'_>) + Send),
     ) -> Result<(), StateError> {
         // Groups that leave go first: what they let go of, others may take.
+        let unread: BTreeSet<GroupAddress> = self
+            .report
+            .failed
+            .iter()
+            .map(|failed| failed.address.clone())
+            .collect();
         let (leaving, staying): (Vec<&GroupPlan>, Vec<&GroupPlan>) = plan
             .groups
             .iter()
-            .filter(|group| group.has_changes())
+            .filter(|group| group.has_changes() && !unread.contains(&group.address))
             .partition(|group| matches!(group.record, Record::Forget));
         progress(Progress::Started {
             groups: leaving.len() + staying.len(),

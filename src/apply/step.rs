@@ -14,7 +14,7 @@ use super::stale;
 use crate::plan::{GroupPlan, ResourceKey, Step};
 use crate::registry::{Providers, RetryPolicy};
 
-/// What was read of the resources that have steps.
+/// What was read of the resources that a plan rests on.
 pub(super) type Seen = ByResource<ItemResult<Option<LiveGroup>>>;
 
 /// How a group's calls ended.
@@ -76,13 +76,8 @@ pub(super) async fn perform(
     lineage: &str,
     deadline: Deadline,
 ) -> Performed {
-    for step in &group.steps {
-        let key = (step.provider().clone(), step.resource().clone());
-        if let Some(Err(error)) = seen.get(&key) {
-            return Performed::Failed {
-                message: format!("it cannot be read, nothing was changed: {}", chain(error)),
-            };
-        }
+    if let Some(message) = super::unreadable(group, seen) {
+        return Performed::Failed { message };
     }
     if let Some(stale) = stale::difference(group, seen) {
         return Performed::Failed {
@@ -129,7 +124,7 @@ enum Failure {
 }
 
 /// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

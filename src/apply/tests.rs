@@ -856,3 +856,46 @@ async fn a_resource_that_was_tagged_anew_is_managed_and_not_destroyed() {
     let plan = world.plan([]).await;
     assert_eq!(plan.groups[0].action, Action::Release);
 }
+
+#[tokio::test]
+async fn a_saved_policy_change_is_refused_after_a_change_in_the_cloud() {
+    for change in ["gone", "max", "owner"] {
+        let mut world = world();
+        world.apply([launched("web")]).await;
+        let mut other = launched("web");
+        other.policy.metrics[0].rule = Some(fixtures::track(55.0));
+        let saved = save(&world.plan([other]).await).unwrap();
+        match change {
+            "gone" => world.admin.delete_group("web").unwrap(),
+            "max" => world
+                .admin
+                .set_limits("web", Limits::new(Capacity(2), Capacity(12)).unwrap())
+                .unwrap(),
+            _ => set_owner(&world, "web", Some("s2")),
+        }
+        let carried = world.carry(&read_saved(&saved).unwrap()).await;
+        assert!(
+            matches!(carried, Err(ApplyError::Stale(_))),
+            "{change}: {carried:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_not_changed_where_the_resource_cannot_be_read() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    let mut other = launched("web");
+    other.policy.metrics[0].rule = Some(fixtures::track(55.0));
+    let plan = world.plan([other]).await;
+    world
+        .admin
+        .add_fault(ScriptedFault {
+            call: Some(Call::ReadGroups),
+            ..fault(FaultKind::Denied, None, 1)
+        })
+        .unwrap();
+    let report = world.carry(&plan).await.unwrap();
+    assert!(report.done.is_empty(), "{report:?}");
+    assert!(report.failed[0].message.contains("cannot be read"));
+}
