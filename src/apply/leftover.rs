@@ -109,6 +109,13 @@ pub async fn settle_leftovers(
                 message: format!("interrupted: {done} of {} steps are done", effects.len()),
             }
         };
+        // What a later apply has recorded of the group holds, whatever this one was about to.
+        let later = state.applied_by(&intention.address)?;
+        let outcome = if intent.apply.is_some() && later > intent.apply {
+            Outcome::Superseded
+        } else {
+            outcome
+        };
         if outcome == Outcome::Done {
             finish(state, providers, &intent, &intention, &seen, actor)?;
         } else {

@@ -899,3 +899,54 @@ async fn a_policy_is_not_changed_where_the_resource_cannot_be_read() {
     assert!(report.done.is_empty(), "{report:?}");
     assert!(report.failed[0].message.contains("cannot be read"));
 }
+
+#[tokio::test]
+async fn what_a_later_apply_recorded_is_not_overwritten_by_a_leftover() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    let mut wider = launched("web");
+    limits(&mut wider, 2, 20);
+    wider.policy.metrics[0].rule = Some(fixtures::track(40.0));
+    let plan = world.plan([wider.clone()]).await;
+    for step in die_after_the_intent(&mut world, &plan) {
+        let crate::plan::Step::Update { change, provider } = step else {
+            panic!("not a change");
+        };
+        let mock = world.providers.get(&provider).unwrap().clone();
+        mock.update_group(&change).await.unwrap();
+    }
+    // A later one did not see it: it could not read the resource, and wrote another policy later.
+    wider.policy.metrics[0].rule = Some(fixtures::track(55.0));
+    let at = world.providers.clock().now();
+    let newer = wider.clone();
+    world
+        .state
+        .write(|tx| {
+            let apply = tx.begin_apply(&NewApply {
+                at,
+                actor: "bob@desk".into(),
+                digest: "d2".into(),
+                details: Json::Null,
+            })?;
+            tx.record_applied_group(
+                apply,
+                &AppliedGroup {
+                    group: newer,
+                    attributes: Json::Null,
+                    fingerprint: String::new(),
+                    ownership: Ownership::Created,
+                    details: Json::Null,
+                    applied_at: at,
+                },
+            )?;
+            tx.finish_apply(apply, &ApplyOutcome::Done, at)
+        })
+        .unwrap();
+    let settled = settle_leftovers(&mut world.state, &world.providers, "reconcile", false)
+        .await
+        .unwrap();
+    assert_eq!(settled[0].outcome, Outcome::Superseded);
+    let web = GroupAddress::new("web");
+    let applied = world.state.applied_group(&web).unwrap().unwrap();
+    assert_eq!(applied.group, wider);
+}

@@ -185,6 +185,22 @@ impl State {
         }
     }
 
+    /// The apply that last recorded a group; `None`: the group is not applied.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn applied_by(&self, address: &GroupAddress) -> Result<Option<ApplyId>, StateError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT a.apply_id FROM applied_groups a JOIN groups g ON g.id = a.group_id
+             WHERE g.address = ?1 AND g.retired = 0",
+        )?;
+        let mut rows = statement.query([address.to_string()])?;
+        match rows.next()? {
+            Some(row) => Ok(Some(ApplyId(row.get(0)?))),
+            None => Ok(None),
+        }
+    }
+
     /// The addresses of the groups that are applied, in order.
     ///
     /// # Errors
