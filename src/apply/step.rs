@@ -11,7 +11,7 @@ use tideform_provider::{
 use super::ByResource;
 use super::lease::Deadline;
 use super::stale;
-use crate::plan::{GroupPlan, ResourceKey, Step};
+use crate::plan::{GroupPlan, ResourceKey, Step, same_value};
 use crate::registry::{Providers, RetryPolicy};
 
 /// What was read of the resources that a plan rests on.
@@ -225,9 +225,13 @@ fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
         AttributeChange::Order(order) => now.order == Some(*order),
         AttributeChange::Drain(drain) => now.drain == Some(*drain),
         AttributeChange::Mix(mix) => now.mix.as_ref() == Some(mix),
-        AttributeChange::Launch(attributes) => attributes
-            .iter()
-            .all(|(name, value)| now.launch.get(name).is_none_or(|live| live == value)),
+        // What the provider does not show cannot be told to be done; asking for it again does no harm.
+        AttributeChange::Launch(attributes) => attributes.iter().all(|(name, value)| {
+            same_value(
+                now.launch.get(name).unwrap_or(&serde_json::Value::Null),
+                value,
+            )
+        }),
         AttributeChange::Owner(None) => live.owner.is_none(),
         AttributeChange::Owner(Some(owner)) => live
             .owner

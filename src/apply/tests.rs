@@ -950,3 +950,30 @@ async fn what_a_later_apply_recorded_is_not_overwritten_by_a_leftover() {
     let applied = world.state.applied_group(&web).unwrap().unwrap();
     assert_eq!(applied.group, wider);
 }
+
+#[test]
+fn a_launch_attribute_counts_as_done_only_where_it_shows() {
+    let web = launched("web");
+    let is_done = |wanted: Json, shown: Option<Json>| {
+        let mut live = fixtures::live(&web, 2);
+        if let Some(shown) = shown {
+            live.attributes.launch.insert("throughput".into(), shown);
+        }
+        let seen = [((web.provider.clone(), web.resource.clone()), Ok(Some(live)))];
+        let step = crate::plan::Step::Update {
+            provider: web.provider.clone(),
+            change: tideform_provider::GroupChange {
+                resource: web.resource.clone(),
+                changes: vec![tideform_provider::AttributeChange::Launch(
+                    [("throughput".to_owned(), wanted)].into(),
+                )],
+            },
+        };
+        step::is_in_effect(&step, &seen.into(), "s1").unwrap()
+    };
+    assert!(!is_done(json!(2), None), "it does not show");
+    assert!(!is_done(json!(2), Some(json!(3))));
+    assert!(is_done(json!(2), Some(json!(2.0))), "one number");
+    assert!(is_done(Json::Null, None), "taken away");
+    assert!(!is_done(Json::Null, Some(json!(2))));
+}

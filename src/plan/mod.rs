@@ -44,6 +44,8 @@ pub use types::{
     StateMark, Step, Summary, Target, Unmanaged,
 };
 
+pub(crate) use wanted::same_value;
+
 use crate::registry::Providers;
 
 /// Why no plan can be made. Problems in the files are not here: they are the plan's diagnostics.

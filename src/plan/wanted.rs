@@ -184,7 +184,7 @@ fn compare_launch(
         else {
             continue;
         };
-        if !same(known, value) {
+        if !same_value(known, value) {
             found.note(&format!("launch.{name}"), known.clone(), value.clone());
             changed.insert(name.clone(), value.clone());
         }
@@ -195,14 +195,16 @@ fn compare_launch(
 }
 
 /// Equal, where 2 and 2.0 are one number.
-fn same(a: &Json, b: &Json) -> bool {
+pub(crate) fn same_value(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         (Json::Array(a), Json::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
         }
         (Json::Object(a), Json::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(k, a)| b.get(k).is_some_and(|b| same(a, b)))
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(k, a)| b.get(k).is_some_and(|b| same_value(a, b)))
         }
         _ => a == b,
     }
