@@ -33,7 +33,57 @@ impl Run<'_> {
         progress(Progress::Started {
             groups: leaving.len() + staying.len(),
         });
-        for phase in [leaving, staying] {
+        // Those with an heir go last: were they forgotten and the heir failed, nobody would know who created the
+        // resource.
+        let (inherited, leaving): (Vec<&GroupPlan>, Vec<&GroupPlan>) =
+            leaving.into_iter().partition(|group| group.heir.is_some());
+        self.phases([leaving, staying], progress).await?;
+        let inherited = self.with_heirs(inherited, progress);
+        self.phases([inherited], progress).await?;
+        self.finish(plan)
+    }
+
+    /// Those of the groups whose heir is recorded; the others stay in the state, and are reported.
+    fn with_heirs<'p>(
+        &mut self,
+        groups: Vec<&'p GroupPlan>,
+        progress: &mut (dyn FnMut(Progress<'_>) + Send),
+    ) -> Vec<&'p GroupPlan> {
+        let failed: BTreeSet<GroupAddress> = self
+            .report
+            .failed
+            .iter()
+            .map(|failed| failed.address.clone())
+            .collect();
+        let left: BTreeSet<GroupAddress> = self.report.left.iter().cloned().collect();
+        let mut ready = Vec::new();
+        for group in groups {
+            match &group.heir {
+                Some(heir) if failed.contains(heir) => {
+                    let message = format!("it stays until {heir} has taken its resource over");
+                    progress(Progress::Failed {
+                        address: &group.address,
+                        message: &message,
+                    });
+                    self.report.failed.push(FailedChange {
+                        address: group.address.clone(),
+                        message,
+                    });
+                }
+                Some(heir) if left.contains(heir) => self.report.left.push(group.address.clone()),
+                _ => ready.push(group),
+            }
+        }
+        ready
+    }
+
+    /// Phases after each other; in each first what needs no calls.
+    async fn phases<const N: usize>(
+        &mut self,
+        phases: [Vec<&GroupPlan>; N],
+        progress: &mut (dyn FnMut(Progress<'_>) + Send),
+    ) -> Result<(), StateError> {
+        for phase in phases {
             let (with_calls, without): (Vec<&GroupPlan>, Vec<&GroupPlan>) =
                 phase.into_iter().partition(|group| !group.steps.is_empty());
             for (groups, at_once) in [(without, RECORDS_AT_ONCE), (with_calls, GROUPS_AT_ONCE)] {
@@ -51,7 +101,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.finish(plan)
+        Ok(())
     }
 
     /// A few groups: intents, calls, outcomes.

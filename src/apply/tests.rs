@@ -977,3 +977,47 @@ fn a_launch_attribute_counts_as_done_only_where_it_shows() {
     assert!(is_done(Json::Null, None), "taken away");
     assert!(!is_done(Json::Null, Some(json!(2))));
 }
+
+fn renamed() -> Group {
+    Group {
+        address: GroupAddress::new("shop"),
+        ..launched("web")
+    }
+}
+
+#[tokio::test]
+async fn a_group_stays_until_its_heir_is_recorded() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    let plan = world.plan([renamed()]).await;
+    world
+        .admin
+        .add_fault(fault(FaultKind::Denied, Some("web"), 1))
+        .unwrap();
+    let report = world.carry(&plan).await.unwrap();
+    assert_eq!(report.failed.len(), 2, "{report:?}");
+    let web = GroupAddress::new("web");
+    assert!(world.state.applied_group(&web).unwrap().is_some());
+    // Who created the resource is still known.
+    world.apply([renamed()]).await;
+    let applied = world.state.applied_groups().unwrap();
+    let shop = &applied[&GroupAddress::new("shop")];
+    assert_eq!((applied.len(), shop.ownership), (1, Ownership::Created));
+    assert_eq!(world.plan([]).await.groups[0].action, Action::Destroy);
+}
+
+#[tokio::test]
+async fn group_plans_a_group_and_its_heir_together_or_neither() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    let configuration = configuration(&world, [renamed()]);
+    let only = |name: &str| PlanOptions {
+        only: vec![GroupPattern::new(name)],
+        ..PlanOptions::new("shop")
+    };
+    let plan = world.plan_with(&configuration, &only("web")).await;
+    assert!(!plan.has_changes());
+    let plan = world.plan_with(&configuration, &only("shop")).await;
+    let actions: Vec<Action> = plan.groups.iter().map(|group| group.action).collect();
+    assert_eq!(actions, [Action::Adopt, Action::Forget]);
+}

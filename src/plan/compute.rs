@@ -47,6 +47,8 @@ pub(super) struct Addressed<'a> {
     /// What was last applied there, or at the address it moved from.
     pub(super) applied: Option<&'a Applied>,
     pub(super) moved_from: Option<GroupAddress>,
+    /// The group of the files that now scales the resource that was last applied here.
+    pub(super) heir: Option<GroupAddress>,
 }
 
 /// The addresses of a plan: those of the files and of the state, and what was last applied at each.
@@ -61,7 +63,7 @@ pub(super) fn addresses<'a>(
             address.clone(),
             Addressed {
                 applied: Some(applied),
-                moved_from: None,
+                ..Addressed::default()
             },
         );
     }
@@ -79,6 +81,7 @@ pub(super) fn addresses<'a>(
                     Addressed {
                         applied: from.applied,
                         moved_from: Some(first),
+                        heir: None,
                     },
                 );
             }
@@ -86,16 +89,40 @@ pub(super) fn addresses<'a>(
         for address in configuration.groups.keys() {
             all.entry(address.clone()).or_default();
         }
+        let scaled_by: BTreeMap<(&ProviderAddress, &Resource), &GroupAddress> = configuration
+            .groups
+            .iter()
+            .map(|(address, group)| ((&group.provider, &group.resource), address))
+            .collect();
+        for (address, group) in &mut all {
+            group.heir = group
+                .applied
+                .and_then(|applied| {
+                    scaled_by
+                        .get(&(&applied.group.provider, &applied.group.resource))
+                        .copied()
+                })
+                .filter(|heir| *heir != address)
+                .cloned();
+        }
     }
+    if options.only.is_empty() {
+        return all;
+    }
+    let is_named =
+        |address: &GroupAddress| options.only.iter().any(|pattern| pattern.matches(address));
+    let named: BTreeSet<GroupAddress> = all
+        .iter()
+        .filter(|(address, group)| {
+            is_named(address) || group.moved_from.as_ref().is_some_and(is_named)
+        })
+        .map(|(address, _)| address.clone())
+        .collect();
+    // A group that leaves goes together with its heir: two groups of the state must not scale one resource.
     all.retain(|address, group| {
-        options.only.is_empty()
-            || options.only.iter().any(|pattern| {
-                pattern.matches(address)
-                    || group
-                        .moved_from
-                        .as_ref()
-                        .is_some_and(|from| pattern.matches(from))
-            })
+        let leaves = !configuration.groups.contains_key(address);
+        named.contains(address)
+            || (leaves && group.heir.as_ref().is_some_and(|heir| named.contains(heir)))
     });
     all
 }
@@ -127,14 +154,6 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
     if options.mode == Mode::Apply {
         report_shared_resources(configuration, &places, &mut diagnostics);
     }
-    let heirs: BTreeMap<(&ProviderAddress, &Resource), &GroupAddress> = match options.mode {
-        Mode::Destroy => BTreeMap::new(),
-        Mode::Apply | Mode::RefreshOnly => configuration
-            .groups
-            .iter()
-            .map(|(address, group)| ((&group.provider, &group.resource), address))
-            .collect(),
-    };
     let created: BTreeSet<(&ProviderAddress, &Resource)> = inputs
         .known
         .iter()
@@ -142,7 +161,9 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
         .filter(|applied| applied.created)
         .map(|applied| (&applied.group.provider, &applied.group.resource))
         .collect();
-    for (address, group) in addresses(configuration, inputs.known, options) {
+    let addresses = addresses(configuration, inputs.known, options);
+    let planned: BTreeSet<GroupAddress> = addresses.keys().cloned().collect();
+    for (address, group) in addresses {
         let configured = match options.mode {
             Mode::Destroy => None,
             Mode::Apply | Mode::RefreshOnly => configuration.groups.get(&address),
@@ -151,13 +172,11 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
             address: &address,
             configured,
             applied: group.applied,
-            heir: group
-                .applied
-                .and_then(|applied| {
-                    let was = &applied.group;
-                    heirs.get(&(&was.provider, &was.resource)).copied()
-                })
-                .filter(|heir| **heir != address),
+            heir: group.heir.as_ref(),
+            heir_is_planned: group
+                .heir
+                .as_ref()
+                .is_some_and(|heir| planned.contains(heir)),
             inherits_created: configured
                 .is_some_and(|group| created.contains(&(&group.provider, &group.resource))),
             unfinished: inputs

@@ -57,6 +57,8 @@ pub(super) struct Situation<'a> {
     pub(super) applied: Option<&'a Applied>,
     /// The group of the files that now scales the resource that was last applied here.
     pub(super) heir: Option<&'a GroupAddress>,
+    /// Whether the heir is in this plan: `--group` may leave it out.
+    pub(super) heir_is_planned: bool,
     /// A group that leaves had created the resource that is now this one's.
     pub(super) inherits_created: bool,
     /// What an apply that died was about to record of it.
@@ -94,6 +96,7 @@ fn empty(situation: &Situation<'_>, group: &Group) -> GroupPlan {
     GroupPlan {
         address: situation.address.clone(),
         moved_from: situation.moved_from.clone(),
+        heir: None,
         provider: group.provider.clone(),
         resource: group.resource.clone(),
         action: Action::NoOp,

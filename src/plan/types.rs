@@ -361,6 +361,9 @@ pub struct GroupPlan {
     /// Its address in the state, where a `moved` block changes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<GroupAddress>,
+    /// The group that takes its resource over: this one is forgotten once that one is recorded, and not before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heir: Option<GroupAddress>,
     /// Who runs it.
     pub provider: ProviderAddress,
     /// What is scaled.

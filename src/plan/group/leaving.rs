@@ -15,7 +15,12 @@ pub(super) fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> Grou
     if situation.options.mode == Mode::RefreshOnly {
         return plan;
     }
+    // Without its heir it stays: what it has to hand over (who created the resource) would be lost.
+    if situation.heir.is_some() && !situation.heir_is_planned {
+        return plan;
+    }
     plan.record = Record::Forget;
+    plan.heir = situation.heir.cloned();
     let is_destruction = situation.options.mode == Mode::Destroy;
     plan.live = live.map(|live| live.attributes.clone());
     plan.before = Some(Arc::new(group.clone()));
