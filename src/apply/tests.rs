@@ -1021,3 +1021,54 @@ async fn group_plans_a_group_and_its_heir_together_or_neither() {
     let actions: Vec<Action> = plan.groups.iter().map(|group| group.action).collect();
     assert_eq!(actions, [Action::Adopt, Action::Forget]);
 }
+
+fn on_another_resource() -> Group {
+    let mut group = launched("web");
+    group.resource.name = "web-2".into();
+    group
+}
+
+#[tokio::test]
+async fn drift_of_a_resource_that_the_files_let_go_of_is_kept() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    world
+        .admin
+        .set_limits("web", Limits::new(Capacity(1), Capacity(50)).unwrap())
+        .unwrap();
+    set_owner(&world, "web", None);
+    let plan = world.plan([on_another_resource()]).await;
+    let drift: Vec<_> = plan.groups[0]
+        .drift
+        .iter()
+        .map(|d| (d.path.as_str(), d.outcome))
+        .collect();
+    assert_eq!(
+        drift,
+        [
+            ("limits.min", DriftOutcome::Kept),
+            ("limits.max", DriftOutcome::Kept)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_a_half_failed_replacement_took_away_is_no_drift() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    let plan = world.plan([on_another_resource()]).await;
+    world
+        .admin
+        .add_fault(ScriptedFault {
+            call: Some(Call::CreateGroup),
+            ..fault(FaultKind::Denied, None, 1)
+        })
+        .unwrap();
+    let report = world.carry(&plan).await.unwrap();
+    assert_eq!(report.failed.len(), 1, "{report:?}");
+    assert!(world.group("web").is_none());
+    let plan = world.plan([on_another_resource()]).await;
+    assert_eq!(plan.groups[0].drift, []);
+    world.carry(&plan).await.unwrap();
+    assert!(!world.plan([on_another_resource()]).await.has_changes());
+}

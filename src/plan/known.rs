@@ -18,7 +18,8 @@ pub struct Known {
     pub mark: Option<StateMark>,
     /// What was last applied.
     pub groups: BTreeMap<GroupAddress, Applied>,
-    /// What an apply that died was about to record: its changes may be in the cloud, and are no drift.
+    /// What an apply that died, or the newest one that failed between two calls, was about to record: its changes may
+    /// be in the cloud, and are no drift.
     pub unfinished: BTreeMap<GroupAddress, Record>,
     /// What the engine remembers of each group, as JSON.
     pub memories: BTreeMap<GroupAddress, JsonText>,
@@ -96,10 +97,17 @@ impl Known {
             }
         }
         let mut unfinished = BTreeMap::new();
-        for intent in state.open_intents()? {
+        let newest = state.applies(1)?.first().map(|apply| apply.id);
+        let failed = match newest {
+            Some(apply) => state.failed_intents(apply)?,
+            None => Vec::new(),
+        };
+        for intent in failed.into_iter().chain(state.open_intents()?) {
             if intent.apply.is_some()
                 && let IntentKind::ApplyChange { change } = intent.kind
                 && let Ok(intention) = serde_json::from_value::<Intention>(change)
+                // One call that failed has changed nothing; of several the first may have worked.
+                && (intent.outcome.is_none() || intention.steps.len() > 1)
             {
                 unfinished.insert(intention.address, intention.record);
             }

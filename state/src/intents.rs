@@ -216,6 +216,22 @@ impl State {
         Ok(intents)
     }
 
+    /// The intents of an apply that failed, oldest first.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn failed_intents(&self, apply: ApplyId) -> Result<Vec<Intent>, StateError> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "{COLUMNS} WHERE i.apply_id = ?1 AND i.outcome = 'failed' ORDER BY i.id"
+        ))?;
+        let mut rows = statement.query([apply.0])?;
+        let mut intents = Vec::new();
+        while let Some(row) = rows.next()? {
+            intents.push(read_intent(row)?);
+        }
+        Ok(intents)
+    }
+
     /// One intent.
     ///
     /// # Errors

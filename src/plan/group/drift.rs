@@ -27,13 +27,26 @@ pub(super) fn drift(situation: &Situation<'_>, group: &Group) -> Vec<Drift> {
     let Some(Ok(live)) = situation.applied_live else {
         return Vec::new();
     };
+    let is_another =
+        |group: &Group| group.provider != was.provider || group.resource != was.resource;
+    // What an apply did to a resource that it was leaving is no drift.
+    let was_leaving = match situation.unfinished {
+        Some(Record::Forget) => true,
+        Some(Record::Write { group, .. }) => is_another(group),
+        Some(Record::Keep) | None => false,
+    };
+    // What the files let go of stays as it is.
+    let is_replaced = is_another(group);
     let launch = was.launch.as_ref().map(|launch| &launch.attributes);
     let Some(live) = live else {
+        if was_leaving {
+            return Vec::new();
+        }
         return vec![Drift {
             path: "resource".to_owned(),
             applied: Json::from(format!("{} {}", was.resource.kind, was.resource.name)),
             live: Json::Null,
-            outcome: if group.launch.is_some() {
+            outcome: if group.launch.is_some() && !is_replaced {
                 DriftOutcome::Undone
             } else {
                 DriftOutcome::Kept
@@ -62,7 +75,7 @@ pub(super) fn drift(situation: &Situation<'_>, group: &Group) -> Vec<Drift> {
         .into_iter()
         .filter(|difference| !was_written(&difference.path))
         .map(|difference| Drift {
-            outcome: if now.differences.iter().any(|d| d.path == difference.path) {
+            outcome: if !is_replaced && now.differences.iter().any(|d| d.path == difference.path) {
                 DriftOutcome::Undone
             } else {
                 DriftOutcome::Kept
@@ -73,7 +86,7 @@ pub(super) fn drift(situation: &Situation<'_>, group: &Group) -> Vec<Drift> {
         })
         .collect();
     // A tag of another state is an error of its own.
-    if live.owner.is_none() {
+    if live.owner.is_none() && !is_replaced && !was_leaving {
         drift.push(Drift {
             path: "owner".to_owned(),
             applied: Json::from(format!("workspace {}", situation.options.workspace)),
