@@ -32,13 +32,15 @@ pub struct Leftover {
 /// as the apply would have done; else not done, once the longest call time has passed. One whose resource cannot be
 /// read stays open. Nothing is changed in the cloud.
 ///
+/// - `keep`: proves, before every write, that the lease is still ours.
 /// - `waits`: whether to wait out the longest call where one may still be under way; else that one stays open.
 ///
 /// # Errors
-/// [`StateError`] where the state cannot be read or written.
+/// [`StateError`] where the state cannot be read or written, and what `keep` says.
 pub async fn settle_leftovers(
     state: &mut State,
     providers: &Providers,
+    keep: &mut (dyn FnMut(&mut State) -> Result<(), StateError> + Send),
     actor: &str,
     waits: bool,
 ) -> Result<Vec<Leftover>, StateError> {
@@ -51,7 +53,10 @@ pub async fn settle_leftovers(
         match serde_json::from_value::<Intention>(change.clone()) {
             Ok(intention) => open.push((intent, intention)),
             // Of another version: nobody can tell any more.
-            Err(_) => settle_as(state, providers, &intent, Outcome::Unknown, "")?,
+            Err(_) => {
+                keep(state)?;
+                settle_as(state, providers, &intent, Outcome::Unknown, "")?;
+            }
         }
     }
     if open.is_empty() {
@@ -109,6 +114,8 @@ pub async fn settle_leftovers(
                 message: format!("interrupted: {done} of {} steps are done", effects.len()),
             }
         };
+        // Reads and the wait take their time: who lost the lease must not write any more.
+        keep(state)?;
         // What a later apply has recorded of the group holds, whatever this one was about to.
         let later = state.applied_by(&intention.address)?;
         let outcome = if intent.apply.is_some() && later > intent.apply {

@@ -142,7 +142,8 @@ pub async fn carry_out(
         })
         .collect();
     if !plan.has_changes() {
-        let settled = settle_leftovers(state, providers, options.actor, true).await?;
+        let mut keep = |state: &mut State| lease.keep(state);
+        let settled = settle_leftovers(state, providers, &mut keep, options.actor, true).await?;
         return Ok(ApplyReport {
             settled,
             failed: unread,
@@ -167,7 +168,9 @@ pub async fn carry_out(
 
     let clock = providers.clock().clone();
     lease.keep(state)?;
-    let settled = settle_leftovers(state, providers, options.actor, true).await?;
+    let mut keep = |state: &mut State| lease.keep(state);
+    let settled = settle_leftovers(state, providers, &mut keep, options.actor, true).await?;
+    lease.keep(state)?;
     let lineage = state.meta()?.lineage;
     let old_providers = state.applied_providers()?;
     let apply = state.write(|tx| {

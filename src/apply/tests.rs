@@ -650,6 +650,13 @@ fn die_after_the_intent(world: &mut World, plan: &Plan) -> Vec<crate::plan::Step
     steps
 }
 
+/// As the loop does.
+async fn settle_open(world: &mut World) -> Result<Vec<Leftover>, StateError> {
+    let (state, lease) = (&mut world.state, &mut world.lease);
+    let mut keep = |state: &mut State| lease.keep(state);
+    settle_leftovers(state, &world.providers, &mut keep, "reconcile", false).await
+}
+
 async fn create(world: &World, steps: &[crate::plan::Step]) {
     let [crate::plan::Step::Create { spec, provider }] = steps else {
         panic!("not a creation");
@@ -692,9 +699,7 @@ async fn the_loop_records_what_an_apply_that_died_had_done() {
     let plan = world.plan([launched("web")]).await;
     let steps = die_after_the_intent(&mut world, &plan);
     create(&world, &steps).await;
-    let settled = settle_leftovers(&mut world.state, &world.providers, "reconcile", false)
-        .await
-        .unwrap();
+    let settled = settle_open(&mut world).await.unwrap();
     assert_eq!(settled[0].outcome, Outcome::Done);
     assert!(!world.plan([launched("web")]).await.has_changes());
 }
@@ -704,11 +709,11 @@ async fn a_call_that_may_still_be_under_way_is_not_called_undone() {
     let mut world = world();
     let plan = world.plan([launched("web")]).await;
     die_after_the_intent(&mut world, &plan);
-    let settle = settle_leftovers(&mut world.state, &world.providers, "reconcile", false).await;
+    let settle = settle_open(&mut world).await;
     assert_eq!(settle.unwrap(), []);
     assert_eq!(world.state.open_intents().unwrap().len(), 1);
     world.admin.advance(Duration::from_secs(60)).unwrap();
-    let settle = settle_leftovers(&mut world.state, &world.providers, "reconcile", false).await;
+    let settle = settle_open(&mut world).await;
     assert_eq!(settle.unwrap()[0].outcome, Outcome::NotDone);
     assert!(world.plan([launched("web")]).await.has_changes());
 }
@@ -942,9 +947,7 @@ async fn what_a_later_apply_recorded_is_not_overwritten_by_a_leftover() {
             tx.finish_apply(apply, &ApplyOutcome::Done, at)
         })
         .unwrap();
-    let settled = settle_leftovers(&mut world.state, &world.providers, "reconcile", false)
-        .await
-        .unwrap();
+    let settled = settle_open(&mut world).await.unwrap();
     assert_eq!(settled[0].outcome, Outcome::Superseded);
     let web = GroupAddress::new("web");
     let applied = world.state.applied_group(&web).unwrap().unwrap();
@@ -1071,4 +1074,22 @@ async fn what_a_half_failed_replacement_took_away_is_no_drift() {
     assert_eq!(plan.groups[0].drift, []);
     world.carry(&plan).await.unwrap();
     assert!(!world.plan([on_another_resource()]).await.has_changes());
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_settles_nothing() {
+    let mut world = world();
+    let plan = world.plan([launched("web")]).await;
+    let steps = die_after_the_intent(&mut world, &plan);
+    create(&world, &steps).await;
+    let mut old = world.lease.lease().clone();
+    world.state.break_lease(old.until, "bob@desk").unwrap();
+    old.until = Timestamp::now();
+    world.lease = HeldLease::of(old);
+    let lost = settle_open(&mut world).await;
+    assert!(
+        matches!(lost, Err(StateError::LeaseLost { .. })),
+        "{lost:?}"
+    );
+    assert_eq!(world.state.open_intents().unwrap().len(), 1);
 }

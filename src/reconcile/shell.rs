@@ -252,14 +252,23 @@ impl<'a> Shell<'a> {
     async fn load(&mut self) -> Result<Event, ReconcileError> {
         self.refresh().await?;
         let providers = self.providers.clone();
-        if self.lease.is_some()
+        if let Some(lease) = self.lease.clone()
             && let Some(providers) = &providers
         {
             // Of an apply that died: what it has done is recorded before the loop runs by it.
             let actor = self.options.actor.clone();
-            let settled = settle_leftovers(self.state, providers, &actor, false).await?;
-            if !settled.is_empty() {
-                self.refresh().await?;
+            let clock = Arc::clone(&self.options.machine_clock);
+            let mut keep = |state: &mut State| {
+                state
+                    .renew_lease(&lease, clock.now(), LEASE_TIME)
+                    .map(|_| ())
+            };
+            match settle_leftovers(self.state, providers, &mut keep, &actor, false).await {
+                Ok(settled) if settled.is_empty() => {}
+                Ok(_) => self.refresh().await?,
+                // The next tick finds out who has it.
+                Err(StateError::LeaseLost { .. }) => self.lease = None,
+                Err(error) => return Err(error.into()),
             }
         }
         let chooses = |group: &Group| {
