@@ -1,6 +1,7 @@
 //! What the state knows, as plain data: read once, before anything is awaited.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tideform_policies::model::{Group, GroupAddress, Name, ProviderConfiguration};
@@ -56,6 +57,14 @@ impl Applied {
     }
 }
 
+/// Whether the spot fallback moves the mix now: until it ends, and until the loop's next ticks have put the mix back.
+fn fallback_is_active(memory: &Memory, every: Duration, now: Timestamp) -> bool {
+    memory.fallback.is_some_and(|fallback| {
+        let restored = fallback.until.checked_add(every.saturating_mul(2));
+        now < restored.unwrap_or(Timestamp::MAX)
+    })
+}
+
 impl Known {
     /// Reads all of it.
     ///
@@ -76,8 +85,9 @@ impl Known {
             let fallback_is_active = has_fallback
                 && memories.get(&address).is_some_and(|memory| {
                     // A memory of another version says nothing, as if there were none.
-                    serde_json::from_str::<Memory>(memory.as_str())
-                        .is_ok_and(|memory| memory.fallback.is_some())
+                    serde_json::from_str::<Memory>(memory.as_str()).is_ok_and(|memory| {
+                        fallback_is_active(&memory, applied.group.policy.every, now)
+                    })
                 });
             groups.insert(
                 address,
@@ -124,5 +134,33 @@ impl Known {
             providers: state.applied_providers()?,
             identities: state.identities()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::FallbackMemory;
+
+    #[test]
+    fn a_fallback_moves_the_mix_until_the_loop_has_put_it_back() {
+        let memory = Memory {
+            fallback: Some(FallbackMemory {
+                until: "2026-11-21T12:30:00Z".parse().unwrap(),
+            }),
+            ..Memory::default()
+        };
+        let every = Duration::from_secs(60);
+        for (now, is_active) in [
+            ("2026-11-21T12:29:00Z", true),
+            ("2026-11-21T12:31:00Z", true),
+            ("2026-11-21T12:33:00Z", false),
+            ("2027-11-21T12:00:00Z", false),
+        ] {
+            let found = fallback_is_active(&memory, every, now.parse().unwrap());
+            assert_eq!(found, is_active, "{now}");
+        }
+        let never = Memory::default();
+        assert!(!fallback_is_active(&never, every, Timestamp::UNIX_EPOCH));
     }
 }
