@@ -37,7 +37,7 @@ use crate::registry::Providers;
 
 pub use lease::HeldLease;
 pub use leftover::{Leftover, settle_leftovers};
-use record::{Written, describe, drift_event, record, settle, write_record};
+use record::{Written, describe, drift_event, moved_from, record, settle, write_record};
 pub use report::{AppliedChange, ApplyReport, FailedChange, Progress};
 use run::Run;
 pub use stale::Stale;
@@ -173,6 +173,7 @@ pub async fn carry_out(
     lease.keep(state)?;
     let lineage = state.meta()?.lineage;
     let old_providers = state.applied_providers()?;
+    let applied: BTreeSet<GroupAddress> = state.applied_addresses()?.into_iter().collect();
     let apply = state.write(|tx| {
         tx.check_identities(&identities, clock.now())?;
         let apply = tx.begin_apply(&NewApply {
@@ -184,7 +185,8 @@ pub async fn carry_out(
         // Both: what is not applied yet still runs by the old ones.
         tx.record_applied_providers(apply, &union(&plan.providers, &old_providers))?;
         for group in plan.groups.iter().filter(|group| !group.drift.is_empty()) {
-            tx.append_event(&drift_event(group, clock.now(), options.actor))?;
+            let from = moved_from(group, &applied);
+            tx.append_event(&drift_event(group, from, clock.now(), options.actor))?;
         }
         Ok(apply)
     })?;
@@ -195,6 +197,7 @@ pub async fn carry_out(
         options,
         apply,
         lineage,
+        applied,
         report: ApplyReport {
             settled,
             failed: unread,

@@ -2,19 +2,30 @@
 
 use super::*;
 
-pub(super) fn drift_event(group: &GroupPlan, at: Timestamp, actor: &str) -> NewEvent {
+/// The address that the state knows a group by, where the plan gives it another and it has not got that yet.
+pub(super) fn moved_from<'a>(
+    group: &'a GroupPlan,
+    applied: &BTreeSet<GroupAddress>,
+) -> Option<&'a GroupAddress> {
+    group
+        .moved_from
+        .as_ref()
+        .filter(|from| applied.contains(from))
+}
+
+pub(super) fn drift_event(
+    group: &GroupPlan,
+    moved_from: Option<&GroupAddress>,
+    at: Timestamp,
+    actor: &str,
+) -> NewEvent {
     let paths: Vec<&str> = group
         .drift
         .iter()
         .map(|drift| drift.path.as_str())
         .collect();
     NewEvent {
-        group: Some(
-            group
-                .moved_from
-                .clone()
-                .unwrap_or_else(|| group.address.clone()),
-        ),
+        group: Some(moved_from.unwrap_or(&group.address).clone()),
         reasons: serde_json::to_value(&group.drift).unwrap_or_default(),
         text: format!("{} changed outside tideform", paths.join(", ")),
         ..NewEvent::new(at, EventKind::Drift, actor)

@@ -9,6 +9,8 @@ pub(super) struct Run<'a> {
     pub(super) options: ApplyOptions<'a>,
     pub(super) apply: ApplyId,
     pub(super) lineage: String,
+    /// What is applied when it begins: a leftover may have moved a group already.
+    pub(super) applied: BTreeSet<GroupAddress>,
     pub(super) report: ApplyReport,
 }
 
@@ -239,15 +241,16 @@ impl Run<'_> {
         for step in &mut steps {
             step::fill_lineage(step, &self.lineage);
         }
+        let from = moved_from(group, &self.applied);
         let intention = Intention {
             address: group.address.clone(),
-            moved_from: group.moved_from.clone(),
+            moved_from: from.cloned(),
             steps,
             record: group.record.clone(),
             text: describe(group),
         };
         // Under the address that the state knows until it is done.
-        let address = group.moved_from.as_ref().unwrap_or(&group.address);
+        let address = from.unwrap_or(&group.address);
         Ok(NewIntent {
             group: Some(address.clone()),
             apply: Some(self.apply),

@@ -616,7 +616,7 @@ fn die_after_the_intent(world: &mut World, plan: &Plan) -> Vec<crate::plan::Step
     let at = world.providers.clock().now();
     let intention = Intention {
         address: group.address.clone(),
-        moved_from: None,
+        moved_from: group.moved_from.clone(),
         steps: steps.clone(),
         record: group.record.clone(),
         text: "created".into(),
@@ -633,7 +633,7 @@ fn die_after_the_intent(world: &mut World, plan: &Plan) -> Vec<crate::plan::Step
             })?;
             tx.record_applied_providers(apply, &providers)?;
             tx.record_intents(&[NewIntent {
-                group: Some(group.address.clone()),
+                group: Some(group.moved_from.as_ref().unwrap_or(&group.address).clone()),
                 apply: Some(apply),
                 kind: IntentKind::ApplyChange {
                     change: serde_json::to_value(&intention).unwrap(),
@@ -1092,4 +1092,51 @@ async fn who_lost_the_lease_settles_nothing() {
         "{lost:?}"
     );
     assert_eq!(world.state.open_intents().unwrap().len(), 1);
+}
+
+fn moved_configuration(world: &World, group: Group) -> Configuration {
+    let mut configuration = configuration(world, [group]);
+    configuration.moved.push(Moved {
+        from: GroupAddress::new("web"),
+        to: GroupAddress::new("shop"),
+    });
+    configuration
+}
+
+#[tokio::test]
+async fn a_leftover_move_leaves_no_group_behind_at_the_old_address() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    let options = PlanOptions::new("shop");
+    let configuration = moved_configuration(&world, renamed());
+    let plan = world.plan_with(&configuration, &options).await;
+    die_after_the_intent(&mut world, &plan);
+    set_owner_group(&world, "web", "group.shop");
+    let mut wider = renamed();
+    limits(&mut wider, 2, 20);
+    let configuration = moved_configuration(&world, wider);
+    let plan = world.plan_with(&configuration, &options).await;
+    let report = world.carry(&plan).await.unwrap();
+    assert_eq!(report.settled[0].outcome, Outcome::Done);
+    let at = |name: &str| {
+        let filter = EventFilter {
+            group: Some(GroupAddress::new(name)),
+            ..EventFilter::default()
+        };
+        world.state.events(&filter).map_or(0, |events| events.len())
+    };
+    assert_eq!(at("web"), 0);
+    assert!(at("shop") > 2);
+}
+
+fn set_owner_group(world: &World, name: &str, owner: &str) {
+    world
+        .admin
+        .edit("edit", name, |group, _| {
+            if let Some(tag) = &mut group.owner {
+                tag.group = owner.into();
+            }
+            Ok(())
+        })
+        .unwrap();
 }
