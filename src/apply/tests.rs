@@ -1140,3 +1140,16 @@ fn set_owner_group(world: &World, name: &str, owner: &str) {
         })
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_move_whose_tag_is_written_already_has_no_line_of_its_own() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    set_owner_group(&world, "web", "group.shop");
+    let configuration = moved_configuration(&world, renamed());
+    let plan = world
+        .plan_with(&configuration, &PlanOptions::new("shop"))
+        .await;
+    assert_eq!(changes(&plan), Vec::<String>::new());
+    assert_eq!(plan.groups[0].action, Action::Move);
+}

@@ -9,10 +9,19 @@ pub(super) fn policy_changes(
     listed: &[PlannedChange],
     places: &Places<'_>,
 ) -> Vec<PlannedChange> {
-    let before = match situation.applied {
+    // A move is told of by its own line.
+    let moved = situation.moved_from.as_ref().and_then(|_| {
+        let mut was = situation.applied?.group.clone();
+        was.address = group.address.clone();
+        Some(was)
+    });
+    let was = moved
+        .as_ref()
+        .or_else(|| situation.applied.map(|applied| &applied.group));
+    let before = match was {
         // Equal groups have equal lists: ten thousand of them need not be made.
-        Some(applied) if applied.group == *group => return Vec::new(),
-        Some(applied) => flatten(&applied.group),
+        Some(was) if was == group => return Vec::new(),
+        Some(was) => flatten(was),
         None => Default::default(),
     };
     let is_new = situation.applied.is_none();
