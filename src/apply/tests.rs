@@ -1153,3 +1153,39 @@ async fn a_move_whose_tag_is_written_already_has_no_line_of_its_own() {
     assert_eq!(changes(&plan), Vec::<String>::new());
     assert_eq!(plan.groups[0].action, Action::Move);
 }
+
+#[tokio::test]
+async fn a_launch_attribute_taken_out_of_the_files_leaves_the_cloud() {
+    let with = |attributes: &[(&str, Json)]| {
+        let mut group = launched("web");
+        if let Some(launch) = &mut group.launch {
+            let attributes = attributes.iter().map(|(k, v)| ((*k).into(), v.clone()));
+            launch.attributes = attributes.collect();
+        }
+        group
+    };
+    let mut world = world();
+    world
+        .apply([with(&[("throughput", json!(12)), ("boot", json!("90s"))])])
+        .await;
+    let plan = world.plan([with(&[("boot", json!("90s"))])]).await;
+    assert_eq!(changes(&plan), ["- launch.throughput 12 -> null"]);
+    assert_eq!(plan.groups[0].changes[0].target, Target::Cloud);
+    world.carry(&plan).await.unwrap();
+    let left = world.group("web").unwrap().live.attributes.launch;
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["boot"]);
+    assert!(
+        !world
+            .plan([with(&[("boot", json!("90s"))])])
+            .await
+            .has_changes()
+    );
+    // Without the block nothing of it is ours any more.
+    let plan = world.plan([plain("web")]).await;
+    let said: Vec<_> = plan.groups[0]
+        .changes
+        .iter()
+        .map(|c| c.reason.as_deref())
+        .collect();
+    assert_eq!(said, [Some("stays as it is in the cloud"); 2]);
+}

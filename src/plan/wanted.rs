@@ -189,6 +189,15 @@ fn compare_launch(
             changed.insert(name.clone(), value.clone());
         }
     }
+    // Ours, and out of the files: it goes. What is live and was never ours is left alone.
+    for name in applied.into_iter().flat_map(BTreeMap::keys) {
+        if !wanted.contains_key(name)
+            && let Some(shown) = live.launch.get(name)
+        {
+            found.note(&format!("launch.{name}"), shown.clone(), Json::Null);
+            changed.insert(name.clone(), Json::Null);
+        }
+    }
     if !changed.is_empty() {
         found.changes.push(AttributeChange::Launch(changed));
     }

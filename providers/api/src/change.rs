@@ -23,7 +23,7 @@ pub enum AttributeChange {
     Drain(#[serde(with = "seconds")] Duration),
     /// On-demand and spot.
     Mix(LiveMix),
-    /// Provider attributes of `launch`: only those named.
+    /// Provider attributes of `launch`: only those named; null takes one away.
     Launch(BTreeMap<String, serde_json::Value>),
     /// The owner tag; `None` takes it away.
     Owner(Option<Owner>),

@@ -32,10 +32,10 @@ pub(super) fn update(
                 reason: has_drifted.then(|| "changed outside tideform".to_owned()),
                 ..cloud(
                     &difference.path,
-                    if difference.live.is_null() {
-                        ChangeAction::Add
-                    } else {
-                        ChangeAction::Change
+                    match (difference.live.is_null(), difference.wanted.is_null()) {
+                        (true, _) => ChangeAction::Add,
+                        (_, true) => ChangeAction::Remove,
+                        _ => ChangeAction::Change,
                     },
                     difference.live,
                     difference.wanted,
