@@ -1189,3 +1189,34 @@ async fn a_launch_attribute_taken_out_of_the_files_leaves_the_cloud() {
         .collect();
     assert_eq!(said, [Some("stays as it is in the cloud"); 2]);
 }
+
+#[tokio::test]
+async fn a_chain_of_moves_leads_to_its_end_from_wherever_the_state_is() {
+    for at in ["first", "web"] {
+        let mut world = world();
+        let mut group = launched("web");
+        group.address = GroupAddress::new(at);
+        world.apply([group]).await;
+        let mut configuration = moved_configuration(&world, renamed());
+        configuration.moved.insert(
+            0,
+            Moved {
+                from: GroupAddress::new("first"),
+                to: GroupAddress::new("web"),
+            },
+        );
+        let options = PlanOptions::new("shop");
+        let plan = world.plan_with(&configuration, &options).await;
+        assert_eq!(plan.groups.len(), 1);
+        assert_eq!(plan.groups[0].moved_from, Some(GroupAddress::new(at)));
+        world.carry(&plan).await.unwrap();
+        assert!(
+            !world
+                .plan_with(&configuration, &options)
+                .await
+                .has_changes()
+        );
+        let addresses = world.state.applied_addresses().unwrap();
+        assert_eq!(addresses, [GroupAddress::new("shop")]);
+    }
+}

@@ -51,6 +51,32 @@ pub(super) struct Addressed<'a> {
     pub(super) heir: Option<GroupAddress>,
 }
 
+/// Where each `moved` block leads in the end: with `a -> b` and `b -> c` a state that still has `a` goes to `c`. The
+/// shorter way first, so that of two groups in the state the later address keeps its memory.
+fn moves(configuration: &Configuration) -> Vec<(&GroupAddress, &GroupAddress)> {
+    let next: BTreeMap<&GroupAddress, &GroupAddress> = configuration
+        .moved
+        .iter()
+        .map(|moved| (&moved.from, &moved.to))
+        .collect();
+    let mut found: Vec<(usize, &GroupAddress, &GroupAddress)> = configuration
+        .moved
+        .iter()
+        .map(|moved| {
+            let (mut length, mut to) = (1, &moved.to);
+            // A circle ends too; the files' check reports it.
+            while length <= next.len()
+                && let Some(further) = next.get(to).copied()
+            {
+                (length, to) = (length + 1, further);
+            }
+            (length, &moved.from, to)
+        })
+        .collect();
+    found.sort_by_key(|(length, ..)| *length);
+    found.into_iter().map(|(_, from, to)| (from, to)).collect()
+}
+
 /// The addresses of a plan: those of the files and of the state, and what was last applied at each.
 pub(super) fn addresses<'a>(
     configuration: &Configuration,
@@ -69,18 +95,17 @@ pub(super) fn addresses<'a>(
     }
     // A destruction takes the state as it is: nothing moves first.
     if options.mode != Mode::Destroy {
-        for moved in &configuration.moved {
-            let is_taken = all.get(&moved.to).is_some_and(|to| to.applied.is_some());
-            if is_taken || !configuration.groups.contains_key(&moved.to) {
+        for (from, to) in moves(configuration) {
+            let is_taken = all.get(to).is_some_and(|to| to.applied.is_some());
+            if is_taken || !configuration.groups.contains_key(to) {
                 continue;
             }
-            if let Some(from) = all.remove(&moved.from) {
-                let first = from.moved_from.unwrap_or_else(|| moved.from.clone());
+            if let Some(group) = all.remove(from) {
                 all.insert(
-                    moved.to.clone(),
+                    to.clone(),
                     Addressed {
-                        applied: from.applied,
-                        moved_from: Some(first),
+                        applied: group.applied,
+                        moved_from: Some(from.clone()),
                         heir: None,
                     },
                 );
