@@ -83,16 +83,22 @@ pub(super) fn opinion(
             if !is_breached(moment, place, value, |v| step::breaches(steps, found, v)) {
                 return abstain(metric, Some(observed), Abstention::BreachTooShort, sink);
             }
-            let want = step::want(found, moment.units.ready, moment.current);
+            let (ready, current) = (moment.units.ready, moment.current);
+            let want = step::want(found, ready, current);
+            // Of a group that has failed as a whole nothing is removed by a metric's word.
+            if want < current && ready == 0 && !scale_out_is_warming(moment, memory) {
+                return abstain(metric, Some(observed), Abstention::NoneReady, sink);
+            }
             sink.say(|| Reason::Step {
                 metric: metric.name.clone(),
                 observed,
                 when: found.when,
                 adjustment: found.adjustment,
-                ready: Capacity(moment.units.ready),
+                ready: Capacity(ready),
+                current: (ready < current).then_some(Capacity(current)),
                 want: Capacity(want),
             });
-            (want, direction_score(want, moment.current))
+            (want, direction_score(want, current))
         }
         Rule::Want => {
             let want = round_out(observed);

@@ -309,6 +309,37 @@ proptest! {
         prop_assert!(decision.desired >= decision.current, "{:#?}", decision.reasons);
     }
 
+    /// A removal step never removes more than it says, whatever failed.
+    #[test]
+    fn a_removal_step_never_removes_more_than_it_says(
+        policy in policy(),
+        mut seen in observation(),
+        n in capacity(),
+        share in share(),
+        is_share in any::<bool>(),
+    ) {
+        let mut policy = policy;
+        let remove = if is_share { Adjustment::RemoveShare(share) } else { Adjustment::Remove(n) };
+        policy.metrics.truncate(1);
+        policy.metrics[0].rule = Some(Rule::Steps(vec![below(20.0, None, remove)]));
+        policy.combine = Combine::Max;
+        policy.limits = None;
+        seen.limits = None;
+        seen.overrides = Default::default();
+        let current = seen.desired.get();
+        let most = match remove {
+            Adjustment::RemoveShare(share) => super::numbers::share_adjusted(current, share),
+            _ => n,
+        };
+        let rules = Rules::new(&group(policy));
+        let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+        prop_assert!(
+            current.saturating_sub(decision.desired.get()) <= most,
+            "{current} minus {most}: {:#?}",
+            decision.reasons
+        );
+    }
+
     /// More load never asks for fewer.
     #[test]
     fn more_load_never_gives_fewer(

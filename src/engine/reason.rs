@@ -33,6 +33,8 @@ pub enum Abstention {
     BreachTooShort,
     /// The group is at 0, and the metric describes an instance.
     AtZero,
+    /// It would remove something, but none is ready, and none on its way.
+    NoneReady,
 }
 
 /// What stands in for a value that is not fresh.
@@ -140,6 +142,9 @@ pub enum Reason {
         adjustment: Adjustment,
         /// What it is applied to.
         ready: Capacity,
+        /// The capacity last asked for, where fewer are ready: the want is no further below it than the step says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        current: Option<Capacity>,
         /// What it wants.
         want: Capacity,
     },

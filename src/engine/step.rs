@@ -28,7 +28,8 @@ pub(super) fn breaches(steps: &[Step], step: &Step, value: f64) -> bool {
 ///
 /// The adjustment is applied to the `ready` capacity. On the way out what is still warming counts as asked for
 /// already, so the want is never below `current`; on the way in never above it: where more is ready than was asked
-/// for, a removal smaller than the difference does nothing.
+/// for, a removal smaller than the difference does nothing. Nor is the want ever further below `current` than the
+/// removal says: what failed, or never came, is not removed a second time.
 pub(super) fn want(step: &Step, ready: u32, current: u32) -> u32 {
     let at_least = |change: u32| match step.min_adjustment {
         Some(least) if change > 0 => change.max(least),
@@ -39,12 +40,18 @@ pub(super) fn want(step: &Step, ready: u32, current: u32) -> u32 {
         Adjustment::AddShare(share) => ready
             .saturating_add(at_least(share_adjusted(ready, share)))
             .max(current),
-        Adjustment::Remove(n) => ready.saturating_sub(n).min(current),
-        Adjustment::RemoveShare(share) => ready
-            .saturating_sub(at_least(share_adjusted(ready, share)))
-            .min(current),
+        Adjustment::Remove(n) => removed(ready, current, |_| n),
+        Adjustment::RemoveShare(share) => {
+            removed(ready, current, |of| at_least(share_adjusted(of, share)))
+        }
         Adjustment::Set(n) => n,
     }
+}
+
+/// A removal from what is ready that takes from `current` at most its own size.
+fn removed(ready: u32, current: u32, size: impl Fn(u32) -> u32) -> u32 {
+    let least = current.saturating_sub(size(current));
+    ready.saturating_sub(size(ready)).clamp(least, current)
 }
 
 #[cfg(test)]
@@ -90,6 +97,67 @@ mod tests {
             assert_eq!(got, expected, "{value} with {ready} of {current}");
         }
         assert_eq!(find(&aws()[1..3], 55.0), None);
+    }
+
+    #[test]
+    fn a_removal_never_takes_more_than_it_says() {
+        for (adjustment, ready, current, expected) in [
+            (Adjustment::Remove(1), 1, 10, 9),
+            (Adjustment::Remove(1), 0, 10, 9),
+            (Adjustment::Remove(3), 9, 10, 7),
+            (Adjustment::Remove(3), 12, 10, 9),
+            (Adjustment::RemoveShare(Share(0.2)), 1, 10, 8),
+            (Adjustment::RemoveShare(Share(0.3)), 9, 10, 7),
+            (Adjustment::RemoveShare(Share(0.0)), 1, 10, 10),
+            (Adjustment::RemoveShare(Share(3.0)), 1, 10, 0),
+        ] {
+            let step = below(10.0, None, adjustment);
+            let got = want(&step, ready, current);
+            assert_eq!(got, expected, "{adjustment:?} with {ready} of {current}");
+        }
+    }
+
+    #[test]
+    fn instances_that_failed_are_not_removed_a_second_time() {
+        let queue = rules(|policy| {
+            policy.metrics.push(metric(
+                "queue",
+                Some(Rule::Steps(vec![below(10.0, None, Adjustment::Remove(1))])),
+            ));
+        });
+        let now = at(0.0);
+        let mut seen = seen(10, &[("queue", 0.0)], now);
+        let unhealthy = |id: &str| {
+            let mut instance = instance(id, 60.0);
+            instance.state = tideform_policies::model::InstanceState::Unhealthy;
+            instance
+        };
+        seen.instances = Some(vec![instance("a", 60.0), unhealthy("b"), unhealthy("c")]);
+        let memory = Memory {
+            recommendations: vec![crate::engine::Recommendation {
+                at: at(-60.0),
+                desired: Capacity(10),
+            }],
+            ..Memory::default()
+        };
+        let decision = decided(&queue, &seen, &memory, now);
+        assert_eq!(decision.desired, Capacity(9));
+        let texts: Vec<String> = decision
+            .reasons
+            .iter()
+            .map(|reason| crate::engine::explain::sentence(queue.group(), reason).1)
+            .collect();
+        assert!(
+            texts
+                .iter()
+                .any(|text| text.contains("with 1 ready of 10 wants 9")),
+            "{texts:?}"
+        );
+        // With none ready nobody knows what may go.
+        seen.instances = Some(vec![unhealthy("b"), unhealthy("c")]);
+        let decision = decided(&queue, &seen, &memory, now);
+        assert_eq!(decision.desired, Capacity(10));
+        assert!(decision.has("abstained"));
     }
 
     #[test]

@@ -277,7 +277,7 @@ mod tests {
         let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
         assert_eq!(
             reason_lines(rules.group(), &decision.reasons)[0],
-            "queue      1000 is at or above 1000: add 50 % with 4 ready wants 6"
+            "queue      1000 is at or above 1000: add 50 % with 4 ready of 6 wants 6"
         );
     }
 

@@ -65,14 +65,16 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             when,
             adjustment,
             ready,
+            current,
             want,
         } => (
             metric.to_string(),
             format!(
-                "{} is {}: {} with {ready} ready wants {want}",
+                "{} is {}: {} with {ready} ready{} wants {want}",
                 value(metric, *observed),
                 bound_text(when, &|x| value(metric, x)),
-                adjustment_text(adjustment)
+                adjustment_text(adjustment),
+                current.map_or_else(String::new, |current| format!(" of {current}")),
             ),
         ),
         Reason::Abstained {
@@ -90,6 +92,9 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
                     }
                     Abstention::AtZero => {
                         "has no opinion: there is no instance that it could describe".to_owned()
+                    }
+                    Abstention::NoneReady => {
+                        format!("{observed}would remove instances, but none is ready, no opinion")
                     }
                 },
             )
