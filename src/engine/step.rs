@@ -29,7 +29,8 @@ pub(super) fn breaches(steps: &[Step], step: &Step, value: f64) -> bool {
 /// The adjustment is applied to the `ready` capacity. On the way out what is still warming counts as asked for
 /// already, so the want is never below `current`; on the way in never above it: where more is ready than was asked
 /// for, a removal smaller than the difference does nothing. Nor is the want ever further below `current` than the
-/// removal says: what failed, or never came, is not removed a second time.
+/// removal says: what failed, or never came, is not removed a second time. A number that is set is no less than
+/// `current` on an `above` step, and no more on a `below` one.
 pub(super) fn want(step: &Step, ready: u32, current: u32) -> u32 {
     let at_least = |change: u32| match step.min_adjustment {
         Some(least) if change > 0 => change.max(least),
@@ -44,7 +45,10 @@ pub(super) fn want(step: &Step, ready: u32, current: u32) -> u32 {
         Adjustment::RemoveShare(share) => {
             removed(ready, current, |of| at_least(share_adjusted(of, share)))
         }
-        Adjustment::Set(n) => n,
+        Adjustment::Set(n) => match step.when {
+            StepBound::Above { .. } => n.max(current),
+            StepBound::Below { .. } => n.min(current),
+        },
     }
 }
 
@@ -208,7 +212,15 @@ mod tests {
             want(&below(0.0, None, Adjustment::Remove(u32::MAX)), 7, 7),
             0
         );
-        assert_eq!(want(&above(0.0, None, Adjustment::Set(4)), 7, 7), 4);
+    }
+
+    #[test]
+    fn a_number_that_is_set_moves_the_way_of_its_step() {
+        for (n, expected_above, expected_below) in [(4, 7, 4), (7, 7, 7), (9, 9, 7)] {
+            let set = Adjustment::Set(n);
+            assert_eq!(want(&above(5.0, None, set), 7, 7), expected_above, "{n}");
+            assert_eq!(want(&below(5.0, None, set), 7, 7), expected_below, "{n}");
+        }
     }
 
     #[test]
