@@ -277,6 +277,21 @@ mod tests {
     }
 
     #[test]
+    fn weighted_leaves_zero_for_any_work_and_stays_there_without() {
+        let queue = rules(|policy| {
+            policy.combine = Combine::Weighted(WeightedConstants::default());
+            let mut queue = metric("queue", track(25.0));
+            queue.scope = tideform_policies::model::Scope::Group;
+            policy.metrics.push(queue);
+        });
+        for (total, expected) in [(0.0, 0), (1.0, 6), (20.0, 6), (25.0, 6), (200.0, 6)] {
+            let seen = seen(0, &[("queue", total)], at(0.0));
+            let decision = decided(&queue, &seen, &Memory::default(), at(0.0));
+            assert_eq!(decision.desired.get(), expected, "{total}");
+        }
+    }
+
+    #[test]
     fn nothing_combined_wants_less_while_a_scale_out_is_warming() {
         for combine in [
             Combine::Max,

@@ -73,7 +73,7 @@ pub(super) fn opinion(
                     is_within_tolerance: tracked.is_within_tolerance,
                     want: Capacity(tracked.want),
                 });
-                (tracked.want, score(metric, track, &tracked))
+                (tracked.want, score(metric, track, &tracked, moment.current))
             }
         },
         Rule::Steps(steps) => {
@@ -250,7 +250,12 @@ fn counts_warming(moment: &Moment<'_>, place: usize, metric: &Metric) -> bool {
 }
 
 /// `(value - target) / threshold`, cut to -1 … 1, and zero inside the threshold.
-fn score(metric: &Metric, track: &Track, tracked: &Tracked) -> f64 {
+///
+/// At 0 there is nothing that the total could be divided among: the score is the direction of the want.
+fn score(metric: &Metric, track: &Track, tracked: &Tracked, current: u32) -> f64 {
+    if current == 0 {
+        return direction_score(tracked.want, 0);
+    }
     if tracked.is_within_tolerance && tracked.missing > 0 {
         return 0.0;
     }
