@@ -211,15 +211,21 @@ fn tracked(
                 Value::Fresh { .. } | Value::Last { .. },
             ) = (moment.seen.metrics.get(&metric.name), value)
             {
+                let is_utilization = moment.rules.metrics[place].is_utilization;
                 return track::per_instance(
                     track,
                     &Pods {
                         instances: moment.seen.instances.as_deref(),
                         values,
                         current,
-                        initialization: metric.initialization.unwrap_or(moment.policy.warmup),
+                        initialization: match metric.initialization {
+                            Some(initialization) => initialization,
+                            // Booting costs CPU; a request that is served counts from the first one.
+                            None if is_utilization => moment.policy.warmup,
+                            None => std::time::Duration::ZERO,
+                        },
                         now: moment.now,
-                        is_utilization: moment.rules.metrics[place].is_utilization,
+                        is_utilization,
                     },
                 );
             }

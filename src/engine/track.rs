@@ -91,7 +91,7 @@ pub(super) struct Pods<'a> {
     pub(super) instances: Option<&'a [Instance]>,
     pub(super) values: &'a [InstanceSample],
     pub(super) current: u32,
-    /// A new instance's sample does not count before this age.
+    /// A new instance's sample does not count before this age; 0 for what is not gated by readiness.
     pub(super) initialization: Duration,
     pub(super) now: Timestamp,
     /// The metric is a percentage of what an instance has: one without a sample may use all of it.
@@ -420,6 +420,44 @@ mod tests {
         let decision = decided(&rules, &seen, &Memory::default(), now);
         assert_eq!(decision.desired, Capacity(2));
         assert!(decision.has("no_data"));
+    }
+
+    #[test]
+    fn young_instances_are_left_out_only_of_utilizations_and_where_the_metric_says_so() {
+        for (name, initialization, expected) in [
+            ("requests_per_instance", None, 20),
+            ("requests_per_instance", Some(Duration::from_secs(180)), 10),
+            ("cpu", None, 10),
+            ("cpu", Some(Duration::ZERO), 20),
+        ] {
+            let rules = rules(|policy| {
+                let mut metric = metric(name, track(60.0));
+                metric.initialization = initialization;
+                policy.metrics.push(metric);
+            });
+            let now = at(0.0);
+            let mut seen = seen(10, &[], now);
+            let ids: Vec<String> = (0..10).map(|n| format!("i-{n}")).collect();
+            seen.instances = Some(
+                ids.iter()
+                    .enumerate()
+                    .map(|(n, id)| instance(id, if n < 5 { 60.0 } else { 1.0 }))
+                    .collect(),
+            );
+            let values = ids.iter().map(|id| InstanceSample {
+                id: id.as_str().into(),
+                value: Some(120.0),
+            });
+            seen.metrics.insert(
+                name.into(),
+                MetricReading::PerInstance {
+                    at: now,
+                    values: values.collect(),
+                },
+            );
+            let decision = decided(&rules, &seen, &Memory::default(), now);
+            assert_eq!(decision.desired.get(), expected, "{name} {initialization:?}");
+        }
     }
 
     #[test]
