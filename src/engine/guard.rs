@@ -354,6 +354,26 @@ mod tests {
         }
     }
 
+    /// Quadratic work took minutes for this; linear work takes well under a second, also unoptimized.
+    #[test]
+    fn a_long_history_is_followed_in_linear_time() {
+        let rules = guarded(Breach::For(mins(60 * 24 * 365)), block_in());
+        let count = 200_000;
+        let samples = (0..count)
+            .map(|n| Sample {
+                at: at(f64::from(n)),
+                value: 50.0,
+            })
+            .collect();
+        let now = at(f64::from(count - 1));
+        let mut seen = seen(6, &[("cpu", 30.0)], now);
+        seen.metrics
+            .insert("errors".into(), MetricReading::Group(samples));
+        let decision = crate::engine::decide(&rules, &seen, &before(), now);
+        assert!(!decision.has("guard_tripped"));
+        assert_eq!(decision.memory.guards[0].since, Some(at(-1.0)));
+    }
+
     #[test]
     fn no_data_is_not_tripped() {
         let rules = guarded(Breach::Now, block_in());

@@ -288,7 +288,9 @@ fn usable(sample: &Sample, until: Timestamp) -> bool {
 /// The newest usable sample up to a time. Samples per instance become their sum or their mean, as the scope says.
 fn newest(metric: &Metric, reading: &MetricReading, until: Timestamp) -> Option<Sample> {
     match reading {
+        // Oldest first: a replay asks this for every sample, and must not walk over all the later ones.
         MetricReading::Group(samples) => samples
+            .get(..samples.partition_point(|sample| sample.at <= until))?
             .iter()
             .rev()
             .find(|sample| usable(sample, until))
