@@ -1,7 +1,8 @@
 //! Guards: circuit breakers for scaling itself.
 //!
 //! A guard steps through the times of its samples, not of the decisions, so that it trips and lets go at the same
-//! moments however often anyone looks.
+//! moments however often anyone looks. Where its condition has no data it stays where it stands: silence is no proof
+//! that the trouble has passed.
 
 use std::time::Duration;
 
@@ -98,7 +99,14 @@ fn update(
     let earliest = moment.now.checked_sub(reach).unwrap_or(Timestamp::MIN);
     let mut seen = remembered.map_or(earliest, |memory| memory.seen.max(earliest));
     while let Some(at) = moment.time_after(inputs, seen) {
-        let holds = guard.when.truth(&moment.at(at)).unwrap_or(false);
+        // A silence that nobody looked at counts as one that somebody did.
+        if age(at, seen) > inputs.period
+            && let Ok(before) = at.checked_sub(Duration::from_nanos(1))
+            && guard.when.truth(&moment.at(before)).is_none()
+        {
+            standing.since = None;
+        }
+        let holds = guard.when.truth(&moment.at(at));
         step(
             moment,
             guard,
@@ -110,7 +118,7 @@ fn update(
         );
         seen = at;
     }
-    let holds = guard.when.truth(&moment.at(moment.now)).unwrap_or(false);
+    let holds = guard.when.truth(&moment.at(moment.now));
     step(
         moment,
         guard,
@@ -124,17 +132,17 @@ fn update(
     standing
 }
 
-/// One step: `covers` is how long before `at` the condition has been so.
+/// One step: `covers` is how long before `at` the condition has been so; `None` is no data.
 fn step(
     moment: &Moment<'_>,
     guard: &Guard,
     inputs: &FormulaInputs,
     standing: &mut Standing,
     at: Timestamp,
-    holds: bool,
+    holds: Option<bool>,
     covers: Duration,
 ) {
-    if holds == standing.is_tripped {
+    if holds.is_none_or(|holds| holds == standing.is_tripped) {
         standing.since = None;
         return;
     }
@@ -380,15 +388,40 @@ mod tests {
         let decision = decided(&rules, &observed("", 0.0, 30.0), &before(), at(0.0));
         assert!(!decision.has("guard_tripped"));
         assert_eq!(decision.desired.get(), 3);
-        // A sample that is no longer fresh is none.
-        let decision = decided(&rules, &observed("50", 4.0, 30.0), &before(), at(4.0));
-        assert!(decision.has("guard_tripped"), "the release still runs");
-        let decision = decided(
-            &rules,
-            &observed("50", 20.0, 30.0),
-            &decision.memory,
-            at(20.0),
-        );
-        assert!(!decision.has("guard_tripped"));
+    }
+
+    #[test]
+    fn a_tripped_guard_whose_metric_falls_silent_stays_tripped_until_it_speaks_well_again() {
+        let rules = guarded(Breach::Now, block_in());
+        let silent = "0 50 50 0";
+        let back = |now: f64| {
+            let mut seen = observed(silent, now, 30.0);
+            if let Some(MetricReading::Group(samples)) = seen.metrics.get_mut("errors") {
+                samples.extend((60..=70).map(f64::from).filter(|n| *n <= now).map(|n| Sample {
+                    at: at(n),
+                    value: 0.0,
+                }));
+            }
+            seen
+        };
+        let every = |step: usize| -> Vec<(usize, bool)> {
+            let mut memory = before();
+            (0..=70)
+                .step_by(step)
+                .map(|minute| {
+                    let now = minute as f64;
+                    let decision = decided(&rules, &back(now), &memory, at(now));
+                    memory = decision.memory.clone();
+                    (minute, decision.has("guard_tripped"))
+                })
+                .collect()
+        };
+        for step in [1, 2, 3] {
+            for (minute, is_tripped) in every(step) {
+                // Trips at 1; the good minutes from 59 on (the sample at 60 covers it) let go at 64.
+                let expected = (1..64).contains(&minute);
+                assert_eq!(is_tripped, expected, "at {minute}, every {step}");
+            }
+        }
     }
 }
