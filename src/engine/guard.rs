@@ -335,6 +335,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_guard_about_to_trip_is_a_next_change() {
+        let rules = guarded(Breach::For(mins(5)), block_in());
+        let decision = decided(&rules, &observed("0 50", 1.0, 60.0), &before(), at(1.0));
+        assert!(!decision.has("guard_tripped"));
+        assert_eq!(decision.next_change, Some(at(5.0)));
+    }
+
     fn now_with(effect: GuardEffect, cpu: f64) -> Decision {
         let rules = guarded(Breach::Now, effect);
         decided(&rules, &observed("50", 0.0, cpu), &before(), at(0.0))

@@ -64,7 +64,7 @@ pub fn decide(rules: &Rules, seen: &Observation, memory: &Memory, now: Timestamp
         desired: outcome.desired,
         direction: outcome.direction,
         mix: outcome.mix,
-        next_change: next::next_change(&moment, &reasons),
+        next_change: next::next_change(&moment, &reasons, &memory),
         reasons,
         victims,
         memory,

@@ -198,6 +198,24 @@ mod tests {
     }
 
     #[test]
+    fn the_next_change_is_when_the_oldest_counted_one_ceases_to_count() {
+        let rules = cpu_rules(|policy| policy.scale_out.rates = vec![count(2, 600)]);
+        let mut memory = Memory::default();
+        for (minutes, from, to) in [(-15.0, 3, 4), (-7.0, 4, 5), (-2.0, 5, 6)] {
+            memory.record(Action {
+                at: at(minutes),
+                from: Capacity(from),
+                to: Capacity(to),
+                by: "tideform".to_owned(),
+            });
+        }
+        let seen = seen(6, &[("cpu", 120.0)], at(0.0));
+        let decision = crate::engine::testing::decided(&rules, &seen, &memory, at(0.0));
+        assert_eq!(decision.desired, Capacity(6));
+        assert_eq!(decision.next_change, Some(at(3.0)));
+    }
+
+    #[test]
     fn changes_of_both_directions_within_the_period_count() {
         for (current, wish, actions, want) in [
             // Four were added 30 s ago already.
