@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tideform_policies::model::{Capacity, Direction, Name};
+use tideform_policies::model::{Capacity, Direction, Name, OnMissing};
 
 use super::rules::Rules;
 
@@ -133,8 +133,9 @@ impl Memory {
         }
     }
 
-    /// Makes one action of the two oldest of a direction: the same sum, at the later time. Rates and cooldowns
-    /// become stricter by it, never looser.
+    /// Makes one action of the two oldest of a direction: the same sum, at the later time. Cooldowns stay as they
+    /// are, and rates of that direction become stricter. A rate of the other direction counts the older change for
+    /// longer too, and may allow as much more as that change was; only a `per` that sees this many changes can tell.
     fn merge_oldest_actions(&mut self) {
         for direction in [Direction::Out, Direction::In] {
             let mut places = (0..self.actions.len())
@@ -183,6 +184,14 @@ impl Memory {
             guard.since = guard.since.map(|since| since.min(now));
         }
         let policy = &rules.group().policy;
+        // What no metric of the policy asks about any more would never be taken back.
+        self.missing.retain(|missing| {
+            policy.metrics.iter().any(|metric| {
+                metric.name == missing.metric
+                    && metric.rule.is_some()
+                    && metric.on_missing == OnMissing::ScaleOut
+            })
+        });
         if self.actions.len() > 2 {
             // The newest of each direction stays: what has been done since a metric went missing is asked
             // however long ago it was.
@@ -318,6 +327,27 @@ mod tests {
         memory.settle(&rules, at(0.0));
         let times: Vec<Timestamp> = memory.actions.iter().map(|action| action.at).collect();
         assert_eq!(times, [at(-50.0), at(-10.0), at(-1.0)]);
+    }
+
+    #[test]
+    fn what_was_missing_is_kept_only_for_metrics_that_still_ask() {
+        let rules = cpu_rules(|policy| {
+            policy.metrics[0].on_missing = OnMissing::ScaleOut;
+            let mut held = policy.metrics[0].clone();
+            held.name = "held".into();
+            held.on_missing = OnMissing::Hold;
+            policy.metrics.push(held);
+        });
+        let mut memory = Memory::default();
+        for name in ["cpu", "held", "gone"] {
+            memory.missing.push(MissingSince {
+                metric: name.into(),
+                since: at(-1.0),
+            });
+        }
+        memory.settle(&rules, at(0.0));
+        let names: Vec<&str> = memory.missing.iter().map(|m| &*m.metric).collect();
+        assert_eq!(names, ["cpu"]);
     }
 
     #[test]
