@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn a_long_history_is_followed_in_linear_time() {
         let rules = guarded(Breach::For(mins(60 * 24 * 365)), block_in());
-        let count = 200_000;
+        let count = 50_000;
         let samples = (0..count)
             .map(|n| Sample {
                 at: at(f64::from(n)),

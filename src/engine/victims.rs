@@ -38,7 +38,8 @@ pub(super) fn victims(
     let mut candidates: Vec<&Instance> = instances
         .iter()
         .filter(exists)
-        .filter(|instance| !instance.protected)
+        // What weighs nothing brings the group no nearer to its number.
+        .filter(|instance| !instance.protected && instance.weight > 0)
         .filter(|instance| order != VictimOrder::Default || is_unhealthy(instance))
         .collect();
     candidates.sort_by(|a, b| before(order, a, b));
@@ -153,6 +154,9 @@ mod tests {
             (Newest, 5, 8, &["a 40 2", "b 30 2", "c 20 4"][..], "b"),
             (Newest, 4, 8, &["a 40 2", "b 30 2", "c 20 4"][..], "c"),
             (Newest, 9, 4, &four[..], ""),
+            // What weighs nothing does not end for it.
+            (Newest, 3, 4, &["a 40 2", "b 30 2", "c 20 0"][..], ""),
+            (Newest, 2, 4, &["a 40 2", "b 30 2", "c 20 0"][..], "b"),
         ] {
             assert_eq!(
                 named(order, max, current, instances),

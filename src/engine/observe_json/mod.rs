@@ -125,7 +125,7 @@ pub fn read(text: &str, group: &Group) -> Result<Question, ObserveError> {
         ..Observation::default()
     };
     if let Some(instances) = group_place.optional(group_fields, "instances") {
-        seen.instances = Some(instances.each(Place::typed::<Instance>)?);
+        seen.instances = Some(instances.each(read_instance)?);
     }
     if let Some(limits) = group_place.optional(group_fields, "limits") {
         seen.limits = Some(limits.typed::<Limits>()?);
@@ -168,6 +168,18 @@ pub fn render(group: &Group, decision: &Decision) -> Value {
         "next_change": decision.next_change,
         "memory": decision.memory,
     })
+}
+
+fn read_instance(place: &Place<'_>) -> Result<Instance, ObserveError> {
+    let instance = place.typed::<Instance>()?;
+    if instance.weight == 0 {
+        return Err(ObserveError::Shape {
+            path: format!("{}.weight", place.path),
+            expected: "a whole number from 1",
+            found: "0".to_owned(),
+        });
+    }
+    Ok(instance)
 }
 
 type Metrics = (BTreeMap<Name, MetricReading>, BTreeSet<Name>);

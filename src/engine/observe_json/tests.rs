@@ -140,6 +140,12 @@ fn what_is_wrong_is_said_with_its_path() {
         ),
         (
             &format!(
+                r#"{{{now}, "group": {{"desired": 1, "instances": [{{"id": "a", "state": "in_service", "lifecycle": "spot", "weight": 0}}]}}}}"#
+            ),
+            "`group.instances[0].weight` must be a whole number from 1, not 0",
+        ),
+        (
+            &format!(
                 r#"{{{now}, "group": {{"desired": 1}}, "metrics": {{"cpuu": {{"samples": []}}}}}}"#
             ),
             "unknown metric `cpuu`; did you mean `cpu`?",
