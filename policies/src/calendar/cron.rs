@@ -305,6 +305,12 @@ impl Field {
                 None => (self.number(range)?, None),
             },
         };
+        // Sunday opens a week as 0, also where it is written as 7.
+        let (low, high) = match (low, high) {
+            (7, Some(7)) if self.names == DAYS => (0, Some(0)),
+            (7, high) if self.names == DAYS && (high.is_some() || step.is_some()) => (0, high),
+            range => range,
+        };
         match high {
             None => {
                 // `5/15` in Vixie cron: from 5 on, every 15.
@@ -437,6 +443,10 @@ mod tests {
             ("0 8 * * MON-FRI", "0 8 * * 1-5"),
             ("0 8 * * Friday-Monday", "0 8 * * 5-6,0-1"),
             ("0 8 * * FRI-SUN", "0 8 * * 5-7"),
+            ("0 8 * * 7", "0 8 * * 7"),
+            ("0 8 * * 7-1", "0 8 * * 0-1"),
+            ("0 8 * * 7-7", "0 8 * * 0-0"),
+            ("0 8 * * 7/2", "0 8 * * 0-6/2"),
             ("0 22-6 * NOV-feb *", "0 22-23,0-6 * 11-12,1-2 *"),
             ("*/15 5/6 L * mon#2", "*/15 5-23/6 L * 1#2"),
             ("0 0 ? * 5L", "0 0 * * 5#L"),
