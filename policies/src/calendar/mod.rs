@@ -61,7 +61,22 @@ pub struct CompiledSchedule {
 struct Shared {
     rule: CompiledRule,
     last: Mutex<Option<Answer>>,
+    /// How far the windows around the newest question are known to follow each other without a break.
+    run: Mutex<Option<Run>>,
 }
+
+/// Windows that follow each other without a break.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    from: Timestamp,
+    /// Open up to here at least.
+    end: Timestamp,
+    /// And no further.
+    closes: bool,
+}
+
+/// How far ahead the end of windows that follow each other is looked for.
+const LOOK_AHEAD: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// Parsed windows by what was parsed. A memo of a pure function: it changes no answer, and stays small.
 static PARSED: Mutex<Option<HashMap<Window, Arc<Shared>>>> = Mutex::new(None);
@@ -143,6 +158,7 @@ impl CompiledSchedule {
                 let shared = Arc::new(Shared {
                     rule: CompiledRule::of(window)?,
                     last: Mutex::new(None),
+                    run: Mutex::new(None),
                 });
                 let mut parsed = open(&PARSED);
                 let parsed = parsed.get_or_insert_default();
@@ -215,11 +231,41 @@ impl CompiledSchedule {
 
     /// The next time after `after` at which the schedule opens or closes. A window that opens before the one
     /// before it has closed is no edge.
+    ///
+    /// Of windows that follow each other without a break for more than eight days the end is not looked for, so
+    /// that one that never closes costs little; what was found is kept for the next question.
     pub fn next_edge(&self, after: Timestamp) -> Option<Timestamp> {
-        match self.merged_at(after, Timestamp::MAX) {
-            Some(window) => Some(window.end),
-            None => self.next_opening(after).map(|window| window.start),
+        let Some(open_now) = self.open_at(after) else {
+            return self.next_opening(after).map(|window| window.start);
+        };
+        let horizon = after.checked_add(LOOK_AHEAD).unwrap_or(Timestamp::MAX);
+        let known = *open(&self.shared.run);
+        let mut run = match known {
+            Some(run) if run.from <= after && after < run.end => run,
+            Some(_) | None => Run {
+                from: open_now.start,
+                end: open_now.end,
+                closes: false,
+            },
+        };
+        while !run.closes && run.end <= horizon {
+            // The last one that opens before or as this one closes reaches furthest.
+            match self.latest_opening(run.end) {
+                Some(next) if next.end > run.end => run.end = next.end,
+                Some(_) | None => run.closes = true,
+            }
         }
+        *open(&self.shared.run) = Some(run);
+        // Which windows were looked at before must not change the answer, so what lies past the horizon does not
+        // count, but for a single window as long as that.
+        if run.end <= horizon {
+            return Some(run.end);
+        }
+        let closes = match self.latest_opening(open_now.end) {
+            Some(next) => next.end <= open_now.end,
+            None => true,
+        };
+        (closes && open_now.end > horizon).then_some(open_now.end)
     }
 
     /// The windows that touch the time from `from` up to `to`, in order; those that overlap or meet are one.
@@ -239,7 +285,7 @@ impl CompiledSchedule {
     }
 
     /// The window open at `now`, with all that follow it without a break, looking no further than `to` (and at
-    /// most some hundred windows, for those that never close).
+    /// most some thousand windows).
     fn merged_at(&self, now: Timestamp, to: Timestamp) -> Option<OpenWindow> {
         let window = self.open_at(now)?;
         Some(self.merge_on(window, to))
@@ -512,6 +558,35 @@ mod tests {
             .collect();
         assert_eq!(list.len(), 1);
         assert!(list[0].end >= at("2026-01-12T00:00:00Z"));
+    }
+
+    #[test]
+    fn what_never_closes_has_no_edge_and_a_long_window_has_one() {
+        let from = at("2026-01-05T06:30:00Z");
+        for (cron, hours) in [("0 0 * * *", 24.0), ("*/10 * * * *", 1.0), ("0 0 * * *", 300.0)] {
+            let always = recurring(cron, "Europe/Berlin", hours, &[]);
+            let mut now = from;
+            for _ in 0..100 {
+                assert_eq!(always.next_edge(now), None, "{cron} at {now}");
+                now += SignedDuration::from_hours(7);
+            }
+        }
+        let long = recurring("0 0 1 * *", "UTC", 24.0 * 20.0, &[]);
+        for now in ["2026-01-01T00:00:00Z", "2026-01-05T00:00:00Z", "2026-01-20T12:00:00Z"] {
+            assert_eq!(long.next_edge(at(now)), Some(at("2026-01-21T00:00:00Z")), "{now}");
+        }
+        // Eight days without a break and a gap: known once it is near enough, whoever asked what before.
+        let days = recurring("0 0 1-20 * *", "UTC", 24.0, &[]);
+        for (now, edge) in [
+            ("2026-01-02T00:00:00Z", None),
+            ("2026-01-12T23:00:00Z", None),
+            ("2026-01-13T00:00:00Z", Some("2026-01-21T00:00:00Z")),
+            ("2026-01-20T00:00:00Z", Some("2026-01-21T00:00:00Z")),
+            ("2026-01-02T00:00:00Z", None),
+            ("2026-01-22T00:00:00Z", Some("2026-02-01T00:00:00Z")),
+        ] {
+            assert_eq!(days.next_edge(at(now)), edge.map(at), "{now}");
+        }
     }
 
     #[test]
