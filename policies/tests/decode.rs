@@ -573,3 +573,59 @@ fn the_examples_have_no_errors_and_only_a_warning_on_capped_growth() {
     }
     assert!(seen >= 3, "{seen} runs of examples");
 }
+
+#[test]
+fn moves_that_follow_each_other_lead_to_the_group_that_is_there_now() {
+    let groups = |rest: &str| {
+        format!(
+            "provider \"mock\" {{}}\n\
+             group \"c\" {{\n  provider = provider.mock\n  resource \"asg\" {{ name = \"c\" }}\n}}\n\
+             group \"svc\" {{\n  for_each = toset([\"x\", \"y\"])\n  provider = provider.mock\n  \
+             resource \"asg\" {{ name = each.key }}\n}}\n{rest}"
+        )
+    };
+    let moved = |from: &str, to: &str| {
+        format!("moved {{\n  from = group.{from}\n  to   = group.{to}\n}}\n")
+    };
+    let read = |moves: &[(&str, &str)]| {
+        let blocks: String = moves.iter().map(|(from, to)| moved(from, to)).collect();
+        let (configuration, diagnostics) = decode(&groups(&blocks));
+        let errors = diagnostics
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .count();
+        let list: Vec<String> = configuration
+            .moved
+            .iter()
+            .map(|moved| format!("{} -> {}", moved.from, moved.to))
+            .collect();
+        (list, errors)
+    };
+    for (moves, expected) in [
+        (
+            &[("a", "b"), ("b", "c")][..],
+            &["group.b -> group.c", "group.a -> group.c"][..],
+        ),
+        (
+            &[("old", "older"), ("older", "svc")],
+            &[
+                "group.older[\"x\"] -> group.svc[\"x\"]",
+                "group.older[\"y\"] -> group.svc[\"y\"]",
+                "group.old[\"x\"] -> group.svc[\"x\"]",
+                "group.old[\"y\"] -> group.svc[\"y\"]",
+            ],
+        ),
+    ] {
+        let (list, errors) = read(moves);
+        assert_eq!(
+            (list.as_slice(), errors),
+            (
+                &*expected.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>(),
+                0
+            )
+        );
+    }
+    // A circle leads nowhere, and two groups cannot become one.
+    assert_eq!(read(&[("a", "b"), ("b", "a")]).1, 2);
+    assert_eq!(read(&[("a", "c"), ("b", "c")]).1, 1);
+}

@@ -402,16 +402,19 @@ mod tests {
     fn a_tripped_guard_whose_metric_falls_silent_stays_tripped_until_it_speaks_well_again() {
         let rules = guarded(Breach::Now, block_in());
         let silent = "0 50 50 0";
-        let back = |now: f64| {
-            let mut seen = observed(silent, now, 30.0);
-            if let Some(MetricReading::Group(samples)) = seen.metrics.get_mut("errors") {
-                samples.extend((60..=70).map(f64::from).filter(|n| *n <= now).map(|n| Sample {
-                    at: at(n),
-                    value: 0.0,
-                }));
-            }
-            seen
-        };
+        let back =
+            |now: f64| {
+                let mut seen = observed(silent, now, 30.0);
+                if let Some(MetricReading::Group(samples)) = seen.metrics.get_mut("errors") {
+                    samples.extend((60..=70).map(f64::from).filter(|n| *n <= now).map(|n| {
+                        Sample {
+                            at: at(n),
+                            value: 0.0,
+                        }
+                    }));
+                }
+                seen
+            };
         let every = |step: usize| -> Vec<(usize, bool)> {
             let mut memory = before();
             (0..=70)

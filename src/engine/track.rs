@@ -456,7 +456,11 @@ mod tests {
                 },
             );
             let decision = decided(&rules, &seen, &Memory::default(), now);
-            assert_eq!(decision.desired.get(), expected, "{name} {initialization:?}");
+            assert_eq!(
+                decision.desired.get(),
+                expected,
+                "{name} {initialization:?}"
+            );
         }
     }
 

@@ -563,7 +563,11 @@ mod tests {
     #[test]
     fn what_never_closes_has_no_edge_and_a_long_window_has_one() {
         let from = at("2026-01-05T06:30:00Z");
-        for (cron, hours) in [("0 0 * * *", 24.0), ("*/10 * * * *", 1.0), ("0 0 * * *", 300.0)] {
+        for (cron, hours) in [
+            ("0 0 * * *", 24.0),
+            ("*/10 * * * *", 1.0),
+            ("0 0 * * *", 300.0),
+        ] {
             let always = recurring(cron, "Europe/Berlin", hours, &[]);
             let mut now = from;
             for _ in 0..100 {
@@ -572,8 +576,16 @@ mod tests {
             }
         }
         let long = recurring("0 0 1 * *", "UTC", 24.0 * 20.0, &[]);
-        for now in ["2026-01-01T00:00:00Z", "2026-01-05T00:00:00Z", "2026-01-20T12:00:00Z"] {
-            assert_eq!(long.next_edge(at(now)), Some(at("2026-01-21T00:00:00Z")), "{now}");
+        for now in [
+            "2026-01-01T00:00:00Z",
+            "2026-01-05T00:00:00Z",
+            "2026-01-20T12:00:00Z",
+        ] {
+            assert_eq!(
+                long.next_edge(at(now)),
+                Some(at("2026-01-21T00:00:00Z")),
+                "{now}"
+            );
         }
         // Eight days without a break and a gap: known once it is near enough, whoever asked what before.
         let days = recurring("0 0 1-20 * *", "UTC", 24.0, &[]);

@@ -211,19 +211,53 @@ impl Addresses {
     }
 }
 
-/// The `moved` blocks. A move between two groups with `for_each`, written without keys, is one for each key.
+/// Where a move ends that leads to `to`, and after how many further moves: a group that moved twice may keep both
+/// blocks, so that it is found wherever the state last saw it.
+fn followed(to: &GroupAddress, written: &[Moved], groups: &Addresses) -> (GroupAddress, usize) {
+    let mut end = to.clone();
+    for hops in 0..written.len() {
+        if groups.has(&end) {
+            return (end, hops);
+        }
+        let next = written.iter().find_map(|next| {
+            if next.from == end {
+                return Some(next.to.clone());
+            }
+            let is_of_all_keys = next.from.key.is_none() && next.to.key.is_none();
+            (is_of_all_keys && next.from.name == end.name).then(|| GroupAddress {
+                name: next.to.name.clone(),
+                key: end.key.clone(),
+            })
+        });
+        match next {
+            Some(next) => end = next,
+            None => break,
+        }
+    }
+    if groups.has(&end) {
+        (end, written.len())
+    } else {
+        (to.clone(), 0)
+    }
+}
+
+/// The `moved` blocks. A move between two groups with `for_each`, written without keys, is one for each key. Moves
+/// that follow each other all lead to the group that is in the files now, the later ones first.
 pub(crate) fn moved(tree: &Tree, groups: &Addresses, cx: &mut Context) -> Vec<Moved> {
-    let mut moves = Vec::new();
-    let mut from_places: HashMap<GroupAddress, Span> = HashMap::new();
-    let mut to_places: HashMap<GroupAddress, Span> = HashMap::new();
+    let mut blocks = Vec::new();
     for block in &tree.moved {
         let Some(merged) = prepared(block, "moved", cx) else {
             continue;
         };
-        let (Some(from), Some(to)) = (address(&merged, "from", cx), address(&merged, "to", cx))
-        else {
-            continue;
-        };
+        if let (Some(from), Some(to)) = (address(&merged, "from", cx), address(&merged, "to", cx)) {
+            blocks.push((merged, Moved { from, to }));
+        }
+    }
+    let written: Vec<Moved> = blocks.iter().map(|(_, moved)| moved.clone()).collect();
+    let mut moves: Vec<(usize, Moved)> = Vec::new();
+    let mut from_places: HashMap<GroupAddress, Span> = HashMap::new();
+    let mut to_places: HashMap<GroupAddress, Span> = HashMap::new();
+    for (merged, Moved { from, to }) in blocks {
         let wrong = |span: Span, label: &str| {
             Diagnostic::error(codes::MOVED, "Move that cannot be made").at(span, label.to_owned())
         };
@@ -237,6 +271,8 @@ pub(crate) fn moved(tree: &Tree, groups: &Addresses, cx: &mut Context) -> Vec<Mo
             ));
             continue;
         }
+        let written_to = to;
+        let (to, hops) = followed(&written_to, &written, groups);
         if !groups.has(&to) {
             let names = groups.keys.keys().map(|name| &**name);
             let diagnostic = wrong(merged.span_of("to"), "is not in the files");
@@ -270,19 +306,25 @@ pub(crate) fn moved(tree: &Tree, groups: &Addresses, cx: &mut Context) -> Vec<Mo
                 .insert(pair.from.clone(), merged.span_of("from"))
                 .map(|first| (merged.span_of("from"), first))
                 .or_else(|| {
+                    let place = GroupAddress {
+                        name: written_to.name.clone(),
+                        key: written_to.key.clone().or_else(|| pair.to.key.clone()),
+                    };
                     to_places
-                        .insert(pair.to.clone(), merged.span_of("to"))
+                        .insert(place, merged.span_of("to"))
                         .map(|first| (merged.span_of("to"), first))
                 });
             match twice {
                 Some((second, first)) => {
                     cx.push(wrong(second, "moves a second time").at(first, "the first move"));
                 }
-                None => moves.push(pair),
+                None => moves.push((hops, pair)),
             }
         }
     }
-    moves
+    // Where the state knows two of the addresses, the later one is the group's.
+    moves.sort_by_key(|(hops, _)| *hops);
+    moves.into_iter().map(|(_, moved)| moved).collect()
 }
 
 /// The `removed` blocks.
