@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 use tideform_policies::model::Group;
 use tideform_policies::model::units::format_duration;
@@ -71,7 +73,32 @@ pub(super) fn flatten(group: &Group) -> Flat {
         as_written(value);
     }
     merge_tolerances(&mut flat);
+    local_windows(&mut flat);
     flat
+}
+
+/// The window of a schedule that opens once, in the zone that it was written in: `2026-11-27T08:00:00+01:00`.
+fn local_windows(flat: &mut Flat) {
+    let zones: Vec<(String, TimeZone)> = flat
+        .iter()
+        .filter(|(path, _)| path.starts_with("schedule."))
+        .filter_map(|(path, zone)| {
+            let schedule = path.strip_suffix(".timezone")?;
+            Some((schedule.to_owned(), TimeZone::get(zone.as_str()?).ok()?))
+        })
+        .collect();
+    for (schedule, zone) in zones {
+        for edge in ["start", "end"] {
+            if let Some(value) = flat.get_mut(&format!("{schedule}.{edge}"))
+                && let Some(time) = value
+                    .as_str()
+                    .and_then(|text| text.parse::<Timestamp>().ok())
+            {
+                let local = time.to_zoned(zone.clone());
+                *value = Json::from(local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
+            }
+        }
+    }
 }
 
 /// One `tolerance`, where that of both directions is the same.
@@ -407,5 +434,26 @@ mod tests {
             }
         }
         assert_ne!(flatten(&before), flatten(&after));
+    }
+
+    #[test]
+    fn a_window_that_opens_once_reads_in_its_own_zone() {
+        use tideform_policies::model::Window;
+        let mut group = fixtures::rich();
+        let mut once = |timezone: Option<&str>| {
+            group.policy.schedules[0].when = Window::Once {
+                start: "2026-03-28T12:00:00Z".parse().unwrap(),
+                end: "2026-03-29T12:00:00Z".parse().unwrap(),
+                timezone: timezone.map(str::to_owned),
+            };
+            let flat = flatten(&group);
+            ["start", "end"].map(|edge| flat[&format!("schedule.office.{edge}")].clone())
+        };
+        // The clocks of Berlin go forward in between.
+        assert_eq!(
+            once(Some("Europe/Berlin")),
+            ["2026-03-28T13:00:00+01:00", "2026-03-29T14:00:00+02:00"]
+        );
+        assert_eq!(once(None), ["2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z"]);
     }
 }
