@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
+use super::blocks::{self, Line};
 use super::words;
 use crate::plan::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange};
 
@@ -127,15 +128,20 @@ fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
         group.address,
         words::action(group)
     )?;
-    let width = group
-        .changes
+    let lines = blocks::lines(group);
+    let width = lines
         .iter()
-        .map(|change| change.path.chars().count())
+        .map(|line| line.path().chars().count())
         .max()
         .unwrap_or(0)
         .min(48);
-    for change in &group.changes {
-        write_change(out, change, width)?;
+    for line in &lines {
+        match line {
+            Line::Value(change) => write_change(out, change, width)?,
+            Line::Block { path, items, place } => {
+                write_block(out, path, items, place.as_deref(), width)?;
+            }
+        }
     }
     write_unmanaged(out, group)?;
     if let Some(decision) = &group.decision {
@@ -166,6 +172,36 @@ fn write_unmanaged(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// A new block: as many of its items on a line as a reader takes in.
+fn write_block(
+    out: &mut String,
+    path: &str,
+    items: &[String],
+    place: Option<&str>,
+    width: usize,
+) -> std::fmt::Result {
+    const LONGEST: usize = 80;
+    write!(out, "    {ADD}{:<3}{ADD:#} {path:width$}   ", "+")?;
+    let mut length = 0;
+    for (i, item) in items.iter().enumerate() {
+        let added = item.chars().count() + 2;
+        if i == 0 {
+            length = added;
+        } else if length + added > LONGEST {
+            write!(out, ",\n{:indent$}", "", indent = width + 11)?;
+            length = added;
+        } else {
+            write!(out, ", ")?;
+            length += added;
+        }
+        write!(out, "{item}")?;
+    }
+    match place {
+        Some(place) => writeln!(out, "   {QUIET}({place}){QUIET:#}"),
+        None => writeln!(out),
+    }
 }
 
 fn write_change(out: &mut String, change: &PlannedChange, width: usize) -> std::fmt::Result {
