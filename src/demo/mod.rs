@@ -137,7 +137,9 @@ mod tests {
         picture.add(0.0, 8.0, 2);
         let rows = picture.rows();
         let ink = |row: usize| rows.get(row).map(|(_, cells)| cells[0].1);
-        assert_eq!(ink(0), Some(Ink::Short));
+        // The scale leaves room above the load: 12 in 4 rows.
+        assert_eq!(ink(0), Some(Ink::None));
+        assert_eq!(ink(1), Some(Ink::Short));
         assert_eq!(ink(3), Some(Ink::Load));
     }
 
