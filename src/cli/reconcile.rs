@@ -25,6 +25,7 @@ use crate::reconcile::{
     GroupReport, Options, Progress, ProviderSource, Shared, StopHandle, TickReport, VisitResult,
     Watcher, bind, run_loop, serve, stop_pair,
 };
+use crate::registry::Providers;
 
 /// Up to so many groups a single run names each one, also those that hold.
 const NAMED: usize = 25;
@@ -99,8 +100,14 @@ impl ReconcileArgs {
             let chosen = self.groups.select(&state.applied_addresses()?)?;
             Some(chosen.into_iter().collect::<BTreeSet<_>>())
         };
-        let source = ProviderSource::Applied {
-            directory: cx.directory().to_owned(),
+        let source = if self.once {
+            let providers = cx.providers_of(&state)?;
+            step_to_next(cx, &state, &providers)?;
+            ProviderSource::Fixed(providers)
+        } else {
+            ProviderSource::Applied {
+                directory: cx.directory().to_owned(),
+            }
         };
         let shared = self.listen.map(|_| {
             let interval = self.interval.unwrap_or_default();
@@ -118,9 +125,6 @@ impl ReconcileArgs {
             shared: shared.clone(),
             ..base
         };
-        if self.once {
-            step_to_next(cx, &state)?;
-        }
         let mut watcher = Printer {
             cx,
             names_all: self.once,
@@ -170,8 +174,7 @@ impl ReconcileArgs {
 /// On a stepped clock time only passes when somebody says so, and a scheduled job's next run comes later than its last:
 /// so `--once` first moves such a clock to the time at which the next group is due again. Twenty such runs then see what
 /// twenty ticks of a daemon see.
-fn step_to_next(cx: &Context, state: &State) -> Result<(), CliError> {
-    let providers = cx.providers_of(state)?;
+fn step_to_next(cx: &Context, state: &State, providers: &Providers) -> Result<(), CliError> {
     let clock = providers.clock();
     if !clock.is_stepped() {
         return Ok(());

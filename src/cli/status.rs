@@ -67,7 +67,10 @@ impl StatusArgs {
         let mut live = cx.block_on(read_live(&groups, &providers))?;
         let mut decisions = state.last_decisions()?;
         let mut progress = state.progress()?;
-        let overrides = state.open_overrides(now)?;
+        let mut overrides: BTreeMap<GroupAddress, Vec<Override>> = BTreeMap::new();
+        for one in state.open_overrides(now)? {
+            overrides.entry(one.group.clone()).or_default().push(one);
+        }
         let mut spent = spent(&state, &self.groups, now)?;
         let mut rows = Vec::with_capacity(applied.len());
         for (address, applied) in applied {
@@ -79,11 +82,7 @@ impl StatusArgs {
             rows.push(Row {
                 live,
                 decision: decisions.remove(&address),
-                overrides: overrides
-                    .iter()
-                    .filter(|o| o.group == address)
-                    .cloned()
-                    .collect(),
+                overrides: overrides.remove(&address).unwrap_or_default(),
                 condition: condition(progress.remove(&address))?,
                 cost_usd: spent.remove(&address),
                 group: applied.group,
