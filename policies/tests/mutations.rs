@@ -1,5 +1,13 @@
 //! Damaged configurations: whatever is done to a good file, it is read to its end without a panic, and what is
 //! said of it points into the file.
+//!
+//! The fuzz target of the language. It runs over 400 seeds with the other tests; longer by hand, with further seeds:
+//!
+//! ```text
+//! TIDEFORM_FUZZ_SEEDS=1000..200000 cargo test -p tideform-policies --test mutations
+//! ```
+//!
+//! A failure names its seed, which alone repeats it.
 
 use tideform_policies::load::LoadInput;
 use tideform_policies::render;
@@ -83,11 +91,20 @@ fn damage(text: &str, chance: &mut Chance) -> String {
     lines.join("\n")
 }
 
+/// The seeds of this run: 400, or the range of `TIDEFORM_FUZZ_SEEDS`.
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(range) = std::env::var("TIDEFORM_FUZZ_SEEDS") else {
+        return 0..400;
+    };
+    let (from, to) = range.split_once("..").expect("a range: FROM..TO");
+    from.parse().expect("a number")..to.parse().expect("a number")
+}
+
 #[test]
 fn no_damage_makes_the_reader_panic_or_point_outside_of_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut said = 0;
-    for seed in 0..400_u64 {
+    for seed in seeds() {
         let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let good = if seed % 2 == 0 { GOOD } else { WORKER };
         let text = damage(good, &mut chance);
@@ -109,5 +126,8 @@ fn no_damage_makes_the_reader_panic_or_point_outside_of_the_file() {
             let _ = tideform_policies::layers::render(&configuration, group);
         }
     }
-    assert!(said > 300, "only {said} diagnostics");
+    assert!(
+        said > 300,
+        "only {said} diagnostics: is the damage still damage?"
+    );
 }
