@@ -316,3 +316,45 @@ fn an_apply_killed_after_any_commit_is_completed_by_the_next_one() {
     }
     panic!("the apply never came to its end");
 }
+
+#[test]
+fn a_lost_state_is_told_from_files_with_errors() {
+    let directory = Directory::example("web-shop");
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    for name in ["shop.db", "shop.db-wal", "shop.db-shm", "shop.db.lock"] {
+        let _ = std::fs::remove_file(directory.file(&format!(".tideform/{name}")));
+    }
+    let ran = directory.run(&["apply", "--auto-approve"]).exits(1);
+    assert!(ran.stderr.contains("P0604"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Restore its backup"), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("The files have errors"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn an_apply_of_nothing_does_not_mind_who_holds_the_lease() {
+    use tideform_state::{LeaseHolder, OpenMode, State};
+    let directory = Directory::example("web-shop");
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    let mut state =
+        State::open(&directory.file(".tideform/shop.db"), OpenMode::ReadWrite).expect("the state");
+    let holder = LeaseHolder {
+        id: "other".to_owned(),
+        pid: std::process::id(),
+        host: "here".to_owned(),
+        command: "a daemon".to_owned(),
+    };
+    // As far in the future as any clock of this test's machine.
+    let now = "2100-01-01T00:00:00Z".parse().expect("a time");
+    state
+        .acquire_lease(&holder, now, std::time::Duration::from_secs(60))
+        .expect("the lease");
+    directory.run(&["apply"]).exits(0);
+    let shop = directory.read("shop.hcl");
+    directory.write("shop.hcl", &shop.replace("target = 60", "target = 50"));
+    let ran = directory.run(&["apply", "--auto-approve"]).exits(4);
+    assert!(ran.stderr.contains("--lock-timeout 1m"), "{}", ran.stderr);
+}

@@ -167,12 +167,17 @@ fn finish(
     {
         let mut state = cx.open_or_create_state(place, now)?;
         cx.remember_place(place, settings)?;
-        let mut lease = take_lease(cx, &mut state, lock_timeout)?;
-        let done = carry(cx, plan, &mut state, providers, &mut lease, as_json);
-        let released = lease.release(&mut state);
-        let report = done?;
-        released?;
-        report
+        if has_nothing_to_do(plan, &state)? {
+            // No lease: a daemon beside it does not make an apply of nothing fail.
+            ApplyReport::default()
+        } else {
+            let mut lease = take_lease(cx, &mut state, lock_timeout)?;
+            let done = carry(cx, plan, &mut state, providers, &mut lease, as_json);
+            let released = lease.release(&mut state);
+            let report = done?;
+            released?;
+            report
+        }
     } else {
         ApplyReport::default()
     };
@@ -202,6 +207,17 @@ fn finish(
             .map(|failed| (failed.address.to_string(), failed.message.clone()))
             .collect(),
     })
+}
+
+/// Whether nothing would be changed, and no earlier apply left anything open.
+fn has_nothing_to_do(plan: &Plan, state: &State) -> Result<bool, CliError> {
+    Ok(!plan.has_changes()
+        && plan.lost.is_empty()
+        && plan.failures().next().is_none()
+        && state
+            .open_intents()?
+            .iter()
+            .all(|intent| intent.apply.is_none()))
 }
 
 fn print_report(cx: &Context, plan: &Plan, report: &ApplyReport) {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 
+use tideform_policies::codes;
 use tideform_policies::diagnostic::{Diagnostics, Severity};
 use tideform_policies::render;
 use tideform_policies::source::SourceMap;
@@ -211,12 +212,24 @@ pub(super) fn explain(error: &CliError) -> Explained {
                     .count()
             };
             let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-            Explained::new("The files have errors")
-                .why(format!(
-                    "{} and {}. Nothing was changed.",
-                    plural(errors, "error"),
-                    plural(warnings, "warning")
-                ))
+            let all_owned_elsewhere = errors > 0 && problems
+                .diagnostics
+                .iter()
+                .filter(|diagnostic| diagnostic.severity == Severity::Error)
+                .all(|diagnostic| diagnostic.code == codes::OWNED_ELSEWHERE);
+            let counted = format!(
+                "{} and {}. Nothing was changed.",
+                plural(errors, "error"),
+                plural(warnings, "warning")
+            );
+            if all_owned_elsewhere {
+                // The files are fine; it is the state that is not the one which made these groups.
+                Explained::new("Another state owns what the files name")
+                    .why(counted)
+                    .hint("was this workspace's state lost? Restore its backup, or name it with `--state FILE`. `--take-over` begins with a new state: cooldowns, history, and what was created by the old one are forgotten.")
+            } else {
+                Explained::new("The files have errors").why(counted)
+            }
         }
         CliError::Expression(_) => Explained::new("No value").why("The expression has no value."),
         CliError::File { verb, path, source } => Explained::new(format!("File cannot be {verb}"))
@@ -297,7 +310,9 @@ fn explain_state(error: &StateError) -> Explained {
     let told = |summary: &str| Explained::new(summary).why(sentence(error));
     match error {
         StateError::NotFound { .. } => {
-            told("No state").hint("`tideform init` or `tideform apply` makes one.")
+            told("No state").hint(
+                "where nothing was ever applied, `tideform apply` makes one. A state that was lost is restored from a backup (`tideform state backup` makes them): the cloud may still hold what it scaled.",
+            )
         }
         StateError::AlreadyExists { .. } => told("File exists").hint("name a file that does not exist."),
         StateError::NotAState { .. } => {
@@ -325,7 +340,7 @@ fn explain_state(error: &StateError) -> Explained {
             code: exit::LEASE_HELD,
             ..told("Another process works with this state")
                 .why("Nothing was changed.")
-                .hint("wait, pass `--lock-timeout 1m`, or if that process is gone: `tideform state unlock`.")
+                .hint("a daemon gives it back between its runs, and `--lock-timeout 1m` waits for that. Only where that process is gone: `tideform state unlock`.")
         },
         StateError::LeaseLost { .. } => Explained {
             code: exit::LEASE_HELD,
@@ -405,7 +420,7 @@ fn explain_reconcile(error: &ReconcileError) -> Explained {
             code: exit::LEASE_HELD,
             ..told("Another process works with this state")
                 .why("Nothing was changed.")
-                .hint("wait, pass `--lock-timeout 1m`, or if that process is gone: `tideform state unlock`.")
+                .hint("a daemon gives it back between its runs, and `--lock-timeout 1m` waits for that. Only where that process is gone: `tideform state unlock`.")
         },
         ReconcileError::NothingApplied => told("Nothing to run")
             .hint("run `tideform apply` first: the loop runs what was last applied."),
@@ -489,7 +504,9 @@ fn provider_hint(error: &ProviderError) -> Option<&'static str> {
         ProviderError::Conflict { .. } => {
             Some("somebody else changed it at the same time: plan again.")
         }
-        ProviderError::Configuration { .. } => Some("mend the `provider` block."),
+        ProviderError::Configuration { .. } => {
+            Some("mend the `provider` block, or what it names on this machine.")
+        }
     }
 }
 

@@ -35,13 +35,10 @@ const NAMED: usize = 25;
 /// Runs the scaling loop over what was last applied: observe, decide, record, act, record. It never reads the files,
 /// unless --follow says so.
 #[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("pace").required(true).args(["once", "interval"])))]
 pub(super) struct ReconcileArgs {
     /// One run, as a scheduled job does it
-    #[arg(
-        long,
-        required_unless_present = "interval",
-        conflicts_with = "interval"
-    )]
+    #[arg(long)]
     once: bool,
 
     /// Run until stopped, with this long between the starts of two runs
