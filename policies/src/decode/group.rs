@@ -10,7 +10,7 @@ use super::{required, validate};
 use crate::checks::{self, Subject};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::layers::{Merged, layers_of, merge, plain, used_policies};
+use crate::layers::{Merged, is_incomplete, layers_of, merge, plain, used_policies};
 use crate::model::{Adopt, Controller, Group, Launch, Resource};
 use crate::schema;
 use crate::source::Span;
@@ -40,7 +40,8 @@ pub(crate) fn merged<'t>(
     merge(&layers, schema).filter(|merged| !merged.is_disabled())
 }
 
-/// Validates, merges, decodes and checks a group. `None` where it is disabled, or not enough of it is left.
+/// Validates, merges, decodes and checks a group. `None` where it is disabled, or not enough of it is left; a group
+/// whose layers are incomplete is checked only as far as it is written itself.
 pub(crate) fn group(
     block: &GroupBlock,
     around: &Surroundings<'_>,
@@ -63,7 +64,8 @@ pub(crate) fn group(
         }
     }
     let body = merged(block, &around.policies)?;
-    let mut sound = required::block(&body, schema, cx);
+    let incomplete = is_incomplete(&block.block, &around.policies);
+    let mut sound = !incomplete && required::block(&body, schema, cx);
     only_one(&body, "resource", cx);
     let provider = body.provider("provider", cx);
     if let Some(address) = &provider {
@@ -73,6 +75,9 @@ pub(crate) fn group(
         if let Some(address) = metric.provider("source", cx) {
             sound &= check_provider(&address, metric.span_of("source"), false, around, cx);
         }
+    }
+    if incomplete {
+        return None;
     }
     let policy = policy(&body, cx);
     let resource = body.block("resource");

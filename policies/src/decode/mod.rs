@@ -71,9 +71,18 @@ pub fn configuration(
     let tests = tests::tests(
         &tree,
         &mut |address| {
-            let block = tree.groups.get(*places.get(address)?)?;
-            let merged = group::merged(block, &around.policies)?;
-            Some(metric_names(&merged).map(Arc::from).collect())
+            let block = places
+                .get(address)
+                .and_then(|place| tree.groups.get(*place));
+            let Some((block, merged)) =
+                block.and_then(|block| Some((block, group::merged(block, &around.policies)?)))
+            else {
+                return tests::Metrics::NoGroup;
+            };
+            if layers::is_incomplete(&block.block, &around.policies) {
+                return tests::Metrics::Incomplete;
+            }
+            tests::Metrics::Known(metric_names(&merged).map(Arc::from).collect())
         },
         &mut cx,
     );

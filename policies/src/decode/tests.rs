@@ -18,8 +18,18 @@ use crate::source::Span;
 use crate::tree::Tree;
 use crate::value::{Address, Value};
 
-/// The names of a group's metrics; `None` for a group that is not there.
-pub(crate) type MetricNames<'a> = dyn FnMut(&GroupAddress) -> Option<Vec<Arc<str>>> + 'a;
+/// What is known of a group's metrics.
+pub(crate) enum Metrics {
+    /// There is no such group.
+    NoGroup,
+    /// A policy that the group uses is not there, which was reported: nothing can be said of its metrics.
+    Incomplete,
+    /// Their names.
+    Known(Vec<Arc<str>>),
+}
+
+/// The names of a group's metrics.
+pub(crate) type MetricNames<'a> = dyn FnMut(&GroupAddress) -> Metrics + 'a;
 
 /// The `test` blocks.
 pub(crate) fn tests(tree: &Tree, metrics_of: &mut MetricNames<'_>, cx: &mut Context) -> Vec<Test> {
@@ -54,12 +64,16 @@ fn test(block: &Merged<'_>, metrics_of: &mut MetricNames<'_>, cx: &mut Context) 
         Value::Address(Address::Group(address)) => address.clone(),
         _ => return None,
     };
-    let Some(metrics) = metrics_of(&group) else {
-        cx.push(
-            Diagnostic::error(codes::UNKNOWN_ADDRESS, "Unknown reference")
-                .at(block.span_of("group"), format!("there is no {group}")),
-        );
-        return None;
+    let metrics = match metrics_of(&group) {
+        Metrics::Known(metrics) => metrics,
+        Metrics::Incomplete => return None,
+        Metrics::NoGroup => {
+            cx.push(
+                Diagnostic::error(codes::UNKNOWN_ADDRESS, "Unknown reference")
+                    .at(block.span_of("group"), format!("there is no {group}")),
+            );
+            return None;
+        }
     };
     for name in ["always", "never"] {
         if let Some(attribute) = block.get(name) {

@@ -296,6 +296,18 @@ pub(crate) fn used_policies(group: &Block) -> Vec<&str> {
     names
 }
 
+/// Whether layers of a group are missing: its `use` has an error, or names a policy that is not there. What such a
+/// group lacks or does not know says nothing.
+pub(crate) fn is_incomplete(group: &Block, policies: &HashMap<&str, &Block>) -> bool {
+    let Some(attribute) = group.attributes.get("use") else {
+        return false;
+    };
+    matches!(attribute.value, AttributeValue::Poisoned)
+        || used_policies(group)
+            .iter()
+            .any(|name| !policies.contains_key(name))
+}
+
 /// Lays a group's layers over each other.
 pub(crate) fn merge<'t>(
     layers: &[(Arc<str>, &'t Block)],
