@@ -146,6 +146,13 @@ fn fmt_rewrites_once_keeps_comments_and_check_changes_nothing() {
         ran.stdout
     );
     assert_eq!(directory.read("a.hcl"), ugly);
+    let ran = directory.run(&["fmt", "--check"]).exits(3);
+    assert_eq!(ran.stdout, "a.hcl\n");
+    assert!(
+        ran.stderr.contains("run `tideform fmt` to lay them out"),
+        "{}",
+        ran.stderr
+    );
     let ran = directory.run(&["fmt"]).exits(0);
     assert_eq!(ran.stdout, "a.hcl\n");
     let formatted = directory.read("a.hcl");
@@ -157,6 +164,45 @@ fn fmt_rewrites_once_keeps_comments_and_check_changes_nothing() {
     directory
         .run_with_input(&["fmt", "--check", "-"], ugly)
         .exits(3);
+}
+
+#[test]
+fn a_wrong_expression_gives_one_error_and_exit_ends_the_console() {
+    let directory = Directory::with(&[("a.hcl", "locals {}\n")]);
+    let ran = directory.run(&["console", "foo"]).exits(1);
+    assert_eq!(ran.stderr.matches("error").count(), 1, "{}", ran.stderr);
+    let ran = directory
+        .run_with_input(&["console"], "1 + 1\nexit\n2 + 2\n")
+        .exits(0);
+    assert_eq!(ran.stdout, "2\n");
+}
+
+#[test]
+fn a_file_that_is_no_plan_is_named_without_the_parsers_words() {
+    let directory = Directory::with(&[("a.hcl", "locals {}\n")]);
+    let ran = directory.run(&["apply", "a.hcl"]).exits(1);
+    assert!(
+        ran.stderr.contains("`a.hcl` is not a saved plan"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("column"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_group_that_the_simulated_cloud_does_not_have_is_named_with_the_nearest() {
+    let directory = Directory::with(&[("a.hcl", "provider \"mock\" {}\n")]);
+    directory
+        .run(&["mock", "create", "shop-web", "--min", "1", "--max", "3"])
+        .exits(0);
+    let ran = directory
+        .run(&["mock", "set", "shop-wbe", "--min", "2"])
+        .exits(1);
+    assert!(
+        ran.stderr.contains("did you mean `shop-web`?"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -164,7 +164,12 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
             "h" => 3_600.0,
             "d" => 86_400.0,
             "w" => 604_800.0,
-            unit => return Err(format!("unknown unit `{unit}`: {EXAMPLE}")),
+            unit => {
+                return Err(match meant_duration(text) {
+                    Some(meant) => format!("unknown unit `{unit}`: did you mean `{meant}`?"),
+                    None => format!("unknown unit `{unit}`: {EXAMPLE}"),
+                });
+            }
         };
         rest = &rest[unit_end..];
         total += number * seconds;
@@ -174,6 +179,33 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("longer than ten years".to_owned());
     }
     Duration::try_from_secs_f64(total).map_err(|error| error.to_string())
+}
+
+/// What a duration with its unit in words means: `7days` is `7d`.
+fn meant_duration(text: &str) -> Option<String> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(split)?;
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "day" | "days" => "d",
+        "week" | "weeks" => "w",
+        _ => return None,
+    };
+    (!number.is_empty()).then(|| format!("{number}{unit}"))
+}
+
+/// Reads a number of instances.
+pub(super) fn parse_instances(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a number of instances, like 12"))
+}
+
+/// Reads how many of something.
+pub(super) fn parse_count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a whole number, like 50"))
 }
 
 /// Reads a duration that must be longer than nothing.
@@ -222,10 +254,15 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
     {
         return Ok(Moment::At(at.timestamp()));
     }
-    parse_duration(text).map(Moment::Ago).map_err(|_| {
-        "write a time as `2026-11-27T08:00:00Z`, a day as `2026-11-27`, or a span as `2h`"
-            .to_owned()
-    })
+    parse_duration(text)
+        .map(Moment::Ago)
+        .map_err(|_| match meant_duration(text) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => {
+                "write a time as `2026-11-27T08:00:00Z`, a day as `2026-11-27`, or a span as `2h`"
+                    .to_owned()
+            }
+        })
 }
 
 /// Reads a group's address.
@@ -274,5 +311,10 @@ mod tests {
         assert_eq!(read("2026-01-01"), "2026-01-01T00:00:00Z");
         assert_eq!(read("2026-01-01T03:00:00+01:00"), "2026-01-01T02:00:00Z");
         assert!(parse_moment("yesterday").is_err());
+        assert_eq!(
+            parse_moment("7days"),
+            Err("did you mean `7d`?".to_owned()),
+            "a unit in words is understood well enough to say how it is written"
+        );
     }
 }

@@ -13,7 +13,7 @@ use super::{CliResult, exit};
 /// Evaluate expressions of the language.
 ///
 /// Evaluates expressions of the language with the directory's variables and locals: the one in the argument, or one a
-/// line from a pipe or a terminal.
+/// line from a pipe or a terminal, until `exit` or `quit`.
 #[derive(Args, Debug)]
 pub(super) struct ConsoleArgs {
     /// The expression: `var.peak * 2`
@@ -48,7 +48,7 @@ impl ConsoleArgs {
                 .read_line(&mut line)
                 .map_err(CliError::Input)?;
             let expression = line.trim();
-            if read == 0 || (is_terminal && matches!(expression, "exit" | "quit")) {
+            if read == 0 || matches!(expression, "exit" | "quit") {
                 break;
             }
             if expression.is_empty() {

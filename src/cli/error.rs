@@ -476,9 +476,13 @@ fn explain_saved_plan(path: &Path, error: &SavedPlanError) -> Explained {
             .why("Nothing was changed.")
     };
     match error {
-        SavedPlanError::NotAPlan(_) => {
-            told("Not a plan file").hint("`tideform plan --out FILE` writes one.")
-        }
+        // Where the JSON broke off says nothing to somebody who named the wrong file.
+        SavedPlanError::NotAPlan(_) => Explained::new("Not a plan file")
+            .why(format!(
+                "`{}` is not a saved plan of tideform, or it was cut short. Nothing was changed.",
+                path.display()
+            ))
+            .hint("`tideform plan --out FILE` makes one."),
         SavedPlanError::Newer { .. } => told("Plan of a newer version")
             .hint("use the version of tideform that wrote it, or plan again."),
         SavedPlanError::Changed => told("Plan file changed")
@@ -610,6 +614,11 @@ pub(super) fn report(error: &CliError, output: &Output, json: bool) -> u8 {
                 width: output.width(),
             },
         ));
+        // What is wrong with an expression says already that it has no value.
+        if matches!(error, CliError::Expression(_)) && !problems.diagnostics.is_empty() {
+            output.print_error(&text);
+            return explained.code;
+        }
         text.push('\n');
     }
     text.push_str(&format!(

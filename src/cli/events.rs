@@ -7,7 +7,7 @@ use clap::Args;
 use tideform_policies::model::{Group, GroupAddress};
 use tideform_state::{Event, EventFilter, EventKind, OpenMode, Outcome, State};
 
-use super::args::{GroupArgs, Moment, parse_moment};
+use super::args::{GroupArgs, Moment, parse_count, parse_moment};
 use super::context::Context;
 use super::error::CliError;
 use super::output::{CYAN, DIM, RED, YELLOW, paint};
@@ -31,7 +31,13 @@ pub(super) struct EventsArgs {
     since: Option<Moment>,
 
     /// At most so many, the newest
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        allow_negative_numbers = true,
+        value_parser = parse_count
+    )]
     limit: usize,
 
     /// Go on printing events as they happen

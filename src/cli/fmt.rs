@@ -17,7 +17,7 @@ use super::{CliResult, exit};
 /// Rewrite the files in the canonical format.
 ///
 /// Rewrites files in the canonical format. Comments stay; a file that cannot be parsed is left alone and reported.
-/// The names of changed files are printed.
+/// The names of changed files are printed, one a line.
 #[derive(Args, Debug)]
 pub(super) struct FmtArgs {
     /// Files or directories, or `-` for standard input to standard output; default: the directory
@@ -45,12 +45,14 @@ impl FmtArgs {
             return self.standard_input(cx);
         }
         let mut code = exit::WELL;
+        let mut to_lay_out = false;
         for path in self.files(cx)? {
             let name = path.display().to_string();
             let name = name.strip_prefix("./").unwrap_or(&name);
             match self.file(cx, name, &path) {
                 Ok(false) => {}
                 Ok(true) if self.check => {
+                    to_lay_out = true;
                     if code == exit::WELL {
                         code = exit::FOUND;
                     }
@@ -62,6 +64,11 @@ impl FmtArgs {
                     code = exit::FAILURE;
                 }
             }
+        }
+        if to_lay_out {
+            cx.output.note(
+                "These files are not in the canonical format: run `tideform fmt` to lay them out.",
+            );
         }
         Ok(code)
     }

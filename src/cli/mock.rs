@@ -11,7 +11,7 @@ use tideform_policies::model::{Limits, ProviderConfiguration, VictimOrder};
 use tideform_provider::{Control, ControlKind, ProviderError};
 use tideform_state::OpenMode;
 
-use super::args::{VariableArgs, parse_duration, parse_positive_duration};
+use super::args::{VariableArgs, nearest, parse_duration, parse_positive_duration};
 use super::context::Context;
 use super::error::CliError;
 use super::output::{BOLD, DIM, Table, paint};
@@ -211,7 +211,10 @@ impl MockArgs {
         let settings =
             MockSettings::from_attributes(&self.block(cx)?.settings).map_err(CliError::Mock)?;
         let admin = Admin::open_or_make(&settings, cx.directory()).map_err(CliError::Mock)?;
-        let done = self.command.run(cx, &admin).map_err(CliError::Mock)?;
+        let done = self
+            .command
+            .run(cx, &admin)
+            .map_err(|error| explained(error, &admin))?;
         if let Some(line) = done {
             cx.output.line(line);
         }
@@ -252,6 +255,43 @@ impl MockArgs {
                 hint: "say which with `--provider`.".to_owned(),
             }),
         }
+    }
+}
+
+/// A name that the world does not have, with those that it has.
+fn explained(error: ProviderError, admin: &Admin) -> CliError {
+    const SHOWN: usize = 10;
+    let ProviderError::NotFound { kind, name } = &error else {
+        return CliError::Mock(error);
+    };
+    if kind == "instance" {
+        return CliError::Nothing {
+            summary: "Unknown instance",
+            why: format!("The simulated cloud has no instance `{name}`."),
+            hint: "`tideform mock show` lists them.".to_owned(),
+        };
+    }
+    if kind != "asg" {
+        return CliError::Mock(error);
+    }
+    let groups: Vec<String> = admin
+        .show()
+        .map(|world| world.groups)
+        .unwrap_or_default()
+        .iter()
+        .map(|group| group.live.resource.name.to_string())
+        .collect();
+    CliError::Nothing {
+        summary: "Unknown group",
+        why: format!("The simulated cloud has no group `{name}`."),
+        hint: match nearest(name, groups.iter().cloned()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if groups.is_empty() => {
+                "it has none yet: `tideform apply` and `tideform mock create` make them.".to_owned()
+            }
+            None if groups.len() <= SHOWN => format!("it has {}.", groups.join(", ")),
+            None => "`tideform mock show` lists them.".to_owned(),
+        },
     }
 }
 

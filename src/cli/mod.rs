@@ -164,7 +164,25 @@ fn report_usage(failed: &clap::Error, arguments: &[OsString], wants_json: bool) 
         return error::report(&CliError::Usage(failed.render().to_string()), &output, true);
     }
     output.print_error(&failed.render().ansi().to_string());
+    if let Some(hint) = usage_hint(failed, arguments) {
+        output.note(format!("  {} {hint}", output::paint(output::CYAN, "help:")));
+    }
     exit::FAILURE
+}
+
+/// What clap's own text leaves open.
+fn usage_hint(failed: &clap::Error, arguments: &[OsString]) -> Option<&'static str> {
+    use clap::error::ErrorKind;
+    let typed = |word: &str| arguments.iter().any(|argument| argument == word);
+    match failed.kind() {
+        ErrorKind::MissingRequiredArgument if typed("scale") => {
+            Some("for example: tideform scale web 12 --for 2h --reason \"load test\"")
+        }
+        ErrorKind::UnknownArgument if typed("surge") && (typed("start") || typed("stop")) => Some(
+            "the surge's name comes first, and the group is a flag: tideform surge start NAME --group ADDR",
+        ),
+        _ => None,
+    }
 }
 
 fn later_command(failed: &clap::Error) -> Option<&'static str> {

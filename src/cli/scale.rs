@@ -6,7 +6,7 @@ use clap::Args;
 use tideform_policies::model::GroupAddress;
 use tideform_state::{NewOverride, OpenMode, OverrideKind};
 
-use super::args::{parse_group, parse_positive_duration};
+use super::args::{parse_group, parse_instances, parse_positive_duration};
 use super::context::{Context, actor};
 use super::error::CliError;
 use super::place::applied_address;
@@ -27,7 +27,7 @@ pub(super) struct ScaleArgs {
     group: GroupAddress,
 
     /// The capacity, in units
-    #[arg(value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_name = "N", allow_negative_numbers = true, value_parser = parse_instances)]
     desired: u32,
 
     /// How long; at most 30 days

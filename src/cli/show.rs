@@ -36,10 +36,18 @@ pub(super) struct ShowArgs {
 /// # Errors
 /// The file cannot be read, or is no plan.
 pub(super) fn read_plan(path: &Path) -> Result<Plan, CliError> {
-    let text = std::fs::read(path).map_err(|source| CliError::File {
-        verb: "read",
-        path: path.to_owned(),
-        source,
+    let text = std::fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => CliError::Nothing {
+            summary: "No such plan file",
+            why: format!("There is no file `{}`.", path.display()),
+            hint: "`tideform plan --out FILE` makes a saved plan; `tideform apply` without a file makes its own."
+                .to_owned(),
+        },
+        _ => CliError::File {
+            verb: "read",
+            path: path.to_owned(),
+            source,
+        },
     })?;
     // What is not text is not a plan either, and says so.
     let text = String::from_utf8_lossy(&text);
