@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::ArgMatches;
 use tideform_policies::load::LoadInput;
 use tideform_policies::model::Configuration;
 use tideform_provider::BoxError;
-use tideform_state::{OpenMode, State};
+use tideform_state::{OpenMode, State, StateError};
 
 use super::args::VariableArgs;
 use super::context::{Context, actor};
@@ -21,6 +21,18 @@ use crate::registry::Providers;
 /// What a file looks like from outside: its time and its length.
 type Look = BTreeMap<String, (Option<SystemTime>, u64)>;
 
+/// How long a change waits that found the lease taken: planning reads the cloud.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Followed {
+    /// It was applied, or refused and reported.
+    Now,
+    /// Another process has the lease: try again.
+    Later,
+}
+
 /// Watches a directory.
 pub(super) struct Follower<'a> {
     cx: &'a Context,
@@ -31,6 +43,8 @@ pub(super) struct Follower<'a> {
     digest: Option<String>,
     /// What is to be applied.
     next: Option<Configuration>,
+    /// A change that found the lease taken is not planned again before this.
+    not_before: Option<Instant>,
 }
 
 impl<'a> Follower<'a> {
@@ -55,6 +69,7 @@ impl<'a> Follower<'a> {
             seen: None,
             digest: None,
             next: None,
+            not_before: None,
         })
     }
 
@@ -92,6 +107,10 @@ impl<'a> Follower<'a> {
 
     /// Whether there is something new to apply. Files with errors are reported once, and what was applied goes on.
     pub(super) fn has_changed(&mut self) -> bool {
+        if self.not_before.is_some_and(|at| Instant::now() < at) {
+            return false;
+        }
+        self.not_before = None;
         let look = look(&self.input.directory);
         if self.seen.as_ref() == Some(&look) {
             return false;
@@ -125,14 +144,20 @@ impl<'a> Follower<'a> {
         let Some(configuration) = self.next.take() else {
             return Ok(());
         };
-        self.apply_configuration(state, &configuration).await
+        if self.apply_configuration(state, &configuration).await? == Followed::Later {
+            // Looked at again as if it were new.
+            self.seen = None;
+            self.digest = None;
+            self.not_before = Some(Instant::now() + RETRY_AFTER);
+        }
+        Ok(())
     }
 
     async fn apply_configuration(
         &self,
         state: &mut State,
         configuration: &Configuration,
-    ) -> Result<(), BoxError> {
+    ) -> Result<Followed, BoxError> {
         let output = &self.cx.output;
         let workspace = state.meta()?.workspace;
         if let Some(other) = configuration.settings.workspace.as_ref()
@@ -142,14 +167,14 @@ impl<'a> Follower<'a> {
             output.warn(format!(
                 "the followed directory is now of workspace {other}, and this loop runs {workspace}: not applied"
             ));
-            return Ok(());
+            return Ok(Followed::Now);
         }
         let providers = match Providers::open(&configuration.providers, &self.input.directory).await
         {
             Ok(providers) => providers,
             Err(failed) => {
                 error::report(&CliError::Registry(failed), output, false);
-                return Ok(());
+                return Ok(Followed::Now);
             }
         };
         let now = providers.clock().now();
@@ -163,14 +188,23 @@ impl<'a> Follower<'a> {
             Ok(plan) => plan,
             Err(failed) => {
                 error::report(&CliError::Plan(failed), output, false);
-                return Ok(());
+                return Ok(Followed::Now);
             }
         };
         if !plan.has_changes() {
-            return Ok(());
+            return Ok(Followed::Now);
         }
         output.note(plan.summary_line());
-        let mut lease = HeldLease::take(state, &lease_holder())?;
+        let mut lease = match HeldLease::take(state, &lease_holder()) {
+            Ok(lease) => lease,
+            Err(StateError::LeaseHeld { .. } | StateError::Busy) => {
+                output.warn(
+                    "another process works with the state: the change is applied a little later",
+                );
+                return Ok(Followed::Later);
+            }
+            Err(failed) => return Err(failed.into()),
+        };
         let actor = format!("{} (follow)", actor());
         let done = carry_out(
             &plan,
@@ -184,14 +218,17 @@ impl<'a> Follower<'a> {
             &mut |_| {},
         )
         .await;
-        lease.release(state)?;
+        // One that cannot be given back runs out by itself.
+        if let Err(failed) = lease.release(state) {
+            error::report(&CliError::from(failed), output, false);
+        }
         match done {
             Ok(report) => output.note(report.summary_line()),
             Err(failed) => {
                 error::report(&CliError::Apply(failed), output, false);
             }
         }
-        Ok(())
+        Ok(Followed::Now)
     }
 }
 

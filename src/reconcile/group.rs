@@ -88,6 +88,8 @@ pub struct PlannedAct {
 pub struct GroupWrite {
     /// The engine's memory; `None`: as it was.
     pub memory: Option<Memory>,
+    /// The engine's memory right after open intents were settled: what stays if the decision is dropped.
+    pub settled_memory: Option<Memory>,
     /// The loop's memory; `None`: as it was.
     pub progress: Option<Progress>,
     /// The decision of this visit.

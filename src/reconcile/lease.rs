@@ -103,6 +103,8 @@ impl Shell<'_> {
                 Ok(lease) => Some(lease),
                 // The next tick finds out who has it.
                 Err(StateError::LeaseLost { .. }) => None,
+                // Tried again with the next look.
+                Err(StateError::Busy) => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
         }

@@ -8,7 +8,7 @@ use tideform_policies::model::{
 };
 use tideform_provider::Prices;
 use tideform_state::{
-    CapacitySample, DecisionRecord, IntentId, JsonText, MetricSample, NewEvent,
+    CapacitySample, DecisionRecord, IntentId, JsonText, Lease, MetricSample, NewEvent,
     NewIntent as StateIntent, Settlement, State, StateError, TickRecord as StateTick, Transaction,
 };
 
@@ -35,6 +35,7 @@ impl Recorder {
     pub(super) fn intents(
         &mut self,
         state: &mut State,
+        lease: &Lease,
         intents: &[NewIntent],
         compiled: &Compiled,
         actor: &str,
@@ -65,6 +66,7 @@ impl Recorder {
             });
         }
         state.write(|tx| {
+            tx.ensure_lease(lease)?;
             for intent in intents {
                 write_group(tx, &intent.group, &intent.write, intent.at, actor)?;
             }
@@ -77,6 +79,7 @@ impl Recorder {
     pub(super) fn outcomes(
         &mut self,
         state: &mut State,
+        lease: &Lease,
         writes: &[(GroupAddress, GroupWrite)],
         at: Timestamp,
         actor: &str,
@@ -86,6 +89,7 @@ impl Recorder {
             batch.memory(group, write)?;
         }
         state.write(|tx| {
+            tx.ensure_lease(lease)?;
             for (group, write) in writes {
                 write_group(tx, group, write, at, actor)?;
             }
@@ -94,9 +98,12 @@ impl Recorder {
     }
 
     /// Records a tick, and the overrides that ran out by then.
+    ///
+    /// `lease` is `None` only in shadow mode, which changes nothing that the real loop reads.
     pub(super) fn tick(
         &mut self,
         state: &mut State,
+        lease: Option<&Lease>,
         tick: &TickRecord,
         compiled: &Compiled,
         actor: &str,
@@ -106,6 +113,9 @@ impl Recorder {
             self.prepare(&mut batch, group, write, tick.at, tick.is_shadow, compiled)?;
         }
         state.write_soon(|tx| {
+            if let Some(lease) = lease {
+                tx.ensure_lease(lease)?;
+            }
             if !tick.is_shadow {
                 tx.expire_overrides(tick.at, actor)?;
             }
@@ -261,7 +271,11 @@ fn write_group(
             at,
             text: closed.text.clone(),
         };
-        tx.settle_intent(closed.id, &settlement)?;
+        match tx.settle_intent(closed.id, &settlement) {
+            // It has its event already: the group was forgotten meanwhile.
+            Ok(_) | Err(StateError::AlreadyEnded { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     for note in &write.notes {
         tx.append_event(&NewEvent {

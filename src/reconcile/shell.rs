@@ -79,6 +79,8 @@ pub(super) struct Shell<'a> {
     pub(super) ticks: u64,
     /// When any group was last visited before this tick.
     pub(super) last_visit: Option<Timestamp>,
+    /// The day on which this process last pruned the state.
+    pub(super) pruned_on: Option<jiff::civil::Date>,
     pub(super) failed_groups: usize,
     pub(super) tick_failed: bool,
     pub(super) retry: RetryPolicy,
@@ -97,6 +99,7 @@ impl<'a> Shell<'a> {
             lease: None,
             ticks: 0,
             last_visit: None,
+            pruned_on: None,
             failed_groups: 0,
             tick_failed: false,
             retry: RetryPolicy::default(),
@@ -190,10 +193,11 @@ impl<'a> Shell<'a> {
                     Effect::Load => Some(self.load().await?),
                     Effect::Observe(groups) => Some(Event::Seen(self.observe(&groups).await?)),
                     Effect::RecordIntents(intents) => {
+                        let lease = self.held_lease()?;
                         let (compiled, actor) = (&self.compiled, &self.options.actor);
                         let ids = self
                             .recorder
-                            .intents(self.state, &intents, compiled, actor)?;
+                            .intents(self.state, &lease, &intents, compiled, actor)?;
                         Some(Event::IntentsRecorded(ids))
                     }
                     Effect::Act { calls, deadline } => {
@@ -201,13 +205,24 @@ impl<'a> Shell<'a> {
                     }
                     Effect::RecordOutcomes(writes) => {
                         let at = self.now().world;
-                        self.recorder
-                            .outcomes(self.state, &writes, at, &self.options.actor)?;
+                        let lease = self.held_lease()?;
+                        self.recorder.outcomes(
+                            self.state,
+                            &lease,
+                            &writes,
+                            at,
+                            &self.options.actor,
+                        )?;
                         Some(Event::Recorded)
                     }
                     Effect::RecordTick(record) => {
+                        let lease = match record.is_shadow {
+                            true => None,
+                            false => Some(self.held_lease()?),
+                        };
                         let (compiled, actor) = (&self.compiled, &self.options.actor);
-                        self.recorder.tick(self.state, &record, compiled, actor)?;
+                        self.recorder
+                            .tick(self.state, lease.as_ref(), &record, compiled, actor)?;
                         if !record.is_shadow {
                             self.prune_daily(record.at)?;
                         }
@@ -231,12 +246,19 @@ impl<'a> Shell<'a> {
     }
 
     /// Rolls up and drops what is old, with the first tick of a day, UTC.
+    /// The lease that this loop's records are made under: what another holder recorded is never overwritten.
+    fn held_lease(&self) -> Result<Lease, StateError> {
+        self.lease.clone().ok_or(StateError::LeaseLost { to: None })
+    }
+
     fn prune_daily(&mut self, now: Timestamp) -> Result<(), StateError> {
         let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-        if self.last_visit.is_some_and(|last| day(last) < day(now)) {
+        if self.last_visit.is_some_and(|last| day(last) < day(now))
+            && self.pruned_on != Some(day(now))
+        {
             self.state
                 .write(|tx| tx.prune(now, &Retention::default()))?;
-            self.last_visit = Some(now);
+            self.pruned_on = Some(day(now));
         }
         Ok(())
     }

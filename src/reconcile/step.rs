@@ -343,6 +343,8 @@ fn round(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
             }
             if let Some(write) = pending.write {
                 let seen = GroupWrite {
+                    // A settled intent is never found again: the cooldown that it starts goes with it.
+                    memory: write.settled_memory,
                     closed: write.closed,
                     observed: write.observed,
                     ..GroupWrite::default()

@@ -245,6 +245,9 @@ fn close_known(
             }
         }
     }
+    if !write.closed.is_empty() {
+        write.settled_memory = Some(run.memory.clone());
+    }
     later
 }
 

@@ -10,6 +10,7 @@ use tideform_policies::model::{Group, GroupAddress, ProviderConfiguration};
 
 use crate::error::StateError;
 use crate::events::{EventKind, NewEvent};
+use crate::intents::{IntentId, Outcome, Settlement};
 use crate::json::{JsonText, parse};
 use crate::open::State;
 use crate::time::{millis, optional, timestamp};
@@ -411,6 +412,7 @@ impl Transaction<'_> {
             group: address.clone(),
         };
         let id = self.known_group_id(address)?.ok_or_else(unknown)?;
+        self.settle_loop_intents(id, at)?;
         let deleted = self
             .sql()
             .execute("DELETE FROM applied_groups WHERE group_id = ?1", [id])?;
@@ -433,6 +435,29 @@ impl Transaction<'_> {
             text: format!("{address} was forgotten"),
             ..NewEvent::new(at, EventKind::GroupForgotten, actor)
         })?;
+        Ok(())
+    }
+
+    /// Settles what the loop left open of a group that nobody will visit any more. The intents of an apply are left to
+    /// the next apply.
+    fn settle_loop_intents(&mut self, group: i64, at: Timestamp) -> Result<(), StateError> {
+        let open: Vec<i64> = {
+            let mut statement = self.sql().prepare_cached(
+                "SELECT id FROM intents WHERE group_id = ?1 AND outcome IS NULL AND apply_id IS NULL ORDER BY id",
+            )?;
+            let rows = statement.query_map([group], |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for intent in open {
+            self.settle_intent(
+                IntentId(intent),
+                &Settlement {
+                    outcome: Outcome::Unknown,
+                    at,
+                    text: "the group was forgotten before it could be settled".to_owned(),
+                },
+            )?;
+        }
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::time::millis;
 use crate::write::Numbers;
 
 /// How long a write waits for another process's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Above this size the tables of samples are left out of the check on opening; `State::check` looks at everything.
 const FULL_CHECK_BYTES: u64 = 256 * 1024 * 1024;
