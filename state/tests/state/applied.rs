@@ -276,3 +276,23 @@ fn the_export_holds_everything_but_samples() {
     assert_eq!(document["overrides"][0]["capacity"], 9);
     assert_eq!(document["open_intents"][0]["group"], api().to_string());
 }
+
+#[test]
+fn what_the_loop_left_open_of_a_forgotten_group_gets_its_one_event() {
+    let mut state = memory_state();
+    apply(&mut state, 10, &[web()]);
+    state
+        .write(|tx| tx.record_intents(&[intent(&web(), 4, 6, 20)]))
+        .expect("recorded");
+    state
+        .write(|tx| tx.forget_group(&web(), at(500), "alice"))
+        .expect("forgotten");
+    assert_eq!(state.open_intents().expect("read"), []);
+    let events = state.events(&EventFilter::default()).expect("read");
+    let scaled: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind == EventKind::Scaled)
+        .collect();
+    assert_eq!(scaled.len(), 1, "{events:?}");
+    assert_eq!(scaled[0].outcome, Some(Outcome::Unknown));
+}
