@@ -340,7 +340,7 @@ fn an_apply_of_nothing_does_not_mind_who_holds_the_lease() {
     let directory = Directory::example("web-shop");
     directory.run(&["apply", "--auto-approve"]).exits(0);
     let mut state =
-        State::open(&directory.file(".tideform/shop.db"), OpenMode::ReadWrite).expect("the state");
+        State::open(directory.file(".tideform/shop.db"), OpenMode::ReadWrite).expect("the state");
     let holder = LeaseHolder {
         id: "other".to_owned(),
         pid: std::process::id(),
