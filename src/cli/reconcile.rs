@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Args;
 use serde_json::json;
+use tideform_policies::model::units::format_duration;
 use tideform_policies::model::{Group, GroupAddress};
 use tideform_provider::BoxError;
 use tideform_state::{OpenMode, State};
@@ -87,7 +88,7 @@ impl ReconcileArgs {
             }
             None => None,
         };
-        let (_, mut state) = match &mut follower {
+        let (place, mut state) = match &mut follower {
             Some(follower) => follower.first_state(cx)?,
             None => cx.last_state(None, OpenMode::ReadWrite)?,
         };
@@ -132,6 +133,19 @@ impl ReconcileArgs {
             changes: 0,
             failed: Vec::new(),
         };
+        if let Some(interval) = self.interval {
+            let groups = match &options.only {
+                Some(only) => only.len(),
+                None => state.applied_addresses()?.len(),
+            };
+            cx.output.note(format!(
+                "Reconciling {} of workspace {} every {}, process {}. Ctrl-C stops after the run in hand.",
+                plural(groups, "group"),
+                place.workspace,
+                format_duration(interval),
+                std::process::id(),
+            ));
+        }
         let (handle, stop) = stop_pair();
         let finished = cx.block_on(async {
             let signals = tokio::spawn(listen_for_signals(handle));
@@ -363,7 +377,16 @@ fn line(report: &TickReport, group: &GroupReport, policy: Option<&Group>) -> Str
         (None, VisitResult::Stopped) => text.push_str("   stopped before the change was made"),
         (None, result) => match trouble(result) {
             Some(why) => text.push_str(&format!("   {}", paint(RED, why))),
-            None => text.push_str(&format!("   {}   hold", group.desired)),
+            None => {
+                text.push_str(&format!("   {}   hold", group.desired));
+                let asked = group
+                    .decision
+                    .as_deref()
+                    .and_then(|decision| view::override_words(&decision.reasons));
+                if let Some(asked) = asked {
+                    text.push_str(&format!("   {}", paint(YELLOW, asked)));
+                }
+            }
         },
     }
     text

@@ -92,7 +92,7 @@ impl ScaleArgs {
             view::time(until)
         ));
         cx.output.note(
-            "The next run of the loop carries it out; `tideform unpin` ends it before its time.",
+            "The loop carries it out when the group is next due, at most its `every` from its last decision; `tideform unpin` ends it before its time.",
         );
         Ok(exit::WELL)
     }

@@ -239,11 +239,15 @@ fn last_decision(row: &Row) -> String {
         return "none yet".to_owned();
     };
     match stored.decision.read::<Decision>() {
-        Ok(decision) => format!(
-            "{}, {}",
-            explain::movement(decision.current, decision.desired),
-            view::time(stored.at)
-        ),
+        Ok(decision) => {
+            let asked = view::override_words(&decision.reasons)
+                .map_or_else(String::new, |words| format!(" ({words})"));
+            format!(
+                "{}{asked}, {}",
+                explain::movement(decision.current, decision.desired),
+                view::time(stored.at)
+            )
+        }
         Err(_) => view::time(stored.at),
     }
 }

@@ -43,10 +43,15 @@ pub(super) fn decision(group: &Group, decision: &Decision, note: Option<&str>) -
 ///
 /// - `group`: for the metrics' units.
 pub(super) fn cause(group: &Group, reasons: &[Reason]) -> Option<String> {
+    // What people asked for is named also where the metrics want the same number.
+    let asked = reasons
+        .iter()
+        .rev()
+        .find(|reason| matches!(reason, Reason::Paused { .. } | Reason::Pinned { .. }));
     let moved_by = reasons.iter().rev().find(|reason| {
         matches!(
             reason,
-            Reason::Pinned { .. } | Reason::RaisedToFloor { .. } | Reason::LoweredToCeiling { .. }
+            Reason::RaisedToFloor { .. } | Reason::LoweredToCeiling { .. }
         ) && reason
             .change()
             .is_some_and(|change| change.before != change.after)
@@ -63,13 +68,24 @@ pub(super) fn cause(group: &Group, reasons: &[Reason]) -> Option<String> {
             .max_by_key(|(want, _)| *want)
             .map(|(_, reason)| reason)
     };
-    let (subject, text) = explain::sentence(group, moved_by.or_else(wanted_by)?);
+    let (subject, text) = explain::sentence(group, asked.or(moved_by).or_else(wanted_by)?);
     // The change itself stands before it already.
     let words = match text.split_once(": ") {
         Some((change, words)) if change.contains("->") => words,
         _ => &text,
     };
     Some(format!("{subject}: {words}"))
+}
+
+/// `paused until 2026-11-27 08:00:00Z`, where an override holds the group; a pause before a pin.
+pub(super) fn override_words(reasons: &[Reason]) -> Option<String> {
+    reasons.iter().rev().find_map(|reason| match reason {
+        Reason::Paused { until, .. } => Some(format!("paused until {}", time(*until))),
+        Reason::Pinned { until, after, .. } => {
+            Some(format!("pinned to {after} until {}", time(*until)))
+        }
+        _ => None,
+    })
 }
 
 /// `2026-11-27 08:00:00Z`, to the second.

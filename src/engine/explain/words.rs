@@ -263,8 +263,7 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             "pin".to_owned(),
             format!(
-                "{}: pinned by {by} until {until}{}",
-                arrow(*before, *after),
+                "metrics want {before}; the pin holds {after} until {until}, by {by}{}",
                 because(reason)
             ),
         ),
