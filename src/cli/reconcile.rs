@@ -139,11 +139,10 @@ impl ReconcileArgs {
                 None => state.applied_addresses()?.len(),
             };
             cx.output.note(format!(
-                "Reconciling {} of workspace {} every {}, process {}. Ctrl-C stops after the run in hand.",
+                "Reconciling {} of workspace {} every {}. Ctrl-C stops after the run in hand.",
                 plural(groups, "group"),
                 place.workspace,
                 format_duration(interval),
-                std::process::id(),
             ));
         }
         let (handle, stop) = stop_pair();
