@@ -92,7 +92,7 @@ impl ScaleArgs {
             view::time(until)
         ));
         cx.output.note(
-            "The loop carries it out when the group is next due, at most its `every` from its last decision; `tideform unpin` ends it before its time.",
+            "The loop carries it out when the group is next due, usually within its `every` from its last decision; `tideform unpin` ends it before its time.",
         );
         Ok(exit::WELL)
     }
