@@ -292,6 +292,30 @@ mod tests {
     }
 
     #[test]
+    fn weighted_removes_nothing_where_an_instance_that_is_not_ready_turns_the_ratio_around() {
+        use tideform_policies::model::{InstanceSample, MetricReading};
+        let rules = rules(|policy| {
+            policy.combine = Combine::Weighted(WeightedConstants::default());
+            policy.metrics.push(metric("cpu", track(60.0)));
+        });
+        let mut seen = seen(2, &[], at(0.0));
+        seen.instances = Some(vec![instance("i-1", 60.0), instance("i-2", -1.0)]);
+        // 78 % of one, and nothing of the other, is 39 % of a target of 60: more than the target, then less.
+        seen.metrics.insert(
+            "cpu".into(),
+            MetricReading::PerInstance {
+                at: at(0.0),
+                values: vec![InstanceSample {
+                    id: "i-1".into(),
+                    value: Some(78.0),
+                }],
+            },
+        );
+        let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+        assert_eq!(decision.desired.get(), 2, "{:#?}", decision.reasons);
+    }
+
+    #[test]
     fn nothing_combined_wants_less_while_a_scale_out_is_warming() {
         for combine in [
             Combine::Max,

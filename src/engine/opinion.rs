@@ -262,7 +262,8 @@ fn score(metric: &Metric, track: &Track, tracked: &Tracked, current: u32) -> f64
     if current == 0 {
         return direction_score(tracked.want, 0);
     }
-    if tracked.is_within_tolerance && tracked.missing > 0 {
+    // What instances without a say were taken to use has turned the ratio around: it keeps, whatever the ratio is now.
+    if tracked.is_within_tolerance && (tracked.missing > 0 || tracked.unready > 0) {
         return 0.0;
     }
     let deviation = track.target * (tracked.ratio - 1.0);
