@@ -68,6 +68,8 @@ fn group() -> Group {
                     tolerance_in: Share(0.1),
                 })),
                 breach: Breach::Now,
+                max_add: None,
+                max_remove: None,
             }],
             scale_out: rules(minutes(2), Duration::ZERO),
             scale_in: rules(minutes(10), minutes(5)),

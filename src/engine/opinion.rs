@@ -1,7 +1,8 @@
 //! One metric's opinion: what its rule makes of its value, or why it has none.
 
 use tideform_policies::model::{
-    Capacity, Metric, MetricReading, MetricSource, OnMissing, Rule, Scope, Track,
+    Breach, Capacity, Metric, MetricReading, MetricSource, OnMissing, Rule, Scope, Step, StepBound,
+    Track,
 };
 
 use super::breach::is_breached;
@@ -77,12 +78,10 @@ pub(super) fn opinion(
             }
         },
         Rule::Steps(steps) => {
-            let Some(found) = step::find(steps, observed) else {
-                return abstain(metric, Some(observed), Abstention::NoStep, sink);
+            let found = match acting(moment, place, steps, value, observed) {
+                Ok(found) => found,
+                Err(why) => return abstain(metric, Some(observed), why, sink),
             };
-            if !is_breached(moment, place, value, |v| step::breaches(steps, found, v)) {
-                return abstain(metric, Some(observed), Abstention::BreachTooShort, sink);
-            }
             let (ready, current) = (moment.units.ready, moment.current);
             let want = step::want(found, ready, current);
             // Of a group that has failed as a whole nothing is removed by a metric's word.
@@ -110,6 +109,7 @@ pub(super) fn opinion(
             (want, direction_score(want, moment.current))
         }
     };
+    let want = cut(moment, metric, want, sink);
     if want >= moment.current || !scale_out_is_warming(moment, memory) {
         return Opinion::Want { want, score };
     }
@@ -123,6 +123,62 @@ pub(super) fn opinion(
         want: moment.current,
         score: score.max(0.0),
     }
+}
+
+/// The step that acts: the one that the newest value is in, breached for long enough; or a band that enough of the
+/// samples were in, wherever the newest is. Of several the one that wants most.
+fn acting<'s>(
+    moment: &Moment<'_>,
+    place: usize,
+    steps: &'s [Step],
+    value: Value,
+    observed: f64,
+) -> Result<&'s Step, Abstention> {
+    let breached =
+        |step: &Step| is_breached(moment, place, value, |v| step::breaches(steps, step, v));
+    let found = step::find(steps, observed);
+    let mut best = found.filter(|step| breached(step));
+    let counts = matches!(moment.policy.metrics[place].breach, Breach::Of { .. });
+    if counts && !matches!(value, Value::Number(_)) {
+        let wants = |step: &Step| step::want(step, moment.units.ready, moment.current);
+        let bands = steps.iter().filter(|step| {
+            matches!(step.when, StepBound::Band { .. }) && !step.when.contains(observed)
+        });
+        for band in bands.filter(|step| breached(step)) {
+            if best.is_none_or(|best| wants(band) > wants(best)) {
+                best = Some(band);
+            }
+        }
+    }
+    best.ok_or(match found {
+        Some(_) => Abstention::BreachTooShort,
+        None => Abstention::NoStep,
+    })
+}
+
+/// No more at once than `max_add`, no fewer than `max_remove`.
+fn cut(moment: &Moment<'_>, metric: &Metric, wanted: u32, sink: &mut impl Sink) -> u32 {
+    let current = moment.current;
+    let most = if wanted > current {
+        metric.max_add
+    } else {
+        metric.max_remove
+    };
+    let Some(most) = most.filter(|most| wanted.abs_diff(current) > *most) else {
+        return wanted;
+    };
+    let want = if wanted > current {
+        current.saturating_add(most)
+    } else {
+        current.saturating_sub(most)
+    };
+    sink.say(|| Reason::Cut {
+        metric: metric.name.clone(),
+        most,
+        wanted: Capacity(wanted),
+        want: Capacity(want),
+    });
+    want
 }
 
 /// Whether capacity that was asked for is still on its way: fewer are ready than asked for, and the rest is
@@ -492,6 +548,48 @@ mod tests {
             }]),
         );
         assert!(!decided(&rules, &seen, &memory, later).has("warming"));
+    }
+
+    #[test]
+    fn a_metric_wants_no_larger_change_than_it_may() {
+        for (cpu, max_add, max_remove, desired, is_cut) in [
+            (120.0, Some(2), None, 12, true),
+            (72.0, Some(2), None, 12, false),
+            (66.5, Some(1), None, 11, true),
+            (120.0, None, Some(0), 20, false),
+            (30.0, Some(2), Some(3), 7, true),
+            (30.0, Some(2), None, 5, false),
+            (30.0, None, Some(0), 10, true),
+            (0.0, None, Some(u32::MAX), 0, false),
+        ] {
+            let rules = cpu_rules(|policy| {
+                policy.metrics[0].max_add = max_add;
+                policy.metrics[0].max_remove = max_remove;
+            });
+            let memory = Memory {
+                recommendations: vec![crate::engine::Recommendation {
+                    at: at(-60.0),
+                    desired: Capacity(10),
+                }],
+                ..Memory::default()
+            };
+            let decision = decided(
+                &rules,
+                &seen(10, &[("cpu", cpu)], at(0.0)),
+                &memory,
+                at(0.0),
+            );
+            assert_eq!(
+                decision.desired.get(),
+                desired,
+                "{cpu} {max_add:?} {max_remove:?}"
+            );
+            assert_eq!(
+                decision.has("cut"),
+                is_cut,
+                "{cpu} {max_add:?} {max_remove:?}"
+            );
+        }
     }
 
     fn formula(text: &str, expression: Expression) -> MetricSource {

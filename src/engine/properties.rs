@@ -10,7 +10,7 @@ use tideform_policies::model::{
     ScaleRules, Scope, Select, Share, VictimOrder, WeightedConstants,
 };
 
-use super::testing::{above, at, below, decided, group, metric, plain, track};
+use super::testing::{above, at, band, below, decided, group, metric, plain, track};
 use super::{Action, BY_TIDEFORM, Memory, Observation, Pause, Pin, Rules, decide};
 
 fn capacity() -> impl Strategy<Value = u32> {
@@ -81,7 +81,15 @@ fn rule() -> impl Strategy<Value = Option<Rule>> {
             below(5.0, None, Adjustment::RemoveShare(by)),
         ]))
     });
+    let bands = (capacity(), share(), capacity()).prop_map(|(set, by, remove)| {
+        Some(Rule::Steps(vec![
+            band(None, Some(5.0), Adjustment::Set(set)),
+            band(Some(5.0), Some(20.0), Adjustment::Remove(remove)),
+            band(Some(80.0), None, Adjustment::AddShare(by)),
+        ]))
+    });
     prop_oneof![
+        1 => bands,
         3 => prop::sample::select(vec![60.0, 0.3, 1e-300, 1e300]).prop_map(track),
         1 => steps,
         1 => Just(Some(Rule::Want)),

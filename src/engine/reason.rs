@@ -187,6 +187,17 @@ pub enum Reason {
         /// What it wants.
         want: Capacity,
     },
+    /// A metric would want a larger change than it may in one decision.
+    Cut {
+        /// Which.
+        metric: Name,
+        /// How many more or fewer it may want: `max_add` or `max_remove`.
+        most: u32,
+        /// What it would want.
+        wanted: Capacity,
+        /// What it wants instead.
+        want: Capacity,
+    },
     /// A metric would want less, but a scale-out is still warming.
     Warming {
         /// Which.
@@ -450,6 +461,7 @@ kinds! {
     NoData "no_data" "a metric has no data",
     Substituted "substituted" "a value stands in for data that is absent",
     AddedOnMissing "added_on_missing" "a metric without data adds one instance, once",
+    Cut "cut" "a metric would want a larger change than it may in one decision",
     Warming "warming" "a metric would want less, but a scale-out is still warming",
     Combined "combined" "the opinions became one number",
     Stabilized "stabilized" "a recommendation of the stabilization window holds the number back",
@@ -503,6 +515,7 @@ impl Reason {
             | Reason::NoData { .. }
             | Reason::Substituted { .. }
             | Reason::AddedOnMissing { .. }
+            | Reason::Cut { .. }
             | Reason::Warming { .. }
             | Reason::GuardTripped { .. }
             | Reason::WithinLimits { .. }

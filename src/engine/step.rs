@@ -6,13 +6,11 @@ use super::numbers::share_adjusted;
 
 /// The step that a value is in; of several (none overlap, once checked) the outermost.
 pub(super) fn find(steps: &[Step], value: f64) -> Option<&Step> {
-    steps.iter().rev().find(|step| match step.when {
-        StepBound::Above { from, to } => value >= from && to.is_none_or(|to| value < to),
-        StepBound::Below { from, to } => value <= from && to.is_none_or(|to| value > to),
-    })
+    steps.iter().rev().find(|step| step.when.contains(value))
 }
 
-/// Whether a value breaches the threshold of the side that `step` is on: that of its nearest step.
+/// Whether a value breaches the threshold of the side that `step` is on: that of its nearest step. A band is breached
+/// by the values in it.
 pub(super) fn breaches(steps: &[Step], step: &Step, value: f64) -> bool {
     match step.when {
         StepBound::Above { .. } => steps
@@ -21,6 +19,7 @@ pub(super) fn breaches(steps: &[Step], step: &Step, value: f64) -> bool {
         StepBound::Below { .. } => steps
             .iter()
             .any(|other| matches!(other.when, StepBound::Below { from, .. } if value <= from)),
+        StepBound::Band { .. } => step.when.contains(value),
     }
 }
 
@@ -30,7 +29,7 @@ pub(super) fn breaches(steps: &[Step], step: &Step, value: f64) -> bool {
 /// already, so the want is never below `current`; on the way in never above it: where more is ready than was asked
 /// for, a removal smaller than the difference does nothing. Nor is the want ever further below `current` than the
 /// removal says: what failed, or never came, is not removed a second time. A number that is set is no less than
-/// `current` on an `above` step, and no more on a `below` one.
+/// `current` on an `above` step, since a high value never removes; on a `below` step and in a band it is exact.
 pub(super) fn want(step: &Step, ready: u32, current: u32) -> u32 {
     let at_least = |change: u32| match step.min_adjustment {
         Some(least) if change > 0 => change.max(least),
@@ -47,7 +46,7 @@ pub(super) fn want(step: &Step, ready: u32, current: u32) -> u32 {
         }
         Adjustment::Set(n) => match step.when {
             StepBound::Above { .. } => n.max(current),
-            StepBound::Below { .. } => n.min(current),
+            StepBound::Below { .. } | StepBound::Band { .. } => n,
         },
     }
 }
@@ -60,11 +59,13 @@ fn removed(ready: u32, current: u32, size: impl Fn(u32) -> u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use tideform_policies::model::{Capacity, Rule, Scope, Share};
+    use tideform_policies::model::{Breach, Capacity, MetricReading, Rule, Sample, Scope, Share};
 
     use super::*;
     use crate::engine::Memory;
-    use crate::engine::testing::{above, at, below, decided, instance, metric, rules, seen};
+    use crate::engine::testing::{
+        above, at, band, below, decided, instance, metric, mins, rules, seen,
+    };
 
     /// The example of the AWS user guide: a threshold of 50, 10 % at 60, 30 % at 70, and the same downward.
     fn aws() -> Vec<Step> {
@@ -215,11 +216,156 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_set_moves_the_way_of_its_step() {
-        for (n, expected_above, expected_below) in [(4, 7, 4), (7, 7, 7), (9, 9, 7)] {
+    fn a_number_that_is_set_is_exact_but_for_a_high_value_that_never_removes() {
+        for (n, expected_above) in [(4, 7), (7, 7), (9, 9)] {
             let set = Adjustment::Set(n);
             assert_eq!(want(&above(5.0, None, set), 7, 7), expected_above, "{n}");
-            assert_eq!(want(&below(5.0, None, set), 7, 7), expected_below, "{n}");
+            assert_eq!(want(&below(5.0, None, set), 7, 7), n);
+            assert_eq!(want(&band(None, Some(5.0), set), 7, 7), n);
+        }
+    }
+
+    #[test]
+    fn a_band_holds_its_lower_end_and_not_its_upper_one() {
+        for (from, to, inside, outside) in [
+            (Some(10.0), Some(20.0), vec![10.0, 19.9], vec![9.9, 20.0]),
+            (Some(10.0), None, vec![10.0, 1e308], vec![9.9, -1e308]),
+            (None, Some(20.0), vec![-1e308, 19.9], vec![20.0]),
+        ] {
+            let steps = [band(from, to, Adjustment::Add(1))];
+            for value in inside {
+                assert!(
+                    find(&steps, value).is_some(),
+                    "{value} in {from:?} to {to:?}"
+                );
+            }
+            for value in outside {
+                assert!(
+                    find(&steps, value).is_none(),
+                    "{value} in {from:?} to {to:?}"
+                );
+            }
+        }
+    }
+
+    /// Samples a minute apart, the newest last, at a capacity of 10.
+    fn from_samples(steps: Vec<Step>, breach: Breach, samples: &[f64]) -> crate::engine::Decision {
+        let queue = rules(|policy| {
+            let mut queue = metric("queue", Some(Rule::Steps(steps)));
+            queue.breach = breach;
+            policy.metrics.push(queue);
+        });
+        let mut seen = seen(10, &[], at(0.0));
+        let first = 1.0 - samples.len() as f64;
+        let list = samples.iter().enumerate().map(|(i, value)| Sample {
+            at: at(first + i as f64),
+            value: *value,
+        });
+        seen.metrics
+            .insert("queue".into(), MetricReading::Group(list.collect()));
+        let memory = Memory {
+            recommendations: vec![crate::engine::Recommendation {
+                at: at(-60.0),
+                desired: Capacity(10),
+            }],
+            ..Memory::default()
+        };
+        decided(&queue, &seen, &memory, at(0.0))
+    }
+
+    #[test]
+    fn a_band_acts_on_the_samples_that_were_in_it_wherever_the_newest_is() {
+        let of = |breaching, periods| Breach::Of { breaching, periods };
+        let (low, high) = (
+            band(Some(10.0), Some(20.0), Adjustment::Remove(1)),
+            band(Some(20.0), Some(30.0), Adjustment::Add(1)),
+        );
+        for (steps, breach, samples, desired, kind) in [
+            (
+                vec![high],
+                of(2, 5),
+                vec![25.0, 25.0, 9.0, 9.0, 9.0],
+                11,
+                "step",
+            ),
+            (
+                vec![high],
+                of(3, 5),
+                vec![25.0, 25.0, 9.0, 9.0, 9.0],
+                10,
+                "abstained",
+            ),
+            // Those above the band are not in it.
+            (
+                vec![high],
+                of(2, 3),
+                vec![30.0, 25.0, 30.0],
+                10,
+                "abstained",
+            ),
+            // Too old to count.
+            (
+                vec![high],
+                of(2, 3),
+                vec![25.0, 25.0, 9.0, 9.0],
+                10,
+                "abstained",
+            ),
+            // Of two the larger want.
+            (
+                vec![low, high],
+                of(2, 4),
+                vec![25.0, 25.0, 15.0, 15.0],
+                11,
+                "step",
+            ),
+            (
+                vec![low, high],
+                of(2, 4),
+                vec![25.0, 15.0, 15.0, 15.0],
+                9,
+                "step",
+            ),
+            // A time asks for all of its samples, and so for the newest one.
+            (
+                vec![high],
+                Breach::For(mins(2)),
+                vec![25.0, 25.0],
+                11,
+                "step",
+            ),
+            (
+                vec![high],
+                Breach::For(mins(2)),
+                vec![25.0, 30.0],
+                10,
+                "abstained",
+            ),
+            (vec![high], Breach::Now, vec![9.0, 25.0], 11, "step"),
+            (vec![high], Breach::Now, vec![25.0, 9.0], 10, "abstained"),
+            // Beside a step above, whose breach counts from its own threshold.
+            (
+                vec![above(100.0, None, Adjustment::Add(4)), high],
+                of(2, 4),
+                vec![25.0, 25.0, 100.0, 100.0],
+                14,
+                "step",
+            ),
+            (
+                vec![above(100.0, None, Adjustment::Add(4)), high],
+                of(2, 4),
+                vec![25.0, 25.0, 9.0, 100.0],
+                11,
+                "step",
+            ),
+        ] {
+            let decision = from_samples(steps, breach, &samples);
+            assert_eq!(
+                decision.desired,
+                Capacity(desired),
+                "{breach:?} {samples:?}"
+            );
+            assert!(decision.has(kind), "{breach:?} {samples:?}");
         }
     }
 

@@ -78,6 +78,8 @@ pub(super) fn metric(name: &str, rule: Option<Rule>) -> Metric {
         initialization: None,
         rule,
         breach: Breach::Now,
+        max_add: None,
+        max_remove: None,
     }
 }
 
@@ -100,6 +102,14 @@ pub(super) fn above(from: f64, to: Option<f64>, adjustment: Adjustment) -> Step 
 pub(super) fn below(from: f64, to: Option<f64>, adjustment: Adjustment) -> Step {
     Step {
         when: StepBound::Below { from, to },
+        adjustment,
+        min_adjustment: None,
+    }
+}
+
+pub(super) fn band(from: Option<f64>, to: Option<f64>, adjustment: Adjustment) -> Step {
+    Step {
+        when: StepBound::Band { from, to },
         adjustment,
         min_adjustment: None,
     }

@@ -54,6 +54,8 @@ pub(crate) fn metric(name: &str) -> Metric {
         initialization: None,
         rule: None,
         breach: Breach::Now,
+        max_add: None,
+        max_remove: None,
     }
 }
 

@@ -295,12 +295,11 @@ fn walk_step(path: &str, step: &Json, flat: &mut Flat) {
         match (key.as_str(), value.as_object()) {
             ("when", Some(bound)) => {
                 for (side, ends) in bound {
-                    let until = if side == "above" { "below" } else { "above" };
-                    if let Some(from) = ends.get("from") {
-                        flat.insert(join(path, side), from.clone());
-                    }
-                    if let Some(to) = ends.get("to").filter(|to| !to.is_null()) {
-                        flat.insert(join(path, until), to.clone());
+                    let start = if side == "band" { "from" } else { side };
+                    for (name, end) in [(start, "from"), ("to", "to")] {
+                        if let Some(x) = ends.get(end).filter(|x| !x.is_null()) {
+                            flat.insert(join(path, name), x.clone());
+                        }
                     }
                 }
             }

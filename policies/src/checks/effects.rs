@@ -30,8 +30,15 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
         if !matches!(metric.rule, Some(Rule::Steps(_))) {
             unused(block, "breach", "needs `step` blocks", cx);
         }
+        if metric.rule.is_none() {
+            for name in ["max_add", "max_remove"] {
+                unused(block, name, "the metric has no rule", cx);
+            }
+        }
         for step in block.blocks_of("step") {
-            let is_share = step.amount("add", cx).or_else(|| step.amount("remove", cx));
+            let is_share = step
+                .adjustment("add", cx)
+                .or_else(|| step.adjustment("remove", cx));
             if !matches!(is_share, Some(crate::decode::read::Amount::Share(_))) {
                 unused(step, "min_adjustment", "is for changes by a share", cx);
             }

@@ -9,6 +9,7 @@ mod fleet;
 mod limits;
 mod metrics;
 mod schedules;
+mod steps;
 mod thresholds;
 
 pub(crate) use schedules::Calendars;

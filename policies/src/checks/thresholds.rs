@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Subject;
+use super::{Subject, steps};
 use crate::codes;
 use crate::decode::Context;
 use crate::defaults;
@@ -17,7 +17,14 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
         let Some(block) = subject.labelled("metric", &metric.name) else {
             continue;
         };
-        overlap(block, cx);
+        if block
+            .blocks_of("step")
+            .any(|step| step.get("from").is_some() || step.get("to").is_some())
+        {
+            steps::check(block, cx);
+        } else {
+            overlap(block, cx);
+        }
         if block.get("period").is_none_or(|a| !cx.is_bad(a.span)) {
             breach(metric.breach, metric.period, block, cx);
         }
@@ -131,14 +138,17 @@ fn capped(metric: &Metric, block: &Merged<'_>, cx: &mut Context) {
         }
         Some(Rule::Steps(steps)) => {
             let unmet = steps.iter().filter_map(|step| match step.when {
-                StepBound::Above { from, .. } if from > 100.0 => Some(from),
+                StepBound::Above { from, .. } if from > 100.0 => Some(("above", from)),
+                StepBound::Band {
+                    from: Some(from), ..
+                } if from > 100.0 => Some(("from", from)),
                 _ => None,
             });
-            for from in unmet {
+            for (name, from) in unmet {
                 let place = block
                     .blocks_of("step")
-                    .find(|step| step.number("above", cx) == Some(from))
-                    .map_or(block.span, |step| step.span_of("above"));
+                    .find(|step| step.number(name, cx) == Some(from))
+                    .map_or(block.span, |step| step.span_of(name));
                 cx.push(never(place, format!("{from} is never shown")));
             }
         }

@@ -31,4 +31,7 @@ super::codes! {
     STEP_ORDER = "P0410", "Steps of a test out of order",
         "The steps of a test follow each other in time; each `at` is later than the one before it.",
         "at \"5m\" {}\nat \"1m\" {}";
+    EMPTY_STEP = "P0411", "Step that holds no value",
+        "A step reaches from `above` or `from` up to `to`, or from `below` down to it, and the value of `to` itself is not in it. Here no value is left.",
+        "step {\n  from = 20\n  to   = 10      # 30\n  add  = 1\n}";
 }

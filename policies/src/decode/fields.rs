@@ -98,6 +98,10 @@ impl<'t> Merged<'t> {
         read::amount(self.known(name, cx)?).ok()
     }
 
+    pub(crate) fn adjustment(&self, name: &str, cx: &Context) -> Option<Amount> {
+        read::adjustment(self.known(name, cx)?).ok()
+    }
+
     pub(crate) fn provider(&self, name: &str, cx: &Context) -> Option<ProviderAddress> {
         match plain(self.known(name, cx)?) {
             Value::Address(Address::Provider(address)) => Some(address.clone()),

@@ -58,6 +58,8 @@ pub(crate) fn metric(block: &Merged<'_>, cx: &Context) -> Metric {
         initialization: block.duration("initialization", cx),
         rule: rule(block, cx),
         breach: breach(block, cx),
+        max_add: block.count("max_add", cx),
+        max_remove: block.count("max_remove", cx),
         name,
     }
 }
@@ -86,10 +88,12 @@ fn rule(block: &Merged<'_>, cx: &Context) -> Option<Rule> {
     (!steps.is_empty()).then_some(Rule::Steps(steps))
 }
 
-/// The steps of a metric: first those above, rising, then those below, falling. Each reaches to the next.
+/// The steps of a metric: first those above, rising, then those below, falling, then the bands, rising. Those above
+/// and below reach to the next one, where they do not end before.
 fn steps(block: &Merged<'_>, cx: &Context) -> Vec<Step> {
     let mut above: Vec<(f64, Step)> = Vec::new();
     let mut below: Vec<(f64, Step)> = Vec::new();
+    let mut bands: Vec<(f64, Step)> = Vec::new();
     for step in block.blocks_of("step") {
         let Some(adjustment) = adjustment(step, cx) else {
             continue;
@@ -100,16 +104,22 @@ fn steps(block: &Merged<'_>, cx: &Context) -> Vec<Step> {
             adjustment,
             min_adjustment,
         };
-        match (step.number("above", cx), step.number("below", cx)) {
-            (Some(from), None) => {
-                above.push((from, make(StepBound::Above { from, to: None })));
+        let (from, to) = (step.number("from", cx), step.number("to", cx));
+        match (step.number("above", cx), step.number("below", cx), from, to) {
+            (Some(from), None, None, to) => {
+                above.push((from, make(StepBound::Above { from, to })));
             }
-            (None, Some(from)) => {
-                below.push((from, make(StepBound::Below { from, to: None })));
+            (None, Some(from), None, to) => {
+                below.push((from, make(StepBound::Below { from, to })));
+            }
+            (None, None, Some(_), _) | (None, None, None, Some(_)) => {
+                let low = from.unwrap_or(f64::NEG_INFINITY);
+                bands.push((low, make(StepBound::Band { from, to })));
             }
             _ => {}
         }
     }
+    bands.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     above.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     below.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let bounded = |list: Vec<(f64, Step)>| -> Vec<Step> {
@@ -119,7 +129,10 @@ fn steps(block: &Merged<'_>, cx: &Context) -> Vec<Step> {
             .map(|(i, (_, mut step))| {
                 let next = bounds.get(i + 1).copied();
                 match &mut step.when {
-                    StepBound::Above { to, .. } | StepBound::Below { to, .. } => *to = next,
+                    StepBound::Above { to, .. } | StepBound::Below { to, .. } => {
+                        *to = to.or(next);
+                    }
+                    StepBound::Band { .. } => {}
                 }
                 step
             })
@@ -127,17 +140,18 @@ fn steps(block: &Merged<'_>, cx: &Context) -> Vec<Step> {
     };
     let mut steps = bounded(above);
     steps.extend(bounded(below));
+    steps.extend(bands.into_iter().map(|(_, step)| step));
     steps
 }
 
 fn adjustment(step: &Merged<'_>, cx: &Context) -> Option<Adjustment> {
-    if let Some(amount) = step.amount("add", cx) {
+    if let Some(amount) = step.adjustment("add", cx) {
         return Some(match amount {
             Amount::Count(n) => Adjustment::Add(n),
             Amount::Share(share) => Adjustment::AddShare(share),
         });
     }
-    if let Some(amount) = step.amount("remove", cx) {
+    if let Some(amount) = step.adjustment("remove", cx) {
         return Some(match amount {
             Amount::Count(n) => Adjustment::Remove(n),
             Amount::Share(share) => Adjustment::RemoveShare(share),

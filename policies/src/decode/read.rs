@@ -381,6 +381,19 @@ pub(crate) enum Amount {
 
 /// A number of instances from 1, or a share above 0 %.
 pub(crate) fn amount(value: &Value) -> Read<Amount> {
+    match adjustment(value)? {
+        Amount::Share(share) if share.fraction() <= 0.0 => Err(Problem::new(
+            codes::SHARE,
+            "Share not usable",
+            "must be above 0% and at most 10000%",
+        )),
+        Amount::Count(0) => count(value, 1, 1_000_000).map(Amount::Count),
+        amount => Ok(amount),
+    }
+}
+
+/// A number of instances from 0, or a share from 0 %.
+pub(crate) fn adjustment(value: &Value) -> Read<Amount> {
     if let Value::String(text) = plain(value) {
         let problem = |label: &str| Problem::new(codes::SHARE, "Share not usable", label);
         let share = parse_share(text).ok_or_else(|| {
@@ -390,12 +403,12 @@ pub(crate) fn amount(value: &Value) -> Read<Amount> {
                 Err(_) => problem.help("write 2 for instances, \"50%\" for a share"),
             }
         })?;
-        if share.fraction() <= 0.0 || share.percent() > 10_000.0 {
-            return Err(problem("must be above 0% and at most 10000%"));
+        if share.percent() > 10_000.0 {
+            return Err(problem("must be at most 10000%"));
         }
         return Ok(Amount::Share(share));
     }
-    count(value, 1, 1_000_000).map(Amount::Count)
+    count(value, 0, 1_000_000).map(Amount::Count)
 }
 
 /// A time, perhaps still without its zone.

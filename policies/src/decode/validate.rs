@@ -379,6 +379,7 @@ fn known_value(value: &Value, kind: Kind, span: Span, cx: &mut Context) -> Resul
         Kind::PositiveDuration => read::positive_duration(value).map(drop),
         Kind::Share(most) => read::share(value, most).map(drop),
         Kind::Amount => read::amount(value).map(drop),
+        Kind::Adjustment => read::adjustment(value).map(drop),
         Kind::Instant => read::instant(value).map(drop),
         Kind::Dates => read::dates(value).map(drop),
         Kind::Cron => {

@@ -236,6 +236,12 @@ pub struct Metric {
     pub rule: Option<Rule>,
     /// How long a step must be breached.
     pub breach: Breach,
+    /// How many more than the current capacity its rule may want in one decision; `None`: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_add: Option<u32>,
+    /// How many fewer than the current capacity its rule may want in one decision; `None`: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_remove: Option<u32>,
 }
 
 /// Where the values of a metric come from.
@@ -330,7 +336,7 @@ pub struct Track {
     pub tolerance_in: Share,
 }
 
-/// One step: from its bound to the next.
+/// One step: from its bound to its end or to the next step; or a band.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Where it applies.
@@ -342,7 +348,7 @@ pub struct Step {
     pub min_adjustment: Option<u32>,
 }
 
-/// The bound of a step; its own number is included.
+/// Where a step applies. `above` and `below` include their own number, and exclude the end; see `Band`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepBound {
@@ -360,6 +366,26 @@ pub enum StepBound {
         /// Excluded; `None` is minus infinite.
         to: Option<f64>,
     },
+    /// The value is at or above `from` and below `to`, where given; a breach counts the samples in between.
+    Band {
+        /// Included; `None` is minus infinite.
+        from: Option<f64>,
+        /// Excluded; `None` is infinite.
+        to: Option<f64>,
+    },
+}
+
+impl StepBound {
+    /// Whether a value is in it.
+    pub fn contains(&self, value: f64) -> bool {
+        match *self {
+            StepBound::Above { from, to } => value >= from && to.is_none_or(|to| value < to),
+            StepBound::Below { from, to } => value <= from && to.is_none_or(|to| value > to),
+            StepBound::Band { from, to } => {
+                from.is_none_or(|from| value >= from) && to.is_none_or(|to| value < to)
+            }
+        }
+    }
 }
 
 /// What a step does to the capacity.

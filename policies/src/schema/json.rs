@@ -110,7 +110,7 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Target => json!({ "type": "number", "exclusiveMinimum": 0 }),
         Kind::Count(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Integer => json!({ "type": "integer" }),
-        Kind::Amount => json!({ "type": ["integer", "string"] }),
+        Kind::Amount | Kind::Adjustment => json!({ "type": ["integer", "string"] }),
         Kind::OnMissing => json!({ "type": ["string", "number"] }),
         Kind::Adopt => {
             json!({ "type": ["boolean", "array"], "items": { "type": "string" } })
@@ -150,7 +150,7 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::Integer => "whole number",
         Kind::Duration | Kind::PositiveDuration => "duration",
         Kind::Share(_) => "share",
-        Kind::Amount => "count or share",
+        Kind::Amount | Kind::Adjustment => "count or share",
         Kind::Instant => "time",
         Kind::Dates => "list of dates",
         Kind::Cron => "cron expression",

@@ -144,6 +144,8 @@ pub enum Kind {
     Share(f64),
     /// A number of instances from 1, or a share above 0 %: `2`, `"50%"`.
     Amount,
+    /// The same from 0 on: a change that may be none.
+    Adjustment,
     /// A time: RFC 3339, or without an offset beside `timezone`.
     Instant,
     /// A list of dates: `["2026-12-25"]`.

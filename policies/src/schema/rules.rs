@@ -86,6 +86,16 @@ pub(super) static METRIC: BlockSchema = BlockSchema {
             "The value itself is the capacity that is wanted.",
         )
         .or(defaults::WANT),
+        attribute(
+            "max_add",
+            Kind::Count(0, MOST),
+            "Its rule wants at most so many more than the current capacity in one decision.",
+        ),
+        attribute(
+            "max_remove",
+            Kind::Count(0, MOST),
+            "Its rule wants at most so many fewer in one decision; 0: this metric removes nothing.",
+        ),
     ],
     blocks: &[&TRACK, &STEP],
     exclusive: &[
@@ -133,22 +143,32 @@ static STEP: BlockSchema = BlockSchema {
         attribute(
             "above",
             Kind::Number(NO_RANGE),
-            "At this value and above it, up to the next step.",
+            "At this value and above it, up to `to` or the next step.",
         ),
         attribute(
             "below",
             Kind::Number(NO_RANGE),
-            "At this value and below it, down to the next step.",
+            "At this value and below it, down to `to` or the next step.",
+        ),
+        attribute(
+            "from",
+            Kind::Number(NO_RANGE),
+            "A band: at this value and above it, up to `to`; without it, all below `to`.",
+        ),
+        attribute(
+            "to",
+            Kind::Number(NO_RANGE),
+            "Where the step ends; this value itself is not in it.",
         ),
         attribute(
             "add",
-            Kind::Amount,
-            "Instances to add, or a share of the capacity.",
+            Kind::Adjustment,
+            "Instances to add, or a share of the capacity; 0 keeps it.",
         ),
         attribute(
             "remove",
-            Kind::Amount,
-            "Instances to remove, or a share of the capacity.",
+            Kind::Adjustment,
+            "Instances to remove, or a share of the capacity; 0 keeps it.",
         ),
         attribute("set", Kind::Count(0, MOST), "Exactly this capacity."),
         attribute(
@@ -158,10 +178,10 @@ static STEP: BlockSchema = BlockSchema {
         ),
     ],
     exclusive: &[
-        &[&["above"], &["below"]],
+        &[&["above"], &["below"], &["from"]],
         &[&["add"], &["remove"], &["set"]],
     ],
-    one_of: &[&["above", "below"], &["add", "remove", "set"]],
+    one_of: &[&["above", "below", "from", "to"], &["add", "remove", "set"]],
     ..block("step", Labels::None, "One step of step scaling.")
 };
 

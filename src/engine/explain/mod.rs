@@ -154,7 +154,7 @@ fn nearest_change(group: &Group, current: Capacity, reason: &Reason) -> Option<S
             let value = |x: f64| with_unit(group, metric, x);
             let nearest = steps.iter().min_by(|a, b| {
                 let distance =
-                    |step: &tideform_policies::model::Step| (start_of(&step.when) - observed).abs();
+                    |step: &tideform_policies::model::Step| distance_to(&step.when, *observed);
                 distance(a).total_cmp(&distance(b))
             })?;
             Some(format!(
@@ -167,10 +167,16 @@ fn nearest_change(group: &Group, current: Capacity, reason: &Reason) -> Option<S
     }
 }
 
-fn start_of(when: &StepBound) -> f64 {
-    match when {
-        StepBound::Above { from, .. } | StepBound::Below { from, .. } => *from,
-    }
+/// How far a value that is in no step would have to move to be in this one.
+fn distance_to(when: &StepBound, value: f64) -> f64 {
+    let ends = match when {
+        StepBound::Above { from, to } | StepBound::Below { from, to } => [Some(*from), *to],
+        StepBound::Band { from, to } => [*from, *to],
+    };
+    ends.into_iter()
+        .flatten()
+        .map(|end| (end - value).abs())
+        .fold(f64::INFINITY, f64::min)
 }
 
 #[cfg(test)]

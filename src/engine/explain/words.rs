@@ -70,8 +70,13 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             metric.to_string(),
             format!(
-                "{} is {}: {} with {ready} ready{} wants {want}",
+                "{} {} {}: {} with {ready} ready{} wants {want}",
                 value(metric, *observed),
+                if when.contains(*observed) {
+                    "is"
+                } else {
+                    "is the newest, and enough samples were"
+                },
                 bound_text(when, &|x| value(metric, x)),
                 adjustment_text(adjustment),
                 current.map_or_else(String::new, |current| format!(" of {current}")),
@@ -132,6 +137,18 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             metric.to_string(),
             format!("has had no data since {since} and adds one, once: wants {want}"),
+        ),
+        Reason::Cut {
+            metric,
+            most,
+            wanted,
+            want,
+        } => (
+            metric.to_string(),
+            format!(
+                "would want {wanted}, but may {} at most {most} at once: wants {want}",
+                if want < wanted { "add" } else { "remove" }
+            ),
         ),
         Reason::Warming {
             metric,
@@ -351,6 +368,12 @@ pub(super) fn bound_text(when: &StepBound, value: &dyn Fn(f64) -> String) -> Str
     match when {
         StepBound::Above { from, .. } => format!("at or above {}", value(*from)),
         StepBound::Below { from, .. } => format!("at or below {}", value(*from)),
+        StepBound::Band { from, to } => match (from, to) {
+            (Some(from), Some(to)) => format!("from {} to below {}", value(*from), value(*to)),
+            (Some(from), None) => format!("at or above {}", value(*from)),
+            (None, Some(to)) => format!("below {}", value(*to)),
+            (None, None) => "anywhere".to_owned(),
+        },
     }
 }
 
