@@ -51,7 +51,10 @@ impl DecideArgs {
         let text = self.read_observation()?;
         let question = observe_json::read(&text, group).map_err(CliError::Observation)?;
         let rules = Rules::new(group);
-        let decision = engine::decide(&rules, &question.seen, &question.memory, question.now);
+        let (seen, memory, now) = (&question.seen, &question.memory, question.now);
+        let mut decision = engine::decide(&rules, seen, memory, now);
+        let nearest = engine::nearest(&rules, seen, memory, now, &decision);
+        decision.nearest = Some(Box::new(nearest));
         if self.json {
             cx.output.json(&observe_json::render(group, &decision));
         } else {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tideform_policies::model::{Capacity, Direction, InstanceId};
 
 use super::memory::Memory;
+use super::nearest::Nearest;
 use super::reason::Reason;
 
 /// How a capacity is divided into on-demand and spot, in units.
@@ -39,6 +40,9 @@ pub struct Decision {
     /// edge. `None`: none is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_change: Option<Timestamp>,
+    /// What would have to differ for another answer, where somebody asked: see [`super::nearest()`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Box<Nearest>>,
 }
 
 impl Decision {

@@ -16,6 +16,7 @@ mod limits;
 mod memory;
 mod mix;
 mod moment;
+mod nearest;
 mod next;
 mod numbers;
 mod observation;
@@ -39,6 +40,7 @@ pub use memory::{
     Action, BY_TIDEFORM, FallbackMemory, GuardMemory, Memory, MissingSince, Recommendation,
 };
 pub use mix::spot_part;
+pub use nearest::{ByTime, Edge, Held, Lever, Nearest, NearestValue, Side, nearest};
 pub use observation::{ActiveSurge, ForecastFloor, Observation, Overrides, Pause, Pin, Spent};
 pub use reason::{Abstention, Basis, Bound, Combination, Reason, ReasonKind, Substitute, kinds};
 pub use rules::Rules;
@@ -65,6 +67,7 @@ pub fn decide(rules: &Rules, seen: &Observation, memory: &Memory, now: Timestamp
         direction: outcome.direction,
         mix: outcome.mix,
         next_change: next::next_change(&moment, &reasons, &memory),
+        nearest: None,
         reasons,
         victims,
         memory,

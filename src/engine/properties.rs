@@ -123,7 +123,7 @@ fn any_metric(name: &'static str) -> impl Strategy<Value = Metric> {
     )
 }
 
-fn policy() -> impl Strategy<Value = Policy> {
+pub(super) fn policy() -> impl Strategy<Value = Policy> {
     (
         any_metric("cpu"),
         any_metric("queue"),
@@ -206,7 +206,7 @@ fn reading() -> impl Strategy<Value = MetricReading> {
     prop_oneof![group, each]
 }
 
-fn observation() -> impl Strategy<Value = Observation> {
+pub(super) fn observation() -> impl Strategy<Value = Observation> {
     (
         capacity(),
         prop::option::of(prop::collection::vec(any_instance(), 0..6)),
@@ -242,7 +242,7 @@ fn observation() -> impl Strategy<Value = Observation> {
         })
 }
 
-fn memory() -> impl Strategy<Value = Memory> {
+pub(super) fn memory() -> impl Strategy<Value = Memory> {
     prop::collection::vec((-30.0..30.0_f64, capacity(), capacity()), 0..5).prop_map(|list| {
         let mut memory = Memory::default();
         for (minutes, from, to) in list {

@@ -21,7 +21,7 @@ use super::notes::{
 };
 use super::progress::{Condition, describe_back_off};
 use super::settle::{Act, OpenIntent, Settled, counts_as_action, settle};
-use crate::engine::{Action, BY_TIDEFORM, Memory, decide};
+use crate::engine::{Action, BY_TIDEFORM, Memory, decide, nearest};
 use crate::observe::Observed;
 
 /// Visits one group.
@@ -80,7 +80,12 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
     }
 
     let answer = catch_unwind(AssertUnwindSafe(|| {
-        decide(&run.rules, &observed.observation, &run.memory, context.now)
+        let (rules, seen, memory) = (&run.rules, &observed.observation, &run.memory);
+        let mut decision = decide(rules, seen, memory, context.now);
+        // Kept with the decision: later nobody has the observation, and the policy may be another one.
+        let nearest = nearest(rules, seen, memory, context.now, &decision);
+        decision.nearest = Some(Box::new(nearest));
+        decision
     }));
     let decision = match answer {
         Ok(decision) => Arc::new(decision),

@@ -166,6 +166,7 @@ pub fn render(group: &Group, decision: &Decision) -> Value {
         "mix": decision.mix,
         "victims": decision.victims,
         "next_change": decision.next_change,
+        "nearest": decision.nearest,
         "memory": decision.memory,
     })
 }
