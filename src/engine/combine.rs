@@ -308,6 +308,7 @@ mod tests {
                 values: vec![InstanceSample {
                     id: "i-1".into(),
                     value: Some(78.0),
+                    of: None,
                 }],
             },
         );

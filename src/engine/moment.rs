@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tideform_policies::model::{
-    FormulaScope, Instance, InstanceState, Limits, Metric, MetricReading, MetricSource, OnMissing,
-    OwnValue, Policy, Sample, Scope,
+    FormulaScope, Instance, InstanceSample, InstanceState, Limits, Metric, MetricReading,
+    MetricSource, OnMissing, OwnValue, Policy, Sample, Scope,
 };
 
 use super::memory::{age, later};
@@ -299,12 +299,18 @@ fn newest(metric: &Metric, reading: &MetricReading, until: Timestamp) -> Option<
             at: sampled,
             values,
         } => {
+            let are_amounts = are_amounts(values);
             let mut sum = 0.0;
             let mut count = 0.0;
-            for value in values.iter().filter_map(|sample| sample.value) {
-                if value.is_finite() {
+            for sample in values {
+                let weight = if are_amounts {
+                    sample.whole()
+                } else {
+                    Some(1.0)
+                };
+                if let (Some(value), Some(weight)) = (sample.number(), weight) {
                     sum += value;
-                    count += 1.0;
+                    count += weight;
                 }
             }
             if count == 0.0 {
@@ -313,13 +319,41 @@ fn newest(metric: &Metric, reading: &MetricReading, until: Timestamp) -> Option<
             let sample = Sample {
                 at: *sampled,
                 value: match metric.scope {
-                    Scope::Instance => numbers::mean(sum, count),
+                    Scope::Instance | Scope::Shared if are_amounts => {
+                        numbers::mean(sum * 100.0, count)
+                    }
+                    Scope::Instance | Scope::Shared => numbers::mean(sum, count),
                     Scope::Group => numbers::mean(sum, 1.0),
                 },
             };
             usable(&sample, until).then_some(sample)
         }
     }
+}
+
+/// Whether the values are amounts of what the instances have, and not the metric itself.
+pub(super) fn are_amounts(values: &[InstanceSample]) -> bool {
+    values.iter().any(|sample| sample.of.is_some())
+}
+
+/// How long after its launch an instance's readiness may change for the first time, from ready to not ready, and
+/// still not have been ready.
+///
+/// Source: Kubernetes HorizontalPodAutoscaler, the initial readiness delay of its test suite.
+const INITIAL_READINESS: Duration = Duration::from_secs(10);
+
+/// When an instance was launched, as far as anyone knows.
+pub(super) fn launched_at(instance: &Instance) -> Option<Timestamp> {
+    instance.launched_at.or(instance.in_service_at)
+}
+
+/// Not ready, and never been since its launch. Where an instance has a readiness check but no launch, it has not begun.
+pub(super) fn has_never_been_ready(instance: &Instance) -> bool {
+    instance.ready == Some(false)
+        && match (launched_at(instance), instance.ready_changed_at) {
+            (Some(launched), Some(changed)) => changed < later(launched, INITIAL_READINESS),
+            (None, _) | (_, None) => true,
+        }
 }
 
 /// How long an instance has been in service; for ever where nobody knows.
@@ -334,6 +368,12 @@ fn units(instances: &[Instance], warmup: Duration, now: Timestamp) -> Units {
     let mut units = Units::default();
     for instance in instances {
         match instance.state {
+            // One that was ready and is no longer is neither: it has failed.
+            InstanceState::InService
+                if instance.ready == Some(false) && !has_never_been_ready(instance) => {}
+            InstanceState::InService if instance.ready == Some(false) => {
+                units.warming = units.warming.saturating_add(instance.weight);
+            }
             InstanceState::InService if in_service_for(instance, now) >= warmup => {
                 units.ready = units.ready.saturating_add(instance.weight);
             }

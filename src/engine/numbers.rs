@@ -31,6 +31,16 @@ pub(super) fn round_in(x: f64) -> u32 {
     whole as u32
 }
 
+/// Cuts a number of 0 or more to a whole one. What is whole but for a rounding error stays whole.
+pub(super) fn cut(x: f64) -> f64 {
+    let nearest = x.round();
+    if (x - nearest).abs() <= EPSILON * x.abs() {
+        nearest
+    } else {
+        x.trunc()
+    }
+}
+
 /// `a <= b`, a rounding error aside.
 pub(super) fn at_most(a: f64, b: f64) -> bool {
     a <= b || (a - b).abs() <= EPSILON * a.abs().max(b.abs())

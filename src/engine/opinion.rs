@@ -11,7 +11,7 @@ use super::moment::{Moment, Sink, Value};
 use super::numbers::{at_most, round_out};
 use super::reason::{Abstention, Reason, Substitute};
 use super::step;
-use super::track::{self, Pods, Tracked};
+use super::track::{self, Gate, Pods, Tracked};
 
 /// What a metric with a rule has to say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -264,7 +264,7 @@ fn tracked(
         Scope::Instance => {
             if let (
                 Some(MetricReading::PerInstance { values, .. }),
-                Value::Fresh { .. } | Value::Last { .. },
+                Value::Fresh { at, .. } | Value::Last { at, .. },
             ) = (moment.seen.metrics.get(&metric.name), value)
             {
                 let is_utilization = moment.rules.metrics[place].is_utilization;
@@ -274,24 +274,38 @@ fn tracked(
                         instances: moment.seen.instances.as_deref(),
                         values,
                         current,
-                        initialization: match metric.initialization {
-                            Some(initialization) => initialization,
+                        gate: match metric.initialization {
+                            Some(std::time::Duration::ZERO) => None,
+                            Some(initialization) => Some(initialization),
                             // Booting costs CPU; a request that is served counts from the first one.
-                            None if is_utilization => moment.policy.warmup,
-                            None => std::time::Duration::ZERO,
-                        },
+                            None => is_utilization.then_some(moment.policy.warmup),
+                        }
+                        .map(|initialization| Gate {
+                            initialization,
+                            sampled_at: at,
+                            period: metric.period,
+                        }),
                         now: moment.now,
                         is_utilization,
                     },
                 );
             }
-            let counted = if counts_warming(moment, place, metric) {
-                moment.live()
-            } else {
-                moment.units.ready
-            };
+            let counted = averaged(moment, place, metric);
             (counted > 0).then(|| track::average(track, observed, counted, current))
         }
+        Scope::Shared => {
+            let counted = averaged(moment, place, metric);
+            track::shared(track, observed, counted, current)
+        }
+    }
+}
+
+/// The units that the samples are about.
+fn averaged(moment: &Moment<'_>, place: usize, metric: &Metric) -> u32 {
+    if counts_warming(moment, place, metric) {
+        moment.live()
+    } else {
+        moment.units.ready
     }
 }
 

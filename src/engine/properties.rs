@@ -170,6 +170,8 @@ fn any_instance() -> impl Strategy<Value = Instance> {
             state,
             launched_at: age.map(at),
             in_service_at: age.map(at),
+            ready: None,
+            ready_changed_at: None,
             lifecycle: Lifecycle::OnDemand,
             protected,
             instance_type: None,
@@ -200,6 +202,7 @@ fn reading() -> impl Strategy<Value = MetricReading> {
                 .map(|(id, value)| InstanceSample {
                     id: format!("i-{id}").into(),
                     value,
+                    of: None,
                 })
                 .collect(),
         });
@@ -370,7 +373,7 @@ proptest! {
             let reading = if is_per_instance {
                 MetricReading::PerInstance {
                     at: at(0.0),
-                    values: ids.iter().map(|id| InstanceSample { id: id.clone(), value: Some(value) }).collect(),
+                    values: ids.iter().map(|id| InstanceSample { id: id.clone(), value: Some(value), of: None }).collect(),
                 }
             } else {
                 MetricReading::Group(vec![Sample { at: at(0.0), value }])

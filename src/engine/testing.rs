@@ -180,6 +180,8 @@ pub(super) fn instance(id: &str, minutes: f64) -> Instance {
         },
         launched_at: Some(at(-minutes.abs())),
         in_service_at: (minutes >= 0.0).then(|| at(-minutes)),
+        ready: None,
+        ready_changed_at: None,
         lifecycle: Lifecycle::OnDemand,
         protected: false,
         instance_type: None,

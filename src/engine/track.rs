@@ -9,8 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tideform_policies::model::{Instance, InstanceSample, InstanceState, Track};
 
-use super::moment::in_service_for;
-use super::numbers::{at_most, mean, round_out, scaled};
+use super::memory::{age, later};
+use super::moment::{are_amounts, has_never_been_ready, in_service_for, launched_at};
+use super::numbers::{at_most, cut, mean, round_out, scaled};
 use super::reason::Basis;
 
 /// What tracking a metric comes to.
@@ -85,67 +86,146 @@ pub(super) fn total(track: &Track, observed: f64, counted: u32, current: u32) ->
     }
 }
 
+/// One value that all instances share: `ceil(ready x value / target)`, and from 0 `ceil(value / target)` without a
+/// tolerance. `None` where none of those asked for is ready.
+///
+/// Source: Kubernetes HorizontalPodAutoscaler, targets of type `Value`.
+pub(super) fn shared(track: &Track, observed: f64, ready: u32, current: u32) -> Option<Tracked> {
+    if current > 0 {
+        return (ready > 0).then(|| average(track, observed, ready, current));
+    }
+    Some(Tracked {
+        is_within_tolerance: false,
+        want: round_out(observed / track.target),
+        ..average(track, observed, 1, 0)
+    })
+}
+
 /// The instances whose samples are read, and when these count.
 pub(super) struct Pods<'a> {
     /// `None`: `current` instances, all ready.
     pub(super) instances: Option<&'a [Instance]>,
     pub(super) values: &'a [InstanceSample],
     pub(super) current: u32,
-    /// A new instance's sample does not count before this age; 0 for what is not gated by readiness.
-    pub(super) initialization: Duration,
+    /// What keeps the sample of an instance from counting; `None` for what is not gated by readiness.
+    pub(super) gate: Option<Gate>,
     pub(super) now: Timestamp,
     /// The metric is a percentage of what an instance has: one without a sample may use all of it.
     pub(super) is_utilization: bool,
 }
 
+/// When the sample of an instance in service does not count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    /// A new instance's does not before this age, or, where it has a readiness check, before a whole sample of it
+    /// was taken while it was ready.
+    pub(super) initialization: Duration,
+    /// When the samples were taken.
+    pub(super) sampled_at: Timestamp,
+    /// The length of a sample.
+    pub(super) period: Duration,
+}
+
+impl Gate {
+    fn is_shut(&self, instance: &Instance, now: Timestamp) -> bool {
+        let Some(is_ready) = instance.ready else {
+            return in_service_for(instance, now) < self.initialization;
+        };
+        let Some(launched) = launched_at(instance) else {
+            return true;
+        };
+        if age(now, launched) >= self.initialization {
+            return has_never_been_ready(instance);
+        }
+        !is_ready
+            || instance
+                .ready_changed_at
+                .is_none_or(|changed| self.sampled_at < later(changed, self.period))
+    }
+}
+
 /// Units and samples by what they are to the HPA's calculation.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sorted {
+    /// The values are amounts of what the instances have, and not the metric itself.
+    are_amounts: bool,
     sum: f64,
-    ready: u64,
-    missing: u64,
-    missing_instances: u32,
-    unready: u64,
-    unready_instances: u32,
+    ready: Counted,
+    missing: Counted,
+    unready: Counted,
+    /// An instance does not say what it has, where the values are amounts of that.
+    lacks_whole: bool,
+}
+
+/// Instances of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    instances: u32,
+    units: u64,
+    /// What the sum is divided by: the units, or what the instances have where the values are amounts.
+    whole: f64,
+}
+
+impl Counted {
+    fn add(&mut self, weight: u32, whole: f64) {
+        self.instances = self.instances.saturating_add(1);
+        self.units += u64::from(weight);
+        self.whole += whole;
+    }
 }
 
 impl Pods<'_> {
     fn sort(&self) -> Sorted {
-        let mut sorted = Sorted::default();
+        let are_amounts = are_amounts(self.values);
+        let mut sorted = Sorted {
+            are_amounts,
+            ..Sorted::default()
+        };
+        let whole = |sample: Option<&InstanceSample>, weight: u32| {
+            if are_amounts {
+                sample.and_then(InstanceSample::whole)
+            } else {
+                Some(f64::from(weight))
+            }
+        };
         let Some(instances) = self.instances else {
             for sample in self.values {
-                sorted.take(finite(sample.value), 1);
+                sorted.take(sample.number(), 1, whole(Some(sample), 1));
             }
             let count = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
             let absent = self.current.saturating_sub(count);
-            sorted.missing += u64::from(absent);
-            sorted.missing_instances = sorted.missing_instances.saturating_add(absent);
+            sorted.missing.instances = sorted.missing.instances.saturating_add(absent);
+            sorted.missing.units += u64::from(absent);
+            sorted.missing.whole += f64::from(absent);
+            sorted.lacks_whole |= are_amounts && absent > 0;
             return sorted;
         };
-        let mut by_id: Option<HashMap<&str, Option<f64>>> = None;
+        let mut by_id: Option<HashMap<&str, &InstanceSample>> = None;
         for (place, instance) in instances.iter().enumerate() {
-            match instance.state {
-                InstanceState::Unhealthy | InstanceState::Draining | InstanceState::Ended => {}
-                InstanceState::Pending => sorted.unready(instance.weight),
-                InstanceState::InService => {
-                    // Samples mostly come in the order of the instances.
-                    let value = match self.values.get(place) {
-                        Some(sample) if sample.id == instance.id => sample.value,
-                        _ => by_id
-                            .get_or_insert_with(|| {
-                                self.values.iter().map(|s| (&*s.id, s.value)).collect()
-                            })
-                            .get(&*instance.id)
-                            .copied()
-                            .flatten(),
-                    };
-                    let value = finite(value);
-                    if value.is_some() && in_service_for(instance, self.now) < self.initialization {
-                        sorted.unready(instance.weight);
-                    } else {
-                        sorted.take(value, instance.weight);
-                    }
+            let is_pending = match instance.state {
+                InstanceState::Unhealthy | InstanceState::Draining | InstanceState::Ended => {
+                    continue;
                 }
+                InstanceState::Pending => true,
+                InstanceState::InService => false,
+            };
+            // Samples mostly come in the order of the instances.
+            let sample = match self.values.get(place) {
+                Some(sample) if sample.id == instance.id => Some(sample),
+                _ => by_id
+                    .get_or_insert_with(|| self.values.iter().map(|s| (&*s.id, s)).collect())
+                    .get(&*instance.id)
+                    .copied(),
+            };
+            let weight = instance.weight;
+            let whole = whole(sample, weight);
+            let value = sample.and_then(InstanceSample::number);
+            let is_shut = |gate: Gate| value.is_some() && gate.is_shut(instance, self.now);
+            if is_pending || self.gate.is_some_and(is_shut) {
+                sorted.unready.add(weight, whole.unwrap_or_default());
+                sorted.lacks_whole |= whole.is_none();
+            } else {
+                sorted.take(value, weight, whole);
             }
         }
         sorted
@@ -153,38 +233,40 @@ impl Pods<'_> {
 }
 
 impl Sorted {
-    fn take(&mut self, value: Option<f64>, weight: u32) {
+    fn take(&mut self, value: Option<f64>, weight: u32, whole: Option<f64>) {
+        self.lacks_whole |= whole.is_none();
+        let whole = whole.unwrap_or_default();
         match value {
             Some(value) => {
-                self.sum += value * f64::from(weight);
-                self.ready += u64::from(weight);
+                // A value describes the instance; an amount is one already.
+                self.sum += if self.are_amounts {
+                    value
+                } else {
+                    value * f64::from(weight)
+                };
+                self.ready.add(weight, whole);
             }
-            None => {
-                self.missing += u64::from(weight);
-                self.missing_instances = self.missing_instances.saturating_add(1);
-            }
+            None => self.missing.add(weight, whole),
         }
-    }
-
-    fn unready(&mut self, weight: u32) {
-        self.unready += u64::from(weight);
-        self.unready_instances = self.unready_instances.saturating_add(1);
     }
 }
 
-/// The HPA's replica calculation. `None` where no ready instance has a sample: no data.
+/// The HPA's replica calculation. `None` where no ready instance has a sample, or where the values are amounts and an
+/// instance does not say what it has: no data.
 ///
 /// Instances without a sample count against the change: on the way in as at their target (a utilization: as
 /// using all they have), on the way out as 0. Those not ready count as 0 on the way out. If that turns the change
 /// round, or brings it within tolerance, nothing should change.
+///
+/// Amounts are made a percentage, cut to a whole one as the HPA does; values that are percentages are taken as they are.
 pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
     let sorted = pods.sort();
-    if sorted.ready == 0 {
+    if sorted.ready.units == 0 || sorted.lacks_whole {
         return None;
     }
     let current = pods.current;
     let target = track.target;
-    let observed = mean(sorted.sum, sorted.ready as f64);
+    let observed = sorted.observed(sorted.sum, sorted.ready.whole);
     let first = ratio(observed, target);
     let tracked = |observed: f64, counted: u64, want: Option<u32>| {
         let ratio = ratio(observed, target);
@@ -193,45 +275,62 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
             observed,
             ratio,
             counted: u32::try_from(counted).unwrap_or(u32::MAX),
-            missing: sorted.missing_instances,
-            unready: sorted.unready_instances,
+            missing: sorted.missing.instances,
+            unready: sorted.unready.instances,
             is_within_tolerance: want.is_none(),
             want: want.map_or(current, |want| one_way(ratio, want, current)),
         }
     };
     let answer = |observed: f64, counted: u64| round_out(scaled(counted as f64, observed, target));
 
-    if sorted.missing == 0 && !(first > 1.0 && sorted.unready > 0) {
-        let want = (!within(track, first)).then(|| answer(observed, sorted.ready));
-        return Some(tracked(observed, sorted.ready, want));
+    if sorted.missing.units == 0 && !(first > 1.0 && sorted.unready.units > 0) {
+        let want = (!within(track, first)).then(|| answer(observed, sorted.ready.units));
+        return Some(tracked(observed, sorted.ready.units, want));
     }
-    let mut sum = sorted.sum;
-    let mut counted = sorted.ready;
+    let (mut sum, mut whole, mut counted) = (sorted.sum, sorted.ready.whole, sorted.ready.units);
     if first < 1.0 {
-        let stands_in = if pods.is_utilization {
+        let stands_in = if pods.is_utilization || sorted.are_amounts {
             target.max(100.0)
         } else {
             target
         };
-        sum += stands_in * sorted.missing as f64;
-        counted += sorted.missing;
+        sum += sorted.missing.whole * sorted.amount(stands_in);
+        whole += sorted.missing.whole;
+        counted += sorted.missing.units;
     } else if first > 1.0 {
-        counted += sorted.missing + sorted.unready;
+        whole += sorted.missing.whole + sorted.unready.whole;
+        counted += sorted.missing.units + sorted.unready.units;
     }
-    let observed = mean(sum, counted as f64);
+    let observed = sorted.observed(sum, whole);
     let second = ratio(observed, target);
     let turned = (first < 1.0 && second > 1.0) || (first > 1.0 && second < 1.0);
     let want = (!turned && !within(track, second)).then(|| answer(observed, counted));
     Some(tracked(observed, counted, want))
 }
 
+impl Sorted {
+    /// The metric over so much.
+    fn observed(&self, sum: f64, whole: f64) -> f64 {
+        if self.are_amounts {
+            cut(mean(sum * 100.0, whole))
+        } else {
+            mean(sum, whole)
+        }
+    }
+
+    /// What one of `whole` uses at this value of the metric.
+    fn amount(&self, value: f64) -> f64 {
+        if self.are_amounts {
+            value / 100.0
+        } else {
+            value
+        }
+    }
+}
+
 /// The ratio, stopping at the largest number.
 fn ratio(observed: f64, target: f64) -> f64 {
     (observed / target).clamp(f64::MIN, f64::MAX)
-}
-
-fn finite(value: Option<f64>) -> Option<f64> {
-    value.filter(|value| value.is_finite())
 }
 
 /// Whether the ratio is so near to 1 that nothing should change; both ends are included.
@@ -347,6 +446,7 @@ mod tests {
             values.push(InstanceSample {
                 id: id.as_str().into(),
                 value: value.parse().ok(),
+                of: None,
             });
         }
         per_instance(
@@ -355,7 +455,11 @@ mod tests {
                 current: instances.len() as u32,
                 instances: Some(&instances),
                 values: &values,
-                initialization: Duration::from_secs(180),
+                gate: Some(Gate {
+                    initialization: Duration::from_secs(180),
+                    sampled_at: at(0.0),
+                    period: Duration::from_secs(60),
+                }),
                 now: at(0.0),
                 is_utilization,
             },
@@ -392,6 +496,142 @@ mod tests {
         }
     }
 
+    /// An instance in service with its readiness: launched and changed so many seconds ago.
+    fn checked(id: &str, launched: Option<i64>, ready: bool, changed: Option<i64>) -> Instance {
+        let ago = |seconds: i64| at(-(seconds as f64) / 60.0);
+        Instance {
+            launched_at: launched.map(ago),
+            in_service_at: None,
+            ready: Some(ready),
+            ready_changed_at: changed.map(ago),
+            ..instance(id, 0.0)
+        }
+    }
+
+    #[test]
+    fn a_gated_sample_counts_once_a_whole_period_was_taken_while_ready() {
+        let gate = |initialization, sampled: f64| Gate {
+            initialization: Duration::from_secs(initialization),
+            sampled_at: at(-sampled / 60.0),
+            period: Duration::from_secs(60),
+        };
+        for (launched, ready, changed, initialization, sampled, is_shut) in [
+            // Young: not ready, or sampled too early.
+            (Some(90), false, Some(90), 120, 0.0, true),
+            (Some(90), true, Some(60), 120, 0.0, false),
+            (Some(90), true, Some(59), 120, 0.0, true),
+            (Some(90), true, Some(70), 120, 11.0, true),
+            (Some(90), true, None, 120, 0.0, true),
+            // Later: only what has never been ready.
+            (Some(120), true, Some(1), 120, 0.0, false),
+            (Some(120), false, Some(1), 120, 0.0, false),
+            (Some(120), false, Some(110), 120, 0.0, false),
+            (Some(120), false, Some(111), 120, 0.0, true),
+            (Some(120), false, None, 120, 0.0, true),
+            // Nobody knows when it began: it has not.
+            (None, true, Some(500), 120, 0.0, true),
+        ] {
+            let instance = checked("a", launched, ready, changed);
+            assert_eq!(
+                gate(initialization, sampled).is_shut(&instance, at(0.0)),
+                is_shut,
+                "{launched:?} {ready} {changed:?} {sampled}"
+            );
+        }
+    }
+
+    /// Amounts of what each instance has: `r600/2000`, `r-/2000`, `r600/-`; kinds as in [`pods`].
+    fn amounts(target: f64, shape: &str) -> Option<Tracked> {
+        let mut instances = Vec::new();
+        let mut values = Vec::new();
+        for (n, word) in shape.split_whitespace().enumerate() {
+            let (kind, rest) = word.split_at(1);
+            let (value, of) = rest.split_once('/').expect("an amount of something");
+            let id = format!("i-{n}");
+            let mut instance = instance(&id, if kind == "p" { -1.0 } else { 60.0 });
+            if kind == "x" {
+                instance.state = InstanceState::Unhealthy;
+            }
+            if kind == "u" {
+                instance = checked(&id, Some(60), false, None);
+            }
+            instances.push(instance);
+            values.push(InstanceSample {
+                id: id.as_str().into(),
+                value: value.parse().ok(),
+                of: of.parse().ok(),
+            });
+        }
+        per_instance(
+            &tracking(target, 0.1, 0.1),
+            &Pods {
+                current: instances.len() as u32,
+                instances: Some(&instances),
+                values: &values,
+                gate: Some(Gate {
+                    initialization: Duration::from_secs(180),
+                    sampled_at: at(0.0),
+                    period: Duration::from_secs(60),
+                }),
+                now: at(0.0),
+                is_utilization: false,
+            },
+        )
+    }
+
+    #[test]
+    fn amounts_are_made_one_percentage_of_what_the_instances_have() {
+        for (target, shape, want) in [
+            (30.0, "r600/2000 r1000/2000 r1400/2000", Some((5, 50.0))),
+            // One percentage of the sums, not the mean of the percentages.
+            (50.0, "r300/800 r100/100", Some((2, 44.0))),
+            // Cut to a whole percent: 56.9 is within the tolerance of 52.
+            (52.0, "r569/1000 r569/1000", Some((2, 56.0))),
+            (30.0, "u600/2000 r1000/2000 r1400/2000", Some((4, 40.0))),
+            (
+                100.0,
+                "r800/2000 r190/2000 r-/2000 r-/2000",
+                Some((3, 62.0)),
+            ),
+            // Above 100 the target itself stands in.
+            (120.0, "r200/1000 r-/1000", Some((2, 70.0))),
+            (50.0, "u200/2000 r4000/2000 r-/2000", Some((4, 66.0))),
+            // One that does not say what it has, even one that is still starting.
+            (30.0, "r600/2000 r600/-", None),
+            (30.0, "r600/2000 r-/-", None),
+            (30.0, "r600/2000 p-/-", None),
+            (30.0, "r600/0 r600/2000", None),
+            // What failed counts nowhere.
+            (30.0, "r600/2000 r600/2000 x-/-", Some((3, 30.0))),
+            (30.0, "r-/2000 r-/2000", None),
+        ] {
+            let got = amounts(target, shape).map(|tracked| (tracked.want, tracked.observed));
+            assert_eq!(got, want, "{shape} at {target}");
+        }
+    }
+
+    #[test]
+    fn a_shared_value_is_multiplied_by_what_is_ready_and_leaves_zero() {
+        let track = tracking(30.0, 0.1, 0.1);
+        for (observed, ready, current, want) in [
+            (45.0, 4, 4, Some(6)),
+            (15.0, 4, 4, Some(2)),
+            (33.0, 4, 4, Some(4)),
+            // Fewer are ready: never less than was asked for above the target.
+            (45.0, 2, 4, Some(4)),
+            (90.0, 2, 4, Some(6)),
+            (45.0, 0, 4, None),
+            // From zero without a tolerance.
+            (33.0, 0, 0, Some(2)),
+            (1.0, 0, 0, Some(1)),
+            (0.0, 0, 0, Some(0)),
+            (1e308, 0, 0, Some(u32::MAX)),
+        ] {
+            let got = shared(&track, observed, ready, current).map(|tracked| tracked.want);
+            assert_eq!(got, want, "{observed}, {ready} of {current}");
+        }
+    }
+
     #[test]
     fn samples_are_matched_by_id_in_any_order_and_strangers_are_dropped() {
         let rules = cpu_rules(|_| {});
@@ -405,6 +645,7 @@ mod tests {
                 .map(|(id, value)| InstanceSample {
                     id: (*id).into(),
                     value: Some(*value),
+                    of: None,
                 })
                 .collect(),
         };
@@ -447,6 +688,7 @@ mod tests {
             let values = ids.iter().map(|id| InstanceSample {
                 id: id.as_str().into(),
                 value: Some(120.0),
+                of: None,
             });
             seen.metrics.insert(
                 name.into(),
@@ -487,10 +729,12 @@ mod tests {
                     InstanceSample {
                         id: "a".into(),
                         value: Some(75.0),
+                        of: None,
                     },
                     InstanceSample {
                         id: "b".into(),
                         value: Some(30.0),
+                        of: None,
                     },
                 ],
             },

@@ -38,6 +38,8 @@ pub(crate) fn instance(id: &str, state: InstanceState, launched_at: Timestamp) -
         state,
         launched_at: Some(launched_at),
         in_service_at: Some(launched_at),
+        ready: None,
+        ready_changed_at: None,
         lifecycle: Lifecycle::OnDemand,
         protected: false,
         instance_type: None,

@@ -79,6 +79,8 @@ impl World {
                 state: InstanceState::InService,
                 launched_at: at,
                 in_service_at: at,
+                ready: None,
+                ready_changed_at: None,
                 lifecycle: Lifecycle::OnDemand,
                 protected: false,
                 instance_type: None,
@@ -215,7 +217,11 @@ fn per_instance(
         values: values
             .iter()
             .zip(ids.chain(unknown))
-            .map(|(value, id)| InstanceSample { id, value: *value })
+            .map(|(value, id)| InstanceSample {
+                id,
+                value: *value,
+                of: None,
+            })
             .collect(),
     }
 }

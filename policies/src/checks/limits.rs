@@ -98,9 +98,9 @@ fn leaves_zero(metric: &Metric) -> bool {
     match &metric.rule {
         None => false,
         Some(Rule::Want) => true,
-        Some(Rule::Track(_)) => metric.scope == Scope::Group,
+        Some(Rule::Track(_)) => metric.scope != Scope::Instance,
         Some(Rule::Steps(steps)) => {
-            metric.scope == Scope::Group
+            metric.scope != Scope::Instance
                 && steps.iter().any(|step| match step.adjustment {
                     Adjustment::Add(n) | Adjustment::Set(n) => n > 0,
                     Adjustment::AddShare(_) => true,

@@ -49,8 +49,9 @@ pub(crate) fn metric(block: &Merged<'_>, cx: &Context) -> Metric {
             _ => OnMissing::Hold,
         },
         max_age: block.duration_or("max_age", defaults::MAX_AGE, cx),
-        scope: match block.word("scope", &["instance", "group"], cx) {
+        scope: match block.word("scope", &["instance", "group", "shared"], cx) {
             Some("group") => Scope::Group,
+            Some("shared") => Scope::Shared,
             _ => Scope::Instance,
         },
         weight: block.number_or("weight", defaults::WEIGHT, cx),

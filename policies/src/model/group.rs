@@ -311,6 +311,9 @@ pub enum Scope {
     Instance,
     /// A total: want = ceil(total / target), also from 0.
     Group,
+    /// One value that all instances share, no mean and no total (a latency, the age of the oldest message):
+    /// want = ceil(ready x value / target), and from 0 ceil(value / target).
+    Shared,
 }
 
 /// How a metric moves the capacity.

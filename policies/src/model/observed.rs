@@ -53,6 +53,12 @@ pub struct Instance {
     /// When it came into service; `warmup` counts from here. Absent: at launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_service_at: Option<Timestamp>,
+    /// Whether it passes its readiness check. Absent: it has none, and is ready once it is in service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
+    /// When `ready` last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_changed_at: Option<Timestamp>,
     /// How it is paid for.
     #[serde(default)]
     pub lifecycle: Lifecycle,
@@ -86,8 +92,25 @@ pub struct Sample {
 pub struct InstanceSample {
     /// Which instance.
     pub id: InstanceId,
-    /// In the metric's own unit.
+    /// In the metric's own unit; where `of` is given, in the unit of that.
     pub value: Option<f64>,
+    /// What the instance has, or has asked for, of what the value measures; above 0. Where any instance of a reading
+    /// says it, all values of the reading are amounts, and the metric is the percentage that they are of this: an
+    /// instance that does not say it then makes the reading no data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<f64>,
+}
+
+impl InstanceSample {
+    /// The value where it is a number.
+    pub fn number(&self) -> Option<f64> {
+        self.value.filter(|value| value.is_finite())
+    }
+
+    /// What the value is measured against, where that is a number above 0.
+    pub fn whole(&self) -> Option<f64> {
+        self.of.filter(|of| of.is_finite() && *of > 0.0)
+    }
 }
 
 /// What was read of one metric.

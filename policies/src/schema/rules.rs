@@ -54,8 +54,8 @@ pub(super) static METRIC: BlockSchema = BlockSchema {
         .or(defaults::MAX_AGE),
         attribute(
             "scope",
-            Kind::Word(&["instance", "group"]),
-            "A mean over instances, or a total of the group.",
+            Kind::Word(&["instance", "group", "shared"]),
+            "A mean over instances, a total of the group, or one value that all its instances share.",
         )
         .or(defaults::SCOPE),
         attribute(
@@ -72,7 +72,7 @@ pub(super) static METRIC: BlockSchema = BlockSchema {
         attribute(
             "initialization",
             Kind::Duration,
-            "A new instance's sample does not count before this age; without it, `warmup`.",
+            "A new instance's sample does not count before this age; without it, `warmup` for utilizations. `\"0s\"`: every sample counts, of instances that are not ready too.",
         ),
         attribute(
             "breach",

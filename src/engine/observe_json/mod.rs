@@ -199,7 +199,7 @@ fn read_metrics(metrics: &Place<'_>, group: &Group) -> Result<Metrics, ObserveEr
             return Err(metrics.unknown("metric", name, known.iter().map(String::as_str)));
         };
         let place = metrics.child(name, value);
-        let fields = place.object(&["samples", "per_instance", "at", "counts_warming"])?;
+        let fields = place.object(&["samples", "per_instance", "of", "at", "counts_warming"])?;
         if let Some(flag) = place.optional(fields, "counts_warming")
             && flag.bool()?
         {
@@ -209,17 +209,20 @@ fn read_metrics(metrics: &Place<'_>, group: &Group) -> Result<Metrics, ObserveEr
             place.optional(fields, "samples"),
             place.optional(fields, "per_instance"),
         ) {
-            (Some(samples), None) => MetricReading::Group(read_samples(&samples)?),
+            (Some(samples), None) if place.optional(fields, "of").is_none() => {
+                MetricReading::Group(read_samples(&samples)?)
+            }
             (None, Some(values)) => MetricReading::PerInstance {
                 at: place
                     .required(fields, "at", "the time of the values")?
                     .timestamp()?,
-                values: read_values(&values)?,
+                values: read_values(&values, place.optional(fields, "of").as_ref())?,
             },
             _ => {
                 return Err(ObserveError::Invalid {
                     path: place.path,
-                    message: "expected either `samples`, or `per_instance` with `at`".to_owned(),
+                    message: "expected either `samples`, or `per_instance` with `at` (and `of`)"
+                        .to_owned(),
                 });
             }
         };
@@ -244,8 +247,12 @@ fn read_samples(samples: &Place<'_>) -> Result<Vec<Sample>, ObserveError> {
         .collect())
 }
 
-fn read_values(values: &Place<'_>) -> Result<Vec<InstanceSample>, ObserveError> {
-    let mut read = Vec::new();
+/// Where `of` is given the values are amounts of it. If it says nothing of any instance, no amount means anything.
+fn read_values(
+    values: &Place<'_>,
+    of: Option<&Place<'_>>,
+) -> Result<Vec<InstanceSample>, ObserveError> {
+    let mut read: Vec<InstanceSample> = Vec::new();
     for (id, value) in values.map("an object of instances")? {
         let value = match value {
             Value::Null => None,
@@ -254,7 +261,33 @@ fn read_values(values: &Place<'_>) -> Result<Vec<InstanceSample>, ObserveError> 
         read.push(InstanceSample {
             id: id.as_str().into(),
             value,
+            of: None,
         });
+    }
+    let Some(of) = of else { return Ok(read) };
+    let mut is_said = false;
+    let places: BTreeMap<String, usize> = read
+        .iter()
+        .enumerate()
+        .map(|(place, sample)| (sample.id.to_string(), place))
+        .collect();
+    for (id, whole) in of.map("an object of instances")? {
+        if whole.is_null() {
+            continue;
+        }
+        let whole = Some(of.child(id, whole).above_zero()?);
+        is_said = true;
+        match places.get(id).and_then(|place| read.get_mut(*place)) {
+            Some(sample) => sample.of = whole,
+            None => read.push(InstanceSample {
+                id: id.as_str().into(),
+                value: None,
+                of: whole,
+            }),
+        }
+    }
+    if !is_said {
+        read.clear();
     }
     Ok(read)
 }
@@ -411,6 +444,13 @@ impl<'v> Place<'v> {
             .as_f64()
             .filter(|number| number.is_finite())
             .ok_or_else(|| self.shape("a number"))
+    }
+
+    fn above_zero(&self) -> Result<f64, ObserveError> {
+        self.value
+            .as_f64()
+            .filter(|number| number.is_finite() && *number > 0.0)
+            .ok_or_else(|| self.shape("a number above 0"))
     }
 
     fn bool(&self) -> Result<bool, ObserveError> {

@@ -177,3 +177,27 @@ fn what_is_wrong_is_said_with_its_path() {
         assert!(error.contains(wanted), "{error:?} lacks {wanted:?}");
     }
 }
+
+#[test]
+fn amounts_are_read_with_what_the_instances_have() {
+    let with = |of: &str| {
+        format!(
+            r#"{{"now": "2026-01-05T12:00:00Z", "group": {{"desired": 2, "instances": [{{"id": "a"}}, {{"id": "b"}}]}},
+                "metrics": {{"cpu": {{"at": "2026-01-05T12:00:00Z", "per_instance": {{"a": 900}}, "of": {of}}}}}}}"#
+        )
+    };
+    // 90 % of one, 0 % of the other: 45 % of both is below the target of 60, and the ratio has turned.
+    let held = answer(&with(r#"{"a": 1000, "b": 1000}"#));
+    assert_eq!(held["desired"], 2);
+    assert!(kinds_of(&held).contains(&"opinion"), "{held:#}");
+    for of in [r#"{"a": 1000}"#, r#"{"a": 1000, "b": null}"#, "{}"] {
+        let none = answer(&with(of));
+        assert!(kinds_of(&none).contains(&"no_data"), "{of} {none:#}");
+    }
+    let rules = rules();
+    let error = read(&with(r#"{"a": 0}"#), rules.group()).expect_err("no whole");
+    assert_eq!(
+        error.to_string(),
+        "`metrics.cpu.of.a` must be a number above 0, not 0"
+    );
+}

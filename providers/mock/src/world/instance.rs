@@ -89,6 +89,8 @@ impl WorldInstance {
             state: self.state,
             launched_at: Some(self.launched_at.timestamp()),
             in_service_at: in_service,
+            ready: None,
+            ready_changed_at: None,
             lifecycle: self.lifecycle,
             protected: self.protected,
             instance_type: Some(self.instance_type.clone()),

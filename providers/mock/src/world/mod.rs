@@ -468,6 +468,7 @@ impl World {
             .map(|instance| InstanceSample {
                 id: instance.id.clone(),
                 value: value.filter(|_| instance.serves_at(start)),
+                of: None,
             })
             .collect();
         Some((self.rules.step_end(outcome.step), values))
