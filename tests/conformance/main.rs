@@ -9,6 +9,7 @@ mod docs;
 mod hpa_behavior;
 mod hpa_replicas;
 mod nomad;
+mod question;
 mod support;
 
 use std::process::ExitCode;
