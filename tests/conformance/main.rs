@@ -4,12 +4,14 @@
 //! observation as `tideform decide` reads it, and one decision. A row on which tideform answers something else on
 //! purpose is listed with its own answer and the reason, and fails when it begins to agree. README.md states the rules.
 
+mod alike;
 mod aws;
 mod docs;
 mod hpa_behavior;
 mod hpa_replicas;
 mod nomad;
 mod question;
+mod reference;
 mod support;
 
 use std::process::ExitCode;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let mut trials: Vec<Trial> = FILES.iter().flat_map(|file| file.trials(&tally)).collect();
     trials.extend(docs::trials());
+    trials.extend(alike::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list
         && let Ok(tally) = tally.lock()
