@@ -8,7 +8,7 @@ use std::path::Path;
 use libtest_mimic::{Failed, Trial};
 
 use super::support::{Because, File};
-use super::{aws, hpa_behavior, hpa_replicas, nomad};
+use super::{apart, aws, hpa_behavior, hpa_replicas, nomad};
 
 /// The peers: the mark in the page, and the files.
 const PEERS: &[(&str, &[&File])] = &[
@@ -42,7 +42,7 @@ fn check(mark: &str, files: &[&File]) -> Result<(), Failed> {
     let length = page[start..]
         .find(&end)
         .ok_or_else(|| format!("docs/decisions.md has no `{end}` after `{}`", begin.trim()))?;
-    let list = list(files);
+    let list = list(mark, files);
     if page[start..start + length] == list {
         return Ok(());
     }
@@ -58,8 +58,8 @@ fn check(mark: &str, files: &[&File]) -> Result<(), Failed> {
     .into())
 }
 
-/// A bullet for each reason, with its rows.
-fn list(files: &[&File]) -> String {
+/// A bullet for each reason, with its rows; then those of the cases of our own.
+fn list(mark: &str, files: &[&File]) -> String {
     let mut reasons: Vec<&'static Because> = Vec::new();
     for file in files {
         for aside in file.set_aside {
@@ -84,6 +84,13 @@ fn list(files: &[&File]) -> String {
             })
             .collect();
         let _ = writeln!(text, "\n  Cases: {}.", rows.join(", "));
+    }
+    let mut last: Option<&'static Because> = None;
+    for apart in apart::LIST.iter().filter(|apart| apart.peer == mark) {
+        if last.is_none_or(|last| !std::ptr::eq(last, apart.because)) {
+            let _ = writeln!(text, "- **{}.** {}", apart.because.what, apart.because.why);
+        }
+        last = Some(apart.because);
     }
     text
 }

@@ -5,6 +5,7 @@
 //! purpose is listed with its own answer and the reason, and fails when it begins to agree. README.md states the rules.
 
 mod alike;
+mod apart;
 mod aws;
 mod docs;
 mod hpa_behavior;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let mut trials: Vec<Trial> = FILES.iter().flat_map(|file| file.trials(&tally)).collect();
     trials.extend(docs::trials());
+    trials.extend(apart::trials());
     trials.extend(alike::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list

@@ -34,7 +34,7 @@ static TARGET_OF_0: Because = Because {
     what: "A target of 0 is refused",
     why: "There the Nomad Autoscaler takes the metric itself as the factor, which means one thing at 0 and another \
           everywhere else. tideform says so when the file is loaded (P0107); the group is emptied by a step: \
-          `step { below = 0, set = 0 }`, which the test checks.",
+          `below = 0` with `set = 0`, which the test checks.",
 };
 
 static WANT_WITHOUT_VALUE: Because = Because {

@@ -113,6 +113,11 @@ fn proposal(policy: &Policy, group: Group, metric: i128) -> Option<i128> {
     }
 }
 
+/// During a scale-out cooldown: a later increase, less the one that started it, where it is larger.
+pub(crate) fn during_cooldown(capacity: i128, started: i128, increase: i128) -> i128 {
+    capacity + (increase - started).max(0)
+}
+
 /// The desired capacity after all policies, each with its metric.
 pub(crate) fn desired(policies: &[(Policy, i128)], group: Group) -> i128 {
     policies
