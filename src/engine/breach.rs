@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tideform_policies::model::{Breach, MetricSource, Sample};
 
-use super::memory::age;
 use super::moment::{Moment, Value};
+use super::time::age;
 
 /// Whether the metric's values breach for as long as its policy asks. `value` is the one that is decided from.
 pub(super) fn is_breached(

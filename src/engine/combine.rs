@@ -184,10 +184,11 @@ mod tests {
 
     fn want(rules: &Rules, metrics: &[(&str, f64)]) -> u32 {
         let memory = Memory {
-            recommendations: vec![Recommendation {
+            recommendations: [Recommendation {
                 at: at(-60.0),
                 desired: Capacity(10),
-            }],
+            }]
+            .into(),
             ..Memory::default()
         };
         decided(rules, &seen(10, metrics, at(0.0)), &memory, at(0.0))

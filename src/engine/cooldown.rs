@@ -1,37 +1,40 @@
 //! Cooldowns: for a while after a change no move in a direction.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
 use tideform_policies::model::{Capacity, Direction};
 
-use super::memory::{Action, Memory, later};
+use super::actions::Action;
+use super::memory::Memory;
 use super::moment::{Moment, Sink};
 use super::reason::Reason;
+use super::time::{age, later};
 
 /// Holds a move whose direction is cooling. Only tideform's own accepted changes count; a scale-in also waits its
 /// cooldown after a scale-out.
 pub(super) fn hold(moment: &Moment<'_>, number: u32, memory: &Memory, sink: &mut impl Sink) -> u32 {
     let current = moment.current;
     let direction = Direction::between(Capacity(current), Capacity(number));
-    let Some((action, until)) = cooling(moment, direction, memory) else {
+    let Some((action, cooldown)) = cooling(moment, direction, memory) else {
         return number;
     };
     sink.say(|| Reason::InCooldown {
         direction,
         after_direction: action.direction(),
         changed_at: action.at,
-        until,
+        until: later(action.at, cooldown),
         before: Capacity(number),
         after: Capacity(current),
     });
     current
 }
 
-/// The change after which this direction is cooling, and until when.
+/// The change after which this direction is cooling, and for how long.
 fn cooling<'m>(
     moment: &Moment<'_>,
     direction: Direction,
     memory: &'m Memory,
-) -> Option<(&'m Action, Timestamp)> {
+) -> Option<(&'m Action, Duration)> {
     let (cooldown, counts): (_, fn(Direction) -> bool) = match direction {
         Direction::Hold => return None,
         Direction::Out => (moment.policy.scale_out.cooldown, |of| of == Direction::Out),
@@ -42,8 +45,7 @@ fn cooling<'m>(
         .iter()
         .rev()
         .find(|action| action.is_by_tideform() && counts(action.direction()))?;
-    let until = later(action.at, cooldown);
-    (moment.now < until).then_some((action, until))
+    (age(moment.now, action.at) < cooldown).then_some((action, cooldown))
 }
 
 #[cfg(test)]
@@ -93,7 +95,7 @@ mod tests {
                 at: at(-1.0),
                 from: Capacity(4),
                 to: Capacity(6),
-                by: by.to_owned(),
+                by: by.into(),
             });
             let decision = decided(
                 &rules,
@@ -113,7 +115,7 @@ mod tests {
             at: at(500_000.0),
             from: Capacity(4),
             to: Capacity(6),
-            by: "tideform".to_owned(),
+            by: "tideform".into(),
         });
         let first = decided(
             &rules,

@@ -9,10 +9,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tideform_policies::model::{Breach, Capacity, Direction, Guard, GuardEffect};
 
-use super::memory::{GuardMemory, Memory, age, later};
+use super::memory::{GuardMemory, Memory};
 use super::moment::{Moment, Sink};
 use super::reason::Reason;
 use super::rules::FormulaInputs;
+use super::time::{age, earlier, later};
 
 /// Where a guard stands while it steps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,7 +97,7 @@ fn update(
     let reach = trips_after
         .saturating_add(guard.release)
         .saturating_add(inputs.period.saturating_mul(4));
-    let earliest = moment.now.checked_sub(reach).unwrap_or(Timestamp::MIN);
+    let earliest = earlier(moment.now, reach);
     let mut seen = remembered.map_or(earliest, |memory| memory.seen.max(earliest));
     while let Some(at) = moment.time_after(inputs, seen) {
         // A silence that nobody looked at counts as one that somebody did.
@@ -146,9 +147,7 @@ fn step(
         standing.since = None;
         return;
     }
-    let since = *standing
-        .since
-        .get_or_insert_with(|| at.checked_sub(covers).unwrap_or(Timestamp::MIN));
+    let since = *standing.since.get_or_insert_with(|| earlier(at, covers));
     let flips = if standing.is_tripped {
         age(at, since) >= guard.release
     } else {
@@ -262,10 +261,11 @@ mod tests {
 
     fn before() -> Memory {
         Memory {
-            recommendations: vec![crate::engine::Recommendation {
+            recommendations: [crate::engine::Recommendation {
                 at: at(-60.0),
                 desired: Capacity(6),
-            }],
+            }]
+            .into(),
             ..Memory::default()
         }
     }

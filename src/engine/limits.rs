@@ -44,7 +44,7 @@ pub(super) fn bounds(moment: &Moment<'_>, sink: &mut impl Sink) -> Bounds {
     }
     for (place, schedule) in moment.policy.schedules.iter().enumerate() {
         match moment.rules.schedules.get(place) {
-            Some(Ok(compiled)) if compiled.open_at(moment.now).is_some() => {
+            Some(Ok(compiled)) if compiled.is_open_at(moment.now) => {
                 if let Some(min) = schedule.min {
                     bounds.raise(min.get(), By::Schedule(place));
                 }

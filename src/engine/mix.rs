@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use tideform_policies::model::{Capacity, Fallback, InstanceState, Lifecycle, Mix};
 
 use super::decision::MixSplit;
-use super::memory::{FallbackMemory, Memory, later};
+use super::memory::{FallbackMemory, Memory};
 use super::moment::{Moment, Sink};
 use super::numbers::share_rounded_in;
 use super::reason::Reason;
+use super::time::later;
 
 /// Divides the number; `None` where the mix is not managed.
 pub(super) fn split(

@@ -5,6 +5,7 @@
 //! and never fails: data that is absent or absurd is *no data*. The loop, the simulator, `explain`,
 //! `test` and every test call this same function.
 
+mod actions;
 mod block;
 mod breach;
 mod combine;
@@ -26,23 +27,31 @@ mod overrides;
 #[cfg(test)]
 mod properties;
 mod rate;
+mod reach;
+mod readings;
 mod reason;
+mod recommendations;
 mod rules;
 mod stabilize;
 mod step;
 #[cfg(test)]
 mod testing;
+mod time;
 mod track;
 mod victims;
 
+pub use actions::{Action, Actions, BY_TIDEFORM};
 pub use decision::{Decision, MixSplit, Outcome};
-pub use memory::{
-    Action, BY_TIDEFORM, FallbackMemory, GuardMemory, Memory, MissingSince, Recommendation,
-};
+pub use memory::{FallbackMemory, GuardMemory, Memory, MissingSince};
 pub use mix::spot_part;
 pub use nearest::{ByTime, Edge, Held, Lever, Nearest, NearestValue, Side, nearest};
-pub use observation::{ActiveSurge, ForecastFloor, Observation, Overrides, Pause, Pin, Spent};
+pub use observation::{
+    ActiveSurge, ForecastFloor, Observation, Overrides, Pause, Pin, Spent, Units,
+};
+pub use reach::{freshness, reach};
+pub use readings::Readings;
 pub use reason::{Abstention, Basis, Bound, Combination, Reason, ReasonKind, Substitute, kinds};
+pub use recommendations::{Recommendation, Recommendations};
 pub use rules::Rules;
 
 use jiff::Timestamp;

@@ -10,11 +10,11 @@ use tideform_policies::model::{
     MetricSource, OnMissing, OwnValue, Policy, Sample, Scope,
 };
 
-use super::memory::{age, later};
 use super::numbers;
-use super::observation::Observation;
+use super::observation::{Observation, Units};
 use super::reason::Reason;
 use super::rules::{FormulaInputs, Rules};
+use super::time::{age, earlier, later};
 
 /// Where reasons go. The quiet decision drops them before they are made.
 pub(super) trait Sink {
@@ -34,15 +34,6 @@ pub(super) struct Quiet;
 
 impl Sink for Quiet {
     fn say(&mut self, _: impl FnOnce() -> Reason) {}
-}
-
-/// The units of a group by where their instances are in their lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Units {
-    /// In service for at least `warmup`.
-    pub(super) ready: u32,
-    /// What else is starting or in service.
-    pub(super) warming: u32,
 }
 
 /// One moment of one group.
@@ -89,12 +80,13 @@ impl<'a> Moment<'a> {
     pub(super) fn new(rules: &'a Rules, seen: &'a Observation, now: Timestamp) -> Moment<'a> {
         let policy = &rules.group().policy;
         Moment {
-            units: match &seen.instances {
-                None => Units {
+            units: match (seen.units, &seen.instances) {
+                (Some(units), _) => units,
+                (None, None) => Units {
                     ready: seen.desired.get(),
                     warming: 0,
                 },
-                Some(instances) => units(instances, policy.warmup, now),
+                (None, Some(instances)) => units(instances, policy.warmup, now),
             },
             rules,
             policy,
@@ -122,8 +114,8 @@ impl<'a> Moment<'a> {
         ) else {
             return Value::Missing { newest_at: None };
         };
-        let newest = match self.seen.metrics.get(&metric.name) {
-            Some(reading) => newest(metric, reading, self.until(metric, at)),
+        let newest = match self.seen.metrics.at(place, &metric.name) {
+            Some(reading) => self.newest(metric, reading, at),
             None => match &metric.source {
                 MetricSource::Formula(formula) if depth < DEEPEST => formula
                     .number(&Within {
@@ -162,6 +154,19 @@ impl<'a> Moment<'a> {
         }
     }
 
+    /// The newest usable sample at a time.
+    fn newest(&self, metric: &Metric, reading: &MetricReading, at: Timestamp) -> Option<Sample> {
+        match reading {
+            // Nearly always the last one.
+            MetricReading::Group(samples) => match samples.last() {
+                Some(last) if usable(last, at) => Some(*last),
+                Some(_) => newest(metric, reading, self.until(metric, at)),
+                None => None,
+            },
+            MetricReading::PerInstance { .. } => newest(metric, reading, self.until(metric, at)),
+        }
+    }
+
     /// A formula's inputs as they were at a time.
     pub(super) fn at(&'a self, at: Timestamp) -> Within<'a> {
         Within {
@@ -177,7 +182,7 @@ impl<'a> Moment<'a> {
         let Some(metric) = self.policy.metrics.get(place) else {
             return;
         };
-        match (self.seen.metrics.get(&metric.name), &metric.source) {
+        match (self.seen.metrics.at(place, &metric.name), &metric.source) {
             (Some(MetricReading::Group(samples)), _) => {
                 let until = self.until(metric, self.now);
                 for sample in samples.iter().rev().filter(|s| usable(s, until)) {
@@ -187,7 +192,7 @@ impl<'a> Moment<'a> {
                 }
             }
             (Some(reading), _) => {
-                if let Some(sample) = newest(metric, reading, self.until(metric, self.now)) {
+                if let Some(sample) = self.newest(metric, reading, self.now) {
                     look(sample.at, sample.value);
                 }
             }
@@ -239,7 +244,8 @@ impl<'a> Moment<'a> {
         pick: impl Fn(&[Sample]) -> Option<usize>,
     ) -> impl Iterator<Item = Timestamp> {
         inputs.queries.iter().filter_map(move |place| {
-            match self.seen.metrics.get(&self.policy.metrics[*place].name)? {
+            let metric = self.policy.metrics.get(*place)?;
+            match self.seen.metrics.at(*place, &metric.name)? {
                 MetricReading::Group(samples) => {
                     pick(samples).and_then(|i| samples.get(i)).map(|s| s.at)
                 }
@@ -366,6 +372,12 @@ pub(super) fn in_service_for(instance: &Instance, now: Timestamp) -> Duration {
 
 fn units(instances: &[Instance], warmup: Duration, now: Timestamp) -> Units {
     let mut units = Units::default();
+    // As `in_service_for(instance, now) >= warmup`, at two comparisons an instance.
+    let warm_since = earlier(now, warmup);
+    let is_warm = |instance: &Instance| {
+        let since = instance.in_service_at.or(instance.launched_at);
+        since.is_none_or(|since| since <= warm_since) || warmup.is_zero()
+    };
     for instance in instances {
         match instance.state {
             // One that was ready and is no longer is neither: it has failed.
@@ -374,7 +386,7 @@ fn units(instances: &[Instance], warmup: Duration, now: Timestamp) -> Units {
             InstanceState::InService if instance.ready == Some(false) => {
                 units.warming = units.warming.saturating_add(instance.weight);
             }
-            InstanceState::InService if in_service_for(instance, now) >= warmup => {
+            InstanceState::InService if is_warm(instance) => {
                 units.ready = units.ready.saturating_add(instance.weight);
             }
             InstanceState::InService | InstanceState::Pending => {

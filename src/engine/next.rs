@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::{Breach, Name};
 
-use super::memory::{Memory, age, later};
+use super::memory::Memory;
 use super::moment::Moment;
 use super::reason::{Reason, Substitute};
+use super::time::{age, later};
 
 /// What ends or begins at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,26 +9,37 @@ const EPSILON: f64 = 1e-10;
 
 /// Rounds up to a capacity: nothing below 0, nothing above the largest capacity. What is whole but for a
 /// rounding error stays whole.
+#[inline]
 pub(super) fn round_out(x: f64) -> u32 {
-    let nearest = x.round();
-    let whole = if (x - nearest).abs() <= EPSILON * x.abs() {
-        nearest
+    let (whole, rest) = split(x);
+    if rest > EPSILON * x.abs() {
+        whole.saturating_add(1)
     } else {
-        x.ceil()
-    };
-    // The cast stops at both ends.
-    whole as u32
+        whole
+    }
 }
 
 /// Rounds down, in the same way.
+#[inline]
 pub(super) fn round_in(x: f64) -> u32 {
-    let nearest = x.round();
-    let whole = if (x - nearest).abs() <= EPSILON * x.abs() {
-        nearest
+    let (whole, rest) = split(x);
+    if 1.0 - rest <= EPSILON * x {
+        whole.saturating_add(1)
     } else {
-        x.floor()
-    };
-    whole as u32
+        whole
+    }
+}
+
+/// The whole part and the rest, from 0 up to 1. Below 0, and of what is no number, both are 0; above the largest
+/// capacity there is no rest.
+///
+/// Not by `floor` and `round`: without newer instructions than the oldest 64-bit processors have, these are calls.
+#[inline]
+fn split(x: f64) -> (u32, f64) {
+    // The cast stops at both ends.
+    let whole = x as u32;
+    let rest = x - f64::from(whole);
+    (whole, if rest > 0.0 && rest < 1.0 { rest } else { 0.0 })
 }
 
 /// Cuts a number of 0 or more to a whole one. What is whole but for a rounding error stays whole.
@@ -42,6 +53,7 @@ pub(super) fn cut(x: f64) -> f64 {
 }
 
 /// `a <= b`, a rounding error aside.
+#[inline]
 pub(super) fn at_most(a: f64, b: f64) -> bool {
     a <= b || (a - b).abs() <= EPSILON * a.abs().max(b.abs())
 }
@@ -127,6 +139,51 @@ mod tests {
                 let got = round_out(scaled(f64::from(n), value, 0.1));
                 assert_eq!(got, n * tenth, "{n} x {value} / 0.1");
             }
+        }
+    }
+
+    #[test]
+    fn both_ways_of_rounding_agree_with_the_library_s() {
+        let near = |x: f64| {
+            let nearest = x.round();
+            ((x - nearest).abs() <= EPSILON * x.abs()).then_some(nearest)
+        };
+        let wholes = [
+            0.0,
+            1.0,
+            2.0,
+            7.0,
+            999.0,
+            1e6,
+            4_294_967_294.0,
+            4_294_967_295.0,
+        ];
+        let rests = [
+            0.0,
+            1e-12,
+            1e-10,
+            3e-8,
+            1e-3,
+            0.4,
+            0.45,
+            0.5,
+            0.6,
+            1.0 - 1e-7,
+        ];
+        let odd = [
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            1e308,
+            5e-324,
+            4_294_967_295.5,
+        ];
+        let sums = wholes
+            .iter()
+            .flat_map(|w| rests.map(|r| [w + r, w - r, -w - r]));
+        for x in sums.flatten().chain(odd) {
+            assert_eq!(round_out(x), near(x).unwrap_or(x.ceil()) as u32, "{x} out");
+            assert_eq!(round_in(x), near(x).unwrap_or(x.floor()) as u32, "{x} in");
         }
     }
 

@@ -1,10 +1,13 @@
 //! What was read of a group before a decision. Plain data; reading it is the caller's work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tideform_policies::model::{Capacity, Instance, Limits, MetricReading, Name};
+use tideform_policies::model::{Capacity, Instance, Limits, Name};
+
+use super::readings::Readings;
+use super::rules::Rules;
 
 /// What was read of a group.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,9 +18,12 @@ pub struct Observation {
     pub limits: Option<Limits>,
     /// `None`: all `desired` are ready.
     pub instances: Option<Vec<Instance>>,
+    /// The units of these instances, where they are counted already: no instance is then looked at to count them. A
+    /// simulation may give them without the instances, but for groups with a mix, whose spot instances have to be seen.
+    pub units: Option<Units>,
     /// By the metric's name in the policy. A metric that is not here has no data. A reading for a
     /// formula metric takes the place of the formula.
-    pub metrics: BTreeMap<Name, MetricReading>,
+    pub metrics: Readings,
     /// Metrics whose samples average all instances in service, also those still warming.
     pub counts_warming: BTreeSet<Name>,
     /// Metrics that take no part in this decision: those that a `test` step does not name.
@@ -30,6 +36,25 @@ pub struct Observation {
     pub forecast: Option<ForecastFloor>,
     /// When spot launches failed, oldest first. Those before the last spot launch that worked are not counted.
     pub failed_spot_launches: Vec<Timestamp>,
+}
+
+impl Observation {
+    /// An observation to be filled in, again and again, for decisions by these rules: its metrics have their places.
+    pub fn of(rules: &Rules) -> Observation {
+        Observation {
+            metrics: Readings::of(rules),
+            ..Observation::default()
+        }
+    }
+}
+
+/// The units of a group by where their instances are in their lives. Failed and ending instances count nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// In service for at least `warmup`.
+    pub ready: u32,
+    /// What else is starting or in service.
+    pub warming: u32,
 }
 
 /// What people have asked for, beside the files. Those that have ended are ignored.

@@ -1,8 +1,8 @@
 //! One metric's opinion: what its rule makes of its value, or why it has none.
 
 use tideform_policies::model::{
-    Breach, Capacity, Metric, MetricReading, MetricSource, OnMissing, Rule, Scope, Step, StepBound,
-    Track,
+    Breach, Capacity, Combine, Metric, MetricReading, MetricSource, OnMissing, Rule, Scope, Step,
+    StepBound, Track,
 };
 
 use super::breach::is_breached;
@@ -74,7 +74,11 @@ pub(super) fn opinion(
                     is_within_tolerance: tracked.is_within_tolerance,
                     want: Capacity(tracked.want),
                 });
-                (tracked.want, score(metric, track, &tracked, moment.current))
+                let score = match moment.policy.combine {
+                    Combine::Weighted(_) => score(metric, track, &tracked, moment.current),
+                    Combine::Max | Combine::Majority => 0.0,
+                };
+                (tracked.want, score)
             }
         },
         Rule::Steps(steps) => {
@@ -190,7 +194,7 @@ fn scale_out_is_warming(moment: &Moment<'_>, memory: &Memory) -> bool {
     moment.units.warming > 0
         || memory
             .last_out()
-            .is_some_and(|action| super::memory::age(moment.now, action.at) < moment.policy.warmup)
+            .is_some_and(|action| super::time::age(moment.now, action.at) < moment.policy.warmup)
 }
 
 fn abstain(
@@ -265,7 +269,7 @@ fn tracked(
             if let (
                 Some(MetricReading::PerInstance { values, .. }),
                 Value::Fresh { at, .. } | Value::Last { at, .. },
-            ) = (moment.seen.metrics.get(&metric.name), value)
+            ) = (moment.seen.metrics.at(place, &metric.name), value)
             {
                 let is_utilization = moment.rules.metrics[place].is_utilization;
                 return track::per_instance(
@@ -302,7 +306,8 @@ fn tracked(
 
 /// The units that the samples are about.
 fn averaged(moment: &Moment<'_>, place: usize, metric: &Metric) -> u32 {
-    if counts_warming(moment, place, metric) {
+    // While nothing is warming it makes no difference.
+    if moment.units.warming > 0 && counts_warming(moment, place, metric) {
         moment.live()
     } else {
         moment.units.ready
@@ -365,7 +370,11 @@ fn direction_score(want: u32, current: u32) -> f64 {
 
 impl Memory {
     /// The metric has data: what was noted about its absence is forgotten.
+    #[inline]
     fn has_data(&mut self, metric: &str) {
+        if self.missing.is_empty() {
+            return;
+        }
         self.missing.retain(|missing| &*missing.metric != metric);
     }
 
@@ -513,10 +522,11 @@ mod tests {
                     .collect(),
             );
             let memory = Memory {
-                recommendations: vec![crate::engine::Recommendation {
+                recommendations: [crate::engine::Recommendation {
                     at: at(-9.0),
                     desired: Capacity(4),
-                }],
+                }]
+                .into(),
                 ..Memory::default()
             };
             decided(&rules, &seen, &memory, at(0.0))
@@ -549,7 +559,7 @@ mod tests {
             at: at(-1.0),
             from: Capacity(2),
             to: Capacity(6),
-            by: "tideform".to_owned(),
+            by: "tideform".into(),
         });
         assert!(decided(&rules, &seen, &memory, at(0.0)).has("warming"));
         // After `warmup` the launches have failed, and nothing holds the number up.

@@ -253,7 +253,7 @@ pub(super) fn memory() -> impl Strategy<Value = Memory> {
                 at: at(minutes),
                 from: Capacity(from),
                 to: Capacity(to),
-                by: BY_TIDEFORM.to_owned(),
+                by: BY_TIDEFORM.into(),
             });
             memory.recommendations.push(super::Recommendation {
                 at: at(minutes - 1.0),
@@ -410,7 +410,7 @@ proptest! {
                     at: now,
                     from: current,
                     to: decision.desired,
-                    by: BY_TIDEFORM.to_owned(),
+                    by: BY_TIDEFORM.into(),
                 });
                 current = decision.desired;
             }

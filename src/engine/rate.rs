@@ -5,10 +5,11 @@
 
 use tideform_policies::model::{Capacity, Direction, Rate, RateAmount, ScaleRules, Select};
 
-use super::memory::{Memory, age};
+use super::memory::Memory;
 use super::moment::{Moment, Sink};
 use super::numbers::share_rounded_out;
 use super::reason::Reason;
+use super::time::age;
 
 /// Cuts a move to what the rates of its direction allow.
 pub(super) fn limit(
@@ -159,7 +160,7 @@ mod tests {
                 at: at(-(*age as f64) / 60.0),
                 from: Capacity(*from),
                 to: Capacity(*to),
-                by: "tideform".to_owned(),
+                by: "tideform".into(),
             });
         }
         let seen = seen(current, &[], at(0.0));
@@ -206,7 +207,7 @@ mod tests {
                 at: at(minutes),
                 from: Capacity(from),
                 to: Capacity(to),
-                by: "tideform".to_owned(),
+                by: "tideform".into(),
             });
         }
         let seen = seen(6, &[("cpu", 120.0)], at(0.0));

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tideform_policies::calendar::CompiledSchedule;
 use tideform_policies::model::{Group, Metric, MetricSource, Name};
 
+use super::reach::{freshness, reach};
+
 /// A group's policy made ready to be asked often: schedules are parsed once, and what can be said of
 /// each metric without data is said once.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub struct Rules {
     pub(super) guards: Vec<FormulaInputs>,
     /// How long an action has to be remembered.
     pub(super) keep_actions: Duration,
+    /// How long a recommendation has to be remembered.
+    pub(super) keep_recommendations: Duration,
 }
 
 /// What can be said of a metric without data; at the metric's place in the policy.
@@ -22,6 +26,8 @@ pub struct Rules {
 pub(super) struct MetricRules {
     /// A sample older than this is not fresh.
     pub(super) fresh: Duration,
+    /// No rule looks at a sample older than this.
+    pub(super) reach: Duration,
     /// A share of what an instance has, so that a missing instance may be taken to use all of it.
     pub(super) is_utilization: bool,
     /// For a formula: what it reads.
@@ -41,11 +47,13 @@ impl Rules {
     /// left closed, and each decision says so.
     pub fn new(group: &Group) -> Rules {
         let policy = &group.policy;
+        let reach = reach(group);
         let metrics = policy
             .metrics
             .iter()
             .map(|metric| MetricRules {
-                fresh: metric.period.saturating_mul(3).saturating_add(metric.delay),
+                fresh: freshness(metric),
+                reach: reach.get(&metric.name).copied().unwrap_or_default(),
                 is_utilization: is_utilization(metric),
                 inputs: match &metric.source {
                     MetricSource::Query(_) => FormulaInputs::default(),
@@ -75,6 +83,10 @@ impl Rules {
             keep_actions: longest(&policy.scale_out)
                 .max(longest(&policy.scale_in))
                 .max(policy.warmup),
+            keep_recommendations: policy
+                .scale_in
+                .stabilization
+                .max(policy.scale_out.stabilization),
             group: group.clone(),
         }
     }

@@ -4,9 +4,10 @@
 
 use tideform_policies::model::{Capacity, Direction};
 
-use super::memory::{Memory, Recommendation, age};
+use super::memory::Memory;
 use super::moment::{Moment, Sink};
 use super::reason::Reason;
+use super::recommendations::Recommendation;
 
 /// Holds the number inside the band of what was recommended lately, and logs it.
 pub(super) fn stabilize(
@@ -26,17 +27,15 @@ pub(super) fn stabilize(
         at: now,
         desired: Capacity(number),
     };
-    let (mut lowest, mut highest) = (this, this);
-    for recommendation in &memory.recommendations {
-        let age = age(now, recommendation.at);
-        if age < window_out && recommendation.desired < lowest.desired {
-            lowest = *recommendation;
-        }
-        // Of equal ones the newest: it holds for longest.
-        if age < window_in && recommendation.desired >= highest.desired {
-            highest = *recommendation;
-        }
-    }
+    let remembered = &memory.recommendations;
+    let lowest = match remembered.lowest(now, window_out) {
+        Some(low) if low.desired < this.desired => low,
+        Some(_) | None => this,
+    };
+    let highest = match remembered.highest(now, window_in) {
+        Some(high) if high.desired >= this.desired => high,
+        Some(_) | None => this,
+    };
     let raised = current.max(lowest.desired.get());
     let kept = raised.min(highest.desired.get());
     memory.log(now, Capacity(number));

@@ -139,10 +139,11 @@ mod tests {
         };
         seen.instances = Some(vec![instance("a", 60.0), unhealthy("b"), unhealthy("c")]);
         let memory = Memory {
-            recommendations: vec![crate::engine::Recommendation {
+            recommendations: [crate::engine::Recommendation {
                 at: at(-60.0),
                 desired: Capacity(10),
-            }],
+            }]
+            .into(),
             ..Memory::default()
         };
         let decision = decided(&queue, &seen, &memory, now);
@@ -388,10 +389,11 @@ mod tests {
             (500.0, 0, 0, "abstained"),
         ] {
             let memory = Memory {
-                recommendations: vec![crate::engine::Recommendation {
+                recommendations: [crate::engine::Recommendation {
                     at: at(-60.0),
                     desired: Capacity(current),
-                }],
+                }]
+                .into(),
                 ..Memory::default()
             };
             let decision = decided(

@@ -249,15 +249,16 @@ pub(super) fn check_decisions(rules: &Rules, start: u32, table: &str) {
                 "desired" => wanted = Some(cell.parse::<u32>().expect("a capacity")),
                 "kinds" => kinds.extend(cell.split_whitespace().map(str::to_owned)),
                 metric if cell != "-" => {
-                    let reading = seen
-                        .metrics
-                        .entry(metric.into())
-                        .or_insert_with(|| MetricReading::Group(Vec::new()));
-                    if let MetricReading::Group(samples) = reading {
-                        samples.push(Sample {
-                            at: now,
-                            value: cell.parse().expect("a value"),
-                        });
+                    let sample = Sample {
+                        at: now,
+                        value: cell.parse().expect("a value"),
+                    };
+                    match seen.metrics.get_mut(metric) {
+                        Some(MetricReading::Group(samples)) => samples.push(sample),
+                        _ => {
+                            let reading = MetricReading::Group(vec![sample]);
+                            seen.metrics.insert(metric.into(), reading);
+                        }
                     }
                 }
                 _ => {}
@@ -288,7 +289,7 @@ pub(super) fn check_decisions(rules: &Rules, start: u32, table: &str) {
             at: now,
             from: decision.current,
             to: decision.desired,
-            by: BY_TIDEFORM.to_owned(),
+            by: BY_TIDEFORM.into(),
         });
         current = decision.desired.get();
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tideform_policies::model::{Instance, InstanceSample, InstanceState, Track};
 
-use super::memory::{age, later};
 use super::moment::{are_amounts, has_never_been_ready, in_service_for, launched_at};
 use super::numbers::{at_most, cut, mean, round_out, scaled};
 use super::reason::Basis;
+use super::time::{age, later};
 
 /// What tracking a metric comes to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -177,62 +177,80 @@ impl Counted {
 impl Pods<'_> {
     fn sort(&self) -> Sorted {
         let are_amounts = are_amounts(self.values);
-        let mut sorted = Sorted {
+        let sorted = Sorted {
             are_amounts,
             ..Sorted::default()
         };
-        let whole = |sample: Option<&InstanceSample>, weight: u32| {
-            if are_amounts {
-                sample.and_then(InstanceSample::whole)
-            } else {
-                Some(f64::from(weight))
-            }
-        };
         let Some(instances) = self.instances else {
-            for sample in self.values {
-                sorted.take(sample.number(), 1, whole(Some(sample), 1));
-            }
-            let count = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-            let absent = self.current.saturating_sub(count);
-            sorted.missing.instances = sorted.missing.instances.saturating_add(absent);
-            sorted.missing.units += u64::from(absent);
-            sorted.missing.whole += f64::from(absent);
-            sorted.lacks_whole |= are_amounts && absent > 0;
-            return sorted;
+            return self.sort_without_instances(sorted);
         };
-        let mut by_id: Option<HashMap<&str, &InstanceSample>> = None;
-        for (place, instance) in instances.iter().enumerate() {
-            let is_pending = match instance.state {
-                InstanceState::Unhealthy | InstanceState::Draining | InstanceState::Ended => {
-                    continue;
-                }
-                InstanceState::Pending => true,
-                InstanceState::InService => false,
-            };
-            // Samples mostly come in the order of the instances.
-            let sample = match self.values.get(place) {
-                Some(sample) if sample.id == instance.id => Some(sample),
-                _ => by_id
-                    .get_or_insert_with(|| self.values.iter().map(|s| (&*s.id, s)).collect())
-                    .get(&*instance.id)
-                    .copied(),
-            };
-            let weight = instance.weight;
-            let whole = whole(sample, weight);
-            let value = sample.and_then(InstanceSample::number);
-            let is_shut = |gate: Gate| value.is_some() && gate.is_shut(instance, self.now);
-            if is_pending || self.gate.is_some_and(is_shut) {
-                sorted.unready.add(weight, whole.unwrap_or_default());
-                sorted.lacks_whole |= whole.is_none();
-            } else {
-                sorted.take(value, weight, whole);
-            }
+        self.sort_in_order(instances, sorted)
+            .unwrap_or_else(|| self.sort_by_id(instances, sorted))
+    }
+
+    fn sort_without_instances(&self, mut sorted: Sorted) -> Sorted {
+        for sample in self.values {
+            sorted.take(sample.number(), 1, sorted.whole(Some(sample), 1));
+        }
+        let count = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        let absent = self.current.saturating_sub(count);
+        sorted.missing.instances = sorted.missing.instances.saturating_add(absent);
+        sorted.missing.units += u64::from(absent);
+        sorted.missing.whole += f64::from(absent);
+        sorted.lacks_whole |= sorted.are_amounts && absent > 0;
+        sorted
+    }
+
+    /// Samples mostly come in the order of the instances, some of which have none. `None` where a sample is left
+    /// over: it comes out of order, or its instance is gone.
+    fn sort_in_order(&self, instances: &[Instance], mut sorted: Sorted) -> Option<Sorted> {
+        let mut samples = self.values.iter().peekable();
+        for instance in instances {
+            let sample = samples.next_if(|sample| sample.id == instance.id);
+            self.sort_one(instance, sample, &mut sorted);
+        }
+        samples.next().is_none().then_some(sorted)
+    }
+
+    /// The only way that allocates.
+    fn sort_by_id(&self, instances: &[Instance], mut sorted: Sorted) -> Sorted {
+        let by_id: HashMap<&str, &InstanceSample> =
+            self.values.iter().map(|s| (&*s.id, s)).collect();
+        for instance in instances {
+            self.sort_one(instance, by_id.get(&*instance.id).copied(), &mut sorted);
         }
         sorted
+    }
+
+    fn sort_one(&self, instance: &Instance, sample: Option<&InstanceSample>, sorted: &mut Sorted) {
+        let is_pending = match instance.state {
+            InstanceState::Unhealthy | InstanceState::Draining | InstanceState::Ended => return,
+            InstanceState::Pending => true,
+            InstanceState::InService => false,
+        };
+        let weight = instance.weight;
+        let whole = sorted.whole(sample, weight);
+        let value = sample.and_then(InstanceSample::number);
+        let is_shut = |gate: Gate| value.is_some() && gate.is_shut(instance, self.now);
+        if is_pending || self.gate.is_some_and(is_shut) {
+            sorted.unready.add(weight, whole.unwrap_or_default());
+            sorted.lacks_whole |= whole.is_none();
+        } else {
+            sorted.take(value, weight, whole);
+        }
     }
 }
 
 impl Sorted {
+    /// What the value of a sample is a part of.
+    fn whole(&self, sample: Option<&InstanceSample>, weight: u32) -> Option<f64> {
+        if self.are_amounts {
+            sample.and_then(InstanceSample::whole)
+        } else {
+            Some(f64::from(weight))
+        }
+    }
+
     fn take(&mut self, value: Option<f64>, weight: u32, whole: Option<f64>) {
         self.lacks_whole |= whole.is_none();
         let whole = whole.unwrap_or_default();

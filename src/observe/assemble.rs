@@ -9,7 +9,7 @@ use tideform_policies::model::{
 use tideform_provider::{LiveGroup, ProviderError};
 
 use super::read::Read;
-use crate::engine::{ForecastFloor, Observation, Overrides, Spent};
+use crate::engine::{ForecastFloor, Observation, Overrides, Readings, Spent};
 
 /// What is known of a group beside what its provider says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,7 +40,7 @@ pub struct Observed {
 /// What a decision sees of a group that was read. `None` where its resource does not exist.
 pub fn assemble(group: &Group, read: Read, beside: Beside) -> Option<Observed> {
     let live = read.live?;
-    let mut metrics = BTreeMap::new();
+    let mut metrics = Readings::default();
     let mut counts_warming = BTreeSet::new();
     let mut failed_metrics = BTreeMap::new();
     let mut samples = BTreeMap::new();
@@ -72,6 +72,7 @@ pub fn assemble(group: &Group, read: Read, beside: Beside) -> Option<Observed> {
         desired: Capacity(live.desired),
         limits: Some(live.attributes.limits),
         instances: Some(live.instances.clone()),
+        units: None,
         metrics,
         counts_warming,
         left_out: BTreeSet::new(),

@@ -14,11 +14,12 @@ use tideform_provider::ProviderError;
 
 use crate::registry::Providers;
 
+pub use crate::engine::freshness;
 pub(crate) use assemble::chain;
 pub use assemble::{Beside, Observed, assemble, load_metric};
 pub use read::{Read, read, read_live};
 pub(crate) use requests::after;
-pub use requests::{SourcedRequest, freshness, requests_for};
+pub use requests::{SourcedRequest, requests_for};
 
 /// Reads groups and puts together what decisions see of them: [`read()`], then [`assemble`] for each.
 ///

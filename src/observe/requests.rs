@@ -1,13 +1,12 @@
 //! Which metrics to ask for, of whom, and how far back. Pure: a group and a time in, requests out.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tideform_policies::model::{
-    Breach, Group, Metric, MetricSource, Name, OnMissing, ProviderAddress, Rule, Scope,
-};
+use tideform_policies::model::{Group, MetricSource, Name, ProviderAddress, Rule, Scope};
 use tideform_provider::MetricRequest;
+
+use crate::engine::{freshness, reach};
 
 /// One metric of one group, and the provider that is asked for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +23,7 @@ pub struct SourcedRequest {
 ///
 /// Formulas ask for nothing themselves: their inputs reach back as far as the formula must.
 pub fn requests_for(group: &Group, now: Timestamp) -> Vec<SourcedRequest> {
-    let spans = history_spans(group);
+    let spans = reach(group);
     group
         .policy
         .metrics
@@ -61,78 +60,6 @@ pub fn requests_for(group: &Group, now: Timestamp) -> Vec<SourcedRequest> {
             })
         })
         .collect()
-}
-
-/// How long a sample counts as fresh: three periods and the source's delay.
-pub fn freshness(metric: &Metric) -> Duration {
-    (metric.period * 3).saturating_add(metric.delay)
-}
-
-/// How far back each metric is read: far enough for its own breach, `last`, and every formula and guard over it.
-fn history_spans(group: &Group) -> BTreeMap<Name, Duration> {
-    let metrics = &group.policy.metrics;
-    let mut spans: BTreeMap<Name, Duration> = metrics
-        .iter()
-        .map(|metric| {
-            let mut span = freshness(metric);
-            if matches!(metric.rule, Some(Rule::Steps(_))) {
-                span = span.max(breach_span(&metric.breach, metric));
-            }
-            if metric.on_missing == OnMissing::Last {
-                span = span.max(metric.max_age.saturating_add(metric.delay));
-            }
-            (metric.name.clone(), span)
-        })
-        .collect();
-    for guard in &group.policy.guards {
-        for name in guard.when.metrics() {
-            if let Some(metric) = group.metric(&name) {
-                // A tripped guard lets go once its condition has failed for `release`: both windows are read.
-                let span = breach_span(&guard.breach, metric).saturating_add(guard.release);
-                raise(&mut spans, &name, span);
-            }
-        }
-    }
-    // Formulas may be built on formulas. Loading refuses cycles, so as many rounds as metrics settle it.
-    for _ in 0..metrics.len() {
-        let mut changed = false;
-        for metric in metrics {
-            let MetricSource::Formula(formula) = &metric.source else {
-                continue;
-            };
-            let Some(span) = spans.get(&metric.name).copied() else {
-                continue;
-            };
-            for input in formula.metrics() {
-                changed |= raise(&mut spans, &input, span);
-            }
-        }
-        if !changed {
-            break;
-        }
-    }
-    spans
-}
-
-/// Raises the span of `name` to at least `span`; says whether it rose.
-fn raise(spans: &mut BTreeMap<Name, Duration>, name: &Name, span: Duration) -> bool {
-    match spans.get_mut(name) {
-        Some(current) if *current < span => {
-            *current = span;
-            true
-        }
-        _ => false,
-    }
-}
-
-/// The time that a breach looks at, and one freshness more so that its oldest period is complete.
-fn breach_span(breach: &Breach, metric: &Metric) -> Duration {
-    let window = match *breach {
-        Breach::Now => Duration::ZERO,
-        Breach::For(duration) => duration,
-        Breach::Of { periods, .. } => metric.period.saturating_mul(periods),
-    };
-    window.saturating_add(freshness(metric))
 }
 
 /// `now - span`, stopping at the earliest timestamp there is.

@@ -70,7 +70,7 @@ fn seen(name: &str, cpu: f64, seconds: i64) -> Seen {
         desired: Capacity(4),
         limits: Some(live.attributes.limits),
         instances: Some(live.instances.clone()),
-        metrics: BTreeMap::from([("cpu".into(), MetricReading::Group(vec![sample]))]),
+        metrics: [("cpu".into(), MetricReading::Group(vec![sample]))].into(),
         ..Observation::default()
     };
     Seen::Live(Box::new(Observed {

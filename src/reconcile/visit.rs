@@ -262,7 +262,7 @@ fn record_action(memory: &mut Memory, intent: &OpenIntent) {
         at: intent.at,
         from: intent.change.before,
         to: intent.change.after,
-        by: BY_TIDEFORM.to_owned(),
+        by: BY_TIDEFORM.into(),
     });
 }
 

@@ -42,7 +42,7 @@ impl World {
                 at: before(action.ago),
                 from: action.change.before,
                 to: action.change.after,
-                by: BY_TIDEFORM.to_owned(),
+                by: BY_TIDEFORM.into(),
             });
         }
         memory.recommendations = given
@@ -53,7 +53,6 @@ impl World {
                 desired: recommendation.desired,
             })
             .collect();
-        memory.recommendations.sort_by_key(|r| r.at);
         let mut world = World {
             desired,
             instances: (desired.get() <= MOST_INSTANCES).then(Vec::new),
@@ -184,7 +183,7 @@ impl World {
             at: now,
             from,
             to,
-            by: BY_TIDEFORM.to_owned(),
+            by: BY_TIDEFORM.into(),
         });
         self.desired = to;
         if to.get() > MOST_INSTANCES {

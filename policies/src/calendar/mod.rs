@@ -4,6 +4,7 @@
 //! year, also on the two days on which the clock changes. It reads no clock and does no I/O.
 
 mod cron;
+mod kept;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,8 @@ use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use thiserror::Error;
+
+use kept::Kept;
 
 pub use cron::{CronError, CronExpression};
 
@@ -54,6 +57,8 @@ pub struct CompiledSchedule {
     shared: Arc<Shared>,
     /// Our own newest answer: two simulations at different times do not push each other out.
     last: Mutex<Option<Answer>>,
+    /// The same, to be read without a lock.
+    kept: Kept,
 }
 
 /// What all compiled schedules with the same window have in common.
@@ -172,7 +177,17 @@ impl CompiledSchedule {
         Ok(CompiledSchedule {
             shared,
             last: Mutex::new(None),
+            kept: Kept::default(),
         })
+    }
+
+    /// Whether a window is open at `now`: some nanoseconds, but for the edges.
+    #[inline]
+    pub fn is_open_at(&self, now: Timestamp) -> bool {
+        match self.kept.is_open_at(now) {
+            Some(is_open) => is_open,
+            None => self.open_at(now).is_some(),
+        }
     }
 
     /// The window that is open at `now`. Of several that overlap, the one that opened last: it is also the
@@ -189,8 +204,13 @@ impl CompiledSchedule {
         if let Some(answer) = last.filter(holds) {
             return answer.window;
         }
+        let keep = |answer: &Answer| {
+            self.kept
+                .keep(answer.from, answer.until, answer.window.is_some());
+        };
         if let Some(answer) = open(&self.shared.last).filter(holds) {
             *last = Some(answer);
+            keep(&answer);
             return answer.window;
         }
         let window = self.latest_opening(now).filter(|window| now < window.end);
@@ -204,6 +224,7 @@ impl CompiledSchedule {
             window,
         };
         *last = Some(answer);
+        keep(&answer);
         *open(&self.shared.last) = Some(answer);
         window
     }

@@ -201,11 +201,7 @@ impl Expression {
                 (if truth(condition)? { then } else { otherwise }).evaluate(scope)?
             }
             Expression::Call(function, arguments) => {
-                let mut numbers = Vec::with_capacity(arguments.len());
-                for argument in arguments {
-                    numbers.push(number(argument)?);
-                }
-                FormulaValue::Number(call(*function, &numbers)?)
+                FormulaValue::Number(call(*function, arguments, number)?)
             }
         };
         match value {
@@ -240,22 +236,29 @@ fn binary(operator: BinaryOperator, a: FormulaValue, b: FormulaValue) -> Option<
     })
 }
 
-fn call(function: FormulaFunction, numbers: &[f64]) -> Option<f64> {
-    Some(match (function, numbers) {
-        (FormulaFunction::Abs, [x]) => x.abs(),
-        (FormulaFunction::Ceil, [x]) => x.ceil(),
-        (FormulaFunction::Floor, [x]) => x.floor(),
+/// Every argument must be a number, also where another would decide.
+fn call(
+    function: FormulaFunction,
+    arguments: &[Expression],
+    number: impl Fn(&Expression) -> Option<f64>,
+) -> Option<f64> {
+    let fold = |first: &Expression, rest: &[Expression], pick: fn(f64, f64) -> f64| {
+        rest.iter().try_fold(number(first)?, |so_far, next| {
+            Some(pick(so_far, number(next)?))
+        })
+    };
+    Some(match (function, arguments) {
+        (FormulaFunction::Abs, [x]) => number(x)?.abs(),
+        (FormulaFunction::Ceil, [x]) => number(x)?.ceil(),
+        (FormulaFunction::Floor, [x]) => number(x)?.floor(),
         (FormulaFunction::Signum, [x]) => {
-            if *x == 0.0 {
-                0.0
-            } else {
-                x.signum()
-            }
+            let x = number(x)?;
+            if x == 0.0 { 0.0 } else { x.signum() }
         }
-        (FormulaFunction::Log, [x, base]) => x.ln() / base.ln(),
-        (FormulaFunction::Pow, [x, y]) => x.powf(*y),
-        (FormulaFunction::Max, [first, rest @ ..]) => rest.iter().fold(*first, |m, x| m.max(*x)),
-        (FormulaFunction::Min, [first, rest @ ..]) => rest.iter().fold(*first, |m, x| m.min(*x)),
+        (FormulaFunction::Log, [x, base]) => number(x)?.ln() / number(base)?.ln(),
+        (FormulaFunction::Pow, [x, y]) => number(x)?.powf(number(y)?),
+        (FormulaFunction::Max, [first, rest @ ..]) => fold(first, rest, f64::max)?,
+        (FormulaFunction::Min, [first, rest @ ..]) => fold(first, rest, f64::min)?,
         _ => return None,
     })
 }

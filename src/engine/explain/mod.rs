@@ -231,7 +231,7 @@ mod tests {
             at: at(-6.0),
             from: Capacity(4),
             to: Capacity(6),
-            by: "tideform".to_owned(),
+            by: "tideform".into(),
         });
         memory.recommendations.push(Recommendation {
             at: at(-2.0),

@@ -45,17 +45,18 @@ fn values(nearest: &Nearest) -> String {
 
 fn last_change(minutes: f64, from: u32, to: u32) -> Memory {
     let mut memory = Memory {
-        recommendations: vec![Recommendation {
+        recommendations: [Recommendation {
             at: at(-60.0),
             desired: Capacity(to),
-        }],
+        }]
+        .into(),
         ..Memory::default()
     };
     memory.record(Action {
         at: at(minutes),
         from: Capacity(from),
         to: Capacity(to),
-        by: BY_TIDEFORM.to_owned(),
+        by: BY_TIDEFORM.into(),
     });
     memory
 }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use tideform_policies::model::{Breach, Capacity, MetricReading, Rule, Sample};
 
 use super::ByTime;
-use crate::engine::memory::{age, later};
 use crate::engine::moment::{Moment, Value};
 use crate::engine::next::{Edge, edges};
 use crate::engine::reason::{Abstention, Reason};
+use crate::engine::time::{age, later};
 use crate::engine::{Decision, Observation, Rules, decide_quiet};
 
 /// Most times that are tried.
@@ -57,7 +57,7 @@ pub(super) fn by_time(
 fn further(moment: &Moment<'_>, decision: &Decision, tried: &mut Vec<(Timestamp, Edge)>) {
     let policy = moment.policy;
     let has_stabilized = decision.has("stabilized");
-    for recommendation in &decision.memory.recommendations {
+    for recommendation in decision.memory.recommendations.iter() {
         if has_stabilized {
             for rules in [&policy.scale_out, &policy.scale_in] {
                 let at = later(recommendation.at, rules.stabilization);

@@ -9,9 +9,9 @@ use tideform_policies::model::{
 
 use super::Side;
 use super::search::Range;
-use crate::engine::memory::later;
 use crate::engine::moment::{Moment, Value};
 use crate::engine::reason::{Basis, Reason};
+use crate::engine::time::later;
 use crate::engine::{Decision, Memory, Observation, Rules, decide, decide_quiet};
 
 /// How many times as large as what was observed a value is looked for.
@@ -223,11 +223,7 @@ impl<'a> WhatIf<'a> {
             Some(MetricReading::Group(samples)) => samples,
             _ => &[],
         };
-        let reading = self
-            .seen
-            .metrics
-            .entry(variable.name.clone())
-            .or_insert_with(|| MetricReading::Group(Vec::new()));
+        let reading = self.seen.metrics.get_or_empty(&variable.name);
         let MetricReading::Group(changed) = reading else {
             return;
         };

@@ -17,6 +17,7 @@ use tideform_policies::suggest::nearest;
 use super::decision::Decision;
 use super::memory::Memory;
 use super::observation::{ForecastFloor, Observation, Overrides, Spent};
+use super::readings::Readings;
 
 /// The version of both forms.
 pub const FORMAT_VERSION: u32 = 1;
@@ -145,12 +146,10 @@ pub fn read(text: &str, group: &Group) -> Result<Question, ObserveError> {
     if let Some(failed) = root.optional(fields, "failed_spot_launches") {
         seen.failed_spot_launches = failed.each(Place::timestamp)?;
     }
-    let mut memory = match root.optional(fields, "memory") {
+    let memory = match root.optional(fields, "memory") {
         Some(memory) => read_memory(&memory)?,
         None => Memory::default(),
     };
-    memory.actions.sort_by_key(|action| action.at);
-    memory.recommendations.sort_by_key(|r| r.at);
     Ok(Question { now, seen, memory })
 }
 
@@ -183,10 +182,10 @@ fn read_instance(place: &Place<'_>) -> Result<Instance, ObserveError> {
     Ok(instance)
 }
 
-type Metrics = (BTreeMap<Name, MetricReading>, BTreeSet<Name>);
+type Metrics = (Readings, BTreeSet<Name>);
 
 fn read_metrics(metrics: &Place<'_>, group: &Group) -> Result<Metrics, ObserveError> {
-    let mut readings = BTreeMap::new();
+    let mut readings = Readings::default();
     let mut counts_warming = BTreeSet::new();
     for (name, value) in metrics.map("an object of metrics")? {
         let Some(metric) = group.metric(name) else {
@@ -303,8 +302,8 @@ fn read_memory(memory: &Place<'_>) -> Result<Memory, ObserveError> {
     ])?;
     let list = |name| memory.optional(fields, name);
     Ok(Memory {
-        actions: entries(list("actions"))?,
-        recommendations: entries(list("recommendations"))?,
+        actions: entries(list("actions"))?.into_iter().collect(),
+        recommendations: entries(list("recommendations"))?.into_iter().collect(),
         guards: entries(list("guards"))?,
         missing: entries(list("missing"))?,
         fallback: list("fallback").map(|place| place.typed()).transpose()?,
