@@ -591,10 +591,11 @@ mod tests {
                 policy.metrics[0].max_remove = max_remove;
             });
             let memory = Memory {
-                recommendations: vec![crate::engine::Recommendation {
+                recommendations: [crate::engine::Recommendation {
                     at: at(-60.0),
                     desired: Capacity(10),
-                }],
+                }]
+                .into(),
                 ..Memory::default()
             };
             let decision = decided(

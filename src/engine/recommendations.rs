@@ -147,14 +147,15 @@ fn first_within(
     now: Timestamp,
     window: Duration,
 ) -> Option<Recommendation> {
+    if window.is_zero() {
+        return None;
+    }
     let is_within = |r: &Recommendation| age(now, r.at) < window;
     match chain.front() {
         Some(oldest) if is_within(oldest) => Some(*oldest),
         // Where the other direction looks back further.
-        Some(_) if !window.is_zero() => {
-            chain.get(chain.partition_point(|r| !is_within(r))).copied()
-        }
-        Some(_) | None => None,
+        Some(_) => chain.get(chain.partition_point(|r| !is_within(r))).copied(),
+        None => None,
     }
 }
 

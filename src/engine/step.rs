@@ -265,10 +265,11 @@ mod tests {
         seen.metrics
             .insert("queue".into(), MetricReading::Group(list.collect()));
         let memory = Memory {
-            recommendations: vec![crate::engine::Recommendation {
+            recommendations: [crate::engine::Recommendation {
                 at: at(-60.0),
                 desired: Capacity(10),
-            }],
+            }]
+            .into(),
             ..Memory::default()
         };
         decided(&queue, &seen, &memory, at(0.0))

@@ -39,7 +39,7 @@ pub(super) struct Tracked {
 pub(super) fn average(track: &Track, observed: f64, counted: u32, current: u32) -> Tracked {
     let ratio = ratio(observed, track.target);
     let is_within_tolerance = within(track, ratio);
-    let answer = round_out(scaled(f64::from(counted), observed, track.target));
+    let answer = || round_out(scaled(f64::from(counted), observed, track.target));
     Tracked {
         basis: Basis::Average,
         observed,
@@ -51,7 +51,7 @@ pub(super) fn average(track: &Track, observed: f64, counted: u32, current: u32) 
         want: if is_within_tolerance {
             current
         } else {
-            one_way(ratio, answer, current)
+            one_way(ratio, answer(), current)
         },
     }
 }

@@ -181,6 +181,7 @@ fn samples_per_instance_move_together() {
             .map(|(instance, value)| InstanceSample {
                 id: instance.id.clone(),
                 value,
+                of: None,
             })
             .collect(),
     };
@@ -403,11 +404,7 @@ fn changed(seen: &Observation, value: &NearestValue, base: f64) -> Observation {
         at: at(0.0),
         value: value.value,
     };
-    match seen
-        .metrics
-        .entry(value.metric.clone())
-        .or_insert_with(|| MetricReading::Group(Vec::new()))
-    {
+    match seen.metrics.get_or_empty(&value.metric) {
         MetricReading::Group(samples) => {
             let newest = samples
                 .iter_mut()
