@@ -8,7 +8,7 @@ use std::path::Path;
 use libtest_mimic::{Failed, Trial};
 
 use super::support::{Because, File};
-use super::{apart, aws, hpa_behavior, hpa_replicas, nomad};
+use super::{apart, aws, hpa_apart, hpa_behavior, hpa_replicas, nomad};
 
 /// The peers: the mark in the page, and the files.
 const PEERS: &[(&str, &[&File])] = &[
@@ -85,12 +85,20 @@ fn list(mark: &str, files: &[&File]) -> String {
             .collect();
         let _ = writeln!(text, "\n  Cases: {}.", rows.join(", "));
     }
+    let hpa = hpa_apart::LIST
+        .iter()
+        .filter(|_| mark == "hpa")
+        .map(|apart| apart.because);
+    let others = apart::LIST
+        .iter()
+        .filter(|apart| apart.peer == mark)
+        .map(|apart| apart.because);
     let mut last: Option<&'static Because> = None;
-    for apart in apart::LIST.iter().filter(|apart| apart.peer == mark) {
-        if last.is_none_or(|last| !std::ptr::eq(last, apart.because)) {
-            let _ = writeln!(text, "- **{}.** {}", apart.because.what, apart.because.why);
+    for because in hpa.chain(others) {
+        if last.is_none_or(|last| !std::ptr::eq(last, because)) {
+            let _ = writeln!(text, "- **{}.** {}", because.what, because.why);
         }
-        last = Some(apart.because);
+        last = Some(because);
     }
     text
 }

@@ -8,10 +8,14 @@ mod alike;
 mod apart;
 mod aws;
 mod docs;
+mod hpa;
+mod hpa_apart;
 mod hpa_behavior;
+mod hpa_random;
 mod hpa_replicas;
 mod nomad;
 mod question;
+mod random;
 mod reference;
 mod support;
 
@@ -34,6 +38,8 @@ fn main() -> ExitCode {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let mut trials: Vec<Trial> = FILES.iter().flat_map(|file| file.trials(&tally)).collect();
     trials.extend(docs::trials());
+    trials.extend(hpa_apart::trials());
+    trials.extend(hpa_random::trials());
     trials.extend(apart::trials());
     trials.extend(alike::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         && let Ok(tally) = tally.lock()
     {
         tally.print(FILES);
+        random::print_seed();
     }
     conclusion.exit_code()
 }

@@ -104,8 +104,10 @@ pub(crate) fn refusals(hcl: &str) -> Result<Vec<&'static str>, String> {
     Ok(problems.into_iter().map(|(code, _)| code).collect())
 }
 
+type Problems = Vec<(&'static str, String)>;
+
 /// A configuration, and the code and summary of each error in it.
-fn read(hcl: &str) -> Result<(Configuration, Vec<(&'static str, String)>), String> {
+fn read(hcl: &str) -> Result<(Configuration, Problems), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     std::fs::write(folder.path().join("main.hcl"), hcl).map_err(|error| error.to_string())?;
     let (configuration, diagnostics) = tideform_policies::read(&LoadInput {
