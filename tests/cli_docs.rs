@@ -153,8 +153,17 @@ fn every_block_and_attribute_is_in_the_language_reference() {
             continue;
         };
         for attribute in block.attributes {
-            if !text.contains(&format!("| `{}` |", attribute.name)) {
+            let start = format!("| `{}` |", attribute.name);
+            let Some(row) = text.lines().find(|line| line.starts_with(&start)) else {
                 missing.push(format!("{heading}: {}", attribute.name));
+                continue;
+            };
+            // Name, type, default, meaning.
+            if let Some(default) = attribute.default
+                && row.split('|').nth(3).map(str::trim) != Some(&format!("`{}`", default.text))
+            {
+                let name = attribute.name;
+                missing.push(format!("{heading}: {name}: the default {}", default.text));
             }
         }
     }

@@ -78,3 +78,44 @@ group "service" {
     }
   }
 }
+
+# One test for every service of the environment.
+test "load scales out, within the limits, and a lull waits" {
+  group  = [for name in keys(var.services) : group.service[name]]
+  always = [self.desired >= self.min, self.desired <= self.max]
+  given {
+    desired  = 2
+    time     = "2018-04-25T10:00:00"
+    timezone = "Europe/Berlin"
+  }
+
+  at "0m" {
+    metrics = { cpu = 95 }
+    expect {
+      direction = "out"
+      at_least  = 3
+    }
+  }
+  at "2m" {
+    until   = "6m"
+    metrics = { cpu = 20 }
+    expect {
+      at_least = 3
+      reasons  = ["stabilized"]
+    }
+  }
+}
+
+test "at night staging keeps one instance, production its floor" {
+  group = group.service["api"]
+  given {
+    desired  = 4
+    time     = "2018-04-25T23:00:00"
+    timezone = "Europe/Berlin"
+  }
+
+  at "0m" {
+    metrics = { cpu = local.production ? 55 : 75 }
+    expect { desired = local.production ? 4 : 1 }
+  }
+}

@@ -112,3 +112,41 @@ test "a backlog counts in the second minute in a row" {
     }
   }
 }
+
+test "an empty queue ends the last worker, and not too soon" {
+  group  = group.worker
+  always = self.desired <= 3
+  given { desired = 3 }
+
+  at "0m" {
+    metrics = { requests = 0.9, queue_depth = 0 }
+    expect { desired = 3 }
+  }
+  at "1m" {
+    until   = "14m"
+    metrics = { requests = 0, queue_depth = 0 }
+    expect {
+      desired = 3
+      reasons = ["stabilized"]
+    }
+  }
+  at "15m" {
+    until   = "16m"
+    metrics = { requests = 0, queue_depth = 0 }
+    expect { desired = 0 }
+  }
+}
+
+test "a queue that cannot be read ends no worker" {
+  group = group.worker
+  given { desired = 5 }
+
+  at "0m" {
+    until   = "1h"
+    metrics = { requests = null, queue_depth = null }
+    expect {
+      desired = 5
+      reasons = ["no_data.requests"]
+    }
+  }
+}

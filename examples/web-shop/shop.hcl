@@ -175,3 +175,62 @@ test "the sale's floor stands before the first customer comes" {
     expect { desired = 24 }
   }
 }
+
+test "errors keep the capacity until they have been gone for a while" {
+  group = group.web
+  given {
+    desired = 12
+    time    = "2017-12-19T03:00:00Z"
+  }
+
+  at "0m" {
+    until   = "30m"
+    metrics = { cpu = 15, requests_per_instance = 1, error_rate = 40 }
+    expect {
+      desired = 12
+      reasons = ["guarded.errors"]
+    }
+  }
+  at "31m" {
+    until   = "39m"
+    metrics = { cpu = 15, requests_per_instance = 1, error_rate = 0.1 }
+    expect {
+      desired = 12
+      reasons = ["guard_tripped.errors"]
+    }
+  }
+  at "40m" {
+    until   = "50m"
+    metrics = { cpu = 15, requests_per_instance = 1, error_rate = 0.1 }
+    expect {
+      at_most = 11
+      without = ["guarded"]
+    }
+  }
+}
+
+test "a campaign's floor holds as long as the campaign" {
+  group = group.web
+  never = self.desired > 20
+  given { desired = 6 }
+
+  at "0m" {
+    metrics = { cpu = 50, requests_per_instance = 6 }
+    surge "campaign" {}
+    expect {
+      desired   = 20
+      reasons   = ["raised_to_floor.campaign"]
+      on_demand = 9
+      spot      = 11
+    }
+  }
+  at "119m" {
+    metrics = { cpu = 10, requests_per_instance = 1 }
+    expect { desired = 20 }
+  }
+  at "2h" {
+    until   = "3h"
+    metrics = { cpu = 10, requests_per_instance = 1 }
+    expect { at_most = 12 }
+  }
+}

@@ -146,5 +146,20 @@ pub const MOCK_WORLD: Preset = preset("\".tideform/mock.world\"", "beside the st
 /// `mock.clock`.
 pub const MOCK_CLOCK: Preset = preset("\"real\"", "a cloud's time passes by itself");
 
+/// `given.time` of a test.
+pub const TEST_TIME: Preset = preset(
+    "\"2026-01-05T12:00:00Z\"",
+    "a Monday at noon: most schedules of office hours are open",
+);
+/// `given.instance.state` of a test.
+pub const TEST_STATE: Preset = preset("\"in_service\"", "most instances are");
+/// `given.instance.lifecycle` of a test.
+pub const TEST_LIFECYCLE: Preset = preset("\"on_demand\"", "AWS: without a mixed instances policy");
+/// `given.instance.protected` of a test.
+pub const TEST_PROTECTED: Preset = preset("false", "AWS: NewInstancesProtectedFromScaleIn false");
+/// `given.instance.weight` of a test.
+pub const TEST_WEIGHT: Preset =
+    preset("1", "AWS: without WeightedCapacity an instance counts as 1");
+
 /// The longest time that a breach may ask for. AWS: an alarm evaluates at most one day.
 pub const LONGEST_BREACH: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);

@@ -6,9 +6,9 @@ use tideform_policies::diagnostic::{Diagnostics, Severity};
 use tideform_policies::layers;
 use tideform_policies::load::{LoadInput, VariableArgument};
 use tideform_policies::model::{
-    Adjustment, Breach, Capacity, Combine, Configuration, Group, GroupAddress, GuardEffect,
-    MetricSource, OnMissing, RateAmount, Rule, Scope, Share, Statistic, StepBound, VictimOrder,
-    Window,
+    Adjustment, Breach, Capacity, Combine, Configuration, Expected, Group, GroupAddress,
+    GuardEffect, MetricSource, OnMissing, RateAmount, ReasonPattern, Rule, Scope, Share, Statistic,
+    StepBound, VictimOrder, Window,
 };
 
 fn decode(text: &str) -> (Configuration, Diagnostics) {
@@ -290,9 +290,16 @@ fn the_example_warns_only_of_what_does_nothing_yet() {
     assert_eq!(configuration.providers[1].settings["region"], "us-east-1");
     let test = &configuration.tests[0];
     assert_eq!(test.steps[1].at, Duration::from_secs(60));
+    let expected: Vec<_> = test.steps[1].expectations.iter().map(|e| &e.what).collect();
     assert_eq!(
-        test.steps[1].expect.as_ref().map(|e| e.reasons.clone()),
-        Some(vec!["warming".to_owned()])
+        expected,
+        [
+            &Expected::Desired(Capacity(7)),
+            &Expected::Reason(ReasonPattern {
+                kind: "warming",
+                subject: None
+            }),
+        ]
     );
 }
 

@@ -41,6 +41,15 @@ pub(super) enum CliError {
         /// The known one that is most like it.
         nearest: Option<String>,
     },
+    /// No `test` block is meant.
+    NoSuchTest {
+        /// As typed, several with `` `, ` `` between them.
+        filter: String,
+        /// The name of a test that is most like it.
+        nearest: Option<String>,
+        /// How many tests there are.
+        tests: usize,
+    },
     /// Errors in the files.
     Problems(Box<Problems>),
     /// An expression of the console.
@@ -201,6 +210,20 @@ pub(super) fn explain(error: &CliError) -> Explained {
             match nearest {
                 Some(nearest) => explained.hint(format!("did you mean `{nearest}`?")),
                 None => explained.hint("`tideform validate --resolved` lists the groups of the files, `tideform state list` those of the state."),
+            }
+        }
+        CliError::NoSuchTest {
+            filter,
+            nearest,
+            tests,
+        } => {
+            let explained = Explained::new("No test to run").why(format!(
+                "None of the {} matches `{filter}`.",
+                plural(*tests, "test")
+            ));
+            match nearest {
+                Some(nearest) => explained.hint(format!("did you mean `{nearest}`?")),
+                None => explained.hint("`tideform test --list` prints their names."),
             }
         }
         CliError::Problems(problems) => {

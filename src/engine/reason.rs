@@ -528,9 +528,89 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// What it is about: the name of a metric, schedule, surge, guard or freeze; `limits` or `forecast` of a bound.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Reason::Opinion { metric, .. }
+            | Reason::Want { metric, .. }
+            | Reason::Step { metric, .. }
+            | Reason::Abstained { metric, .. }
+            | Reason::NoData { metric, .. }
+            | Reason::Substituted { metric, .. }
+            | Reason::AddedOnMissing { metric, .. }
+            | Reason::Cut { metric, .. }
+            | Reason::Warming { metric, .. } => Some(metric),
+            Reason::GuardTripped { guard, .. } | Reason::Guarded { guard, .. } => Some(guard),
+            Reason::Frozen { freeze, .. } => Some(freeze),
+            Reason::ScheduleUnusable { schedule, .. } => Some(schedule),
+            Reason::RaisedToFloor { bound, .. } | Reason::LoweredToCeiling { bound, .. } => {
+                Some(match bound {
+                    Bound::Limits => "limits",
+                    Bound::Schedule(name) | Bound::Surge(name) => name,
+                    Bound::Forecast => "forecast",
+                })
+            }
+            Reason::Combined { .. }
+            | Reason::Stabilized { .. }
+            | Reason::RateLimited { .. }
+            | Reason::DirectionDisabled { .. }
+            | Reason::InCooldown { .. }
+            | Reason::OverBudget { .. }
+            | Reason::Pinned { .. }
+            | Reason::WithinLimits { .. }
+            | Reason::ForecastObserved { .. }
+            | Reason::Paused { .. }
+            | Reason::MixSplit { .. }
+            | Reason::Fallback { .. }
+            | Reason::Victims { .. } => None,
+        }
+    }
+
+    /// The metric that wants a capacity, and which.
+    pub fn want(&self) -> Option<(&Name, Capacity)> {
+        match self {
+            Reason::Opinion { metric, want, .. }
+            | Reason::Want { metric, want, .. }
+            | Reason::Step { metric, want, .. }
+            | Reason::AddedOnMissing { metric, want, .. }
+            | Reason::Cut { metric, want, .. }
+            | Reason::Warming { metric, want, .. } => Some((metric, *want)),
+            Reason::Abstained { .. }
+            | Reason::NoData { .. }
+            | Reason::Substituted { .. }
+            | Reason::Combined { .. }
+            | Reason::Stabilized { .. }
+            | Reason::RateLimited { .. }
+            | Reason::DirectionDisabled { .. }
+            | Reason::InCooldown { .. }
+            | Reason::GuardTripped { .. }
+            | Reason::Guarded { .. }
+            | Reason::Frozen { .. }
+            | Reason::OverBudget { .. }
+            | Reason::Pinned { .. }
+            | Reason::RaisedToFloor { .. }
+            | Reason::LoweredToCeiling { .. }
+            | Reason::WithinLimits { .. }
+            | Reason::ForecastObserved { .. }
+            | Reason::ScheduleUnusable { .. }
+            | Reason::Paused { .. }
+            | Reason::MixSplit { .. }
+            | Reason::Fallback { .. }
+            | Reason::Victims { .. } => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_language_knows_every_kind_and_no_other() {
+        let known: Vec<&str> = kinds().iter().map(|kind| kind.name).collect();
+        assert_eq!(tideform_policies::schema::REASON_KINDS, known);
+    }
 
     const DOCS: &str = include_str!("../../docs/decisions.md");
 

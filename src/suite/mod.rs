@@ -1,23 +1,31 @@
 //! Runs the `test` blocks of a configuration through the engine: policies have unit tests.
 //!
 //! Each step feeds metrics to the same decision function as the loop; an accepted change is recorded as the loop
-//! would record it, and its instances warm up from then on. Pure: no clock, no provider, no state. The report is
-//! data; [`render`] has its views.
+//! would record it, and its instances boot and warm up from then on. Pure: no clock, no provider, no state. The
+//! report is data; [`render`] has its views.
 
 mod check;
+mod place;
 pub mod render;
 #[cfg(test)]
 mod tests;
 mod world;
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tideform_policies::model::{Capacity, Configuration, GroupAddress, Test, TestStep};
-use tideform_policies::source::{SourceMap, Span};
+use tideform_policies::defaults;
+use tideform_policies::model::{Capacity, Configuration, GroupAddress, Test, TestStep, units};
 
 use crate::engine::{Decision, Rules, decide, explain};
 pub use check::{Failure, Mismatch};
+use check::{Invariants, Moment};
+pub use place::{Mark, Place};
 use world::World;
+
+/// A test that would decide more often than this is not run: it would not end soon.
+const MOST_DECISIONS: u64 = 200_000;
 
 /// What came out of all tests.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,26 +60,62 @@ pub struct TestReport {
     pub name: String,
     /// The group under test.
     pub group: GroupAddress,
+    /// The block is run for several groups.
+    #[serde(skip)]
+    pub is_one_of_several: bool,
+    /// The files say when it begins.
+    #[serde(skip)]
+    pub has_own_time: bool,
     /// Where the block stands.
     pub place: Option<Place>,
     /// Why it could not run at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What is wrong with the test as a whole.
+    pub failures: Vec<Failure>,
     /// The steps that ran.
     pub steps: Vec<StepReport>,
+    /// How long it took, where somebody measured it.
+    #[serde(skip)]
+    pub took: Option<Duration>,
 }
 
 impl TestReport {
     /// It ran, and every step gave what was expected.
     pub fn is_success(&self) -> bool {
-        self.problem.is_none() && self.steps.iter().all(|step| step.failures.is_empty())
+        self.problem.is_none()
+            && self.failures.is_empty()
+            && self.steps.iter().all(|step| step.failures.is_empty())
+    }
+
+    /// The label; with the group, where the block is run for several.
+    pub fn title(&self) -> String {
+        titled(&self.name, &self.group, self.is_one_of_several)
     }
 }
 
-/// What came out of one step.
+/// The title that a test's report will have.
+pub fn title(configuration: &Configuration, test: &Test) -> String {
+    titled(
+        &test.name,
+        &test.group,
+        is_one_of_several(configuration, test),
+    )
+}
+
+fn titled(name: &str, group: &GroupAddress, with_group: bool) -> String {
+    if with_group {
+        format!("{name} ({group})")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// What came out of one decision. Of a step that is decided several times: of the last one, and of the first one
+/// that broke an `always` or `never`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepReport {
-    /// After the first, as the files write it.
+    /// As the files write it; of a repeated step, its last time.
     pub at: String,
     /// The time of the decision.
     pub time: Timestamp,
@@ -89,118 +133,165 @@ pub struct StepReport {
     pub decision: Decision,
 }
 
-/// A place in a file, and the line that stands there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
-    /// The file.
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-    /// The text of the line.
-    pub text: String,
+/// The tests that are wanted, in the order of the files, and how many are not.
+pub fn select<'a>(
+    configuration: &'a Configuration,
+    wanted: &dyn Fn(&Test) -> bool,
+) -> (Vec<&'a Test>, usize) {
+    let (chosen, others): (Vec<&Test>, Vec<&Test>) =
+        configuration.tests.iter().partition(|test| wanted(test));
+    (chosen, others.len())
 }
 
-impl Place {
-    fn of(sources: &SourceMap, span: Span) -> Option<Place> {
-        let (file, line, _) = sources.place(span)?;
-        let text = sources
-            .get(span.source)?
-            .text
-            .lines()
-            .nth(line.checked_sub(1)?)?;
-        Some(Place {
-            file: file.to_string(),
-            line,
-            text: text.to_owned(),
-        })
-    }
-}
-
-/// Runs the tests of a configuration whose name contains `filter`.
-pub fn run(configuration: &Configuration, filter: Option<&str>) -> SuiteReport {
-    let mut report = SuiteReport {
-        tests: Vec::new(),
+/// Runs all tests of a configuration.
+pub fn run(configuration: &Configuration) -> SuiteReport {
+    SuiteReport {
+        tests: configuration
+            .tests
+            .iter()
+            .map(|test| run_test(configuration, test))
+            .collect(),
         filtered_out: 0,
-    };
-    for test in &configuration.tests {
-        if filter.is_some_and(|filter| !test.name.contains(filter)) {
-            report.filtered_out += 1;
-            continue;
-        }
-        report.tests.push(run_test(configuration, test));
     }
-    report
 }
 
-fn run_test(configuration: &Configuration, test: &Test) -> TestReport {
+/// Runs one test of a configuration.
+pub fn run_test(configuration: &Configuration, test: &Test) -> TestReport {
     let mut report = TestReport {
         name: test.name.clone(),
         group: test.group.clone(),
+        is_one_of_several: is_one_of_several(configuration, test),
+        has_own_time: defaults::TEST_TIME.bare().parse().ok() != Some(test.start),
         place: Place::of(&configuration.sources, test.span),
         problem: None,
+        failures: Vec::new(),
         steps: Vec::new(),
+        took: None,
     };
     let Some(group) = configuration.groups.get(&test.group) else {
         report.problem = Some(format!("there is no {}", test.group));
         return report;
     };
-    let rules = Rules::new(group);
-    let start = test.given.time.unwrap_or_else(default_time);
-    let mut world = World::new(&rules, &test.given, start);
-    for step in &test.steps {
-        report.steps.push(run_step(
-            configuration,
-            test,
-            step,
-            &rules,
-            &mut world,
-            start,
+    let every = group.policy.every.max(Duration::from_secs(1));
+    let decisions: u64 = test.steps.iter().map(|step| repeats(step, every)).sum();
+    if decisions > MOST_DECISIONS {
+        report.problem = Some(format!(
+            "it would make {decisions} decisions, and the most is {MOST_DECISIONS}"
         ));
+        return report;
     }
+    let mut run = Run {
+        configuration,
+        invariants: Invariants::new(test),
+        rules: Rules::new(group),
+        world: World::new(group, test),
+        test,
+    };
+    for step in &test.steps {
+        run.step(step, every, &mut report.steps);
+    }
+    report.failures = run.invariants.never_checked(&configuration.sources);
     report
 }
 
-fn run_step(
-    configuration: &Configuration,
-    test: &Test,
-    step: &TestStep,
-    rules: &Rules,
-    world: &mut World,
-    start: Timestamp,
-) -> StepReport {
-    let after = SignedDuration::try_from(step.at).unwrap_or(SignedDuration::MAX);
-    let now = start.checked_add(after).unwrap_or(Timestamp::MAX);
-    let seen = world.observe(rules, step, now);
-    let decision = decide(rules, &seen, &world.memory, now);
-    let failures = check::check(
-        &configuration.sources,
-        test,
-        step,
-        rules,
-        &seen,
-        &decision,
-        now,
-    );
-    world.accept(&decision, now);
-    StepReport {
-        at: tideform_policies::model::units::format_duration(step.at),
-        time: now,
-        place: Place::of(&configuration.sources, step.span),
-        current: decision.current,
-        desired: decision.desired,
-        failures,
-        explanation: explain::lines(
-            rules.group(),
-            decision.current,
-            decision.desired,
-            &decision.reasons,
-            None,
-        ),
-        decision,
+/// Whether the block of a test is run for other groups, too.
+fn is_one_of_several(configuration: &Configuration, test: &Test) -> bool {
+    let others = configuration.tests.iter();
+    others.filter(|other| other.span == test.span).count() > 1
+}
+
+/// How often a step is decided.
+fn repeats(step: &TestStep, every: Duration) -> u64 {
+    let Some(until) = step.until else { return 1 };
+    let span = until.saturating_sub(step.at).as_nanos();
+    let times = span.checked_div(every.as_nanos()).unwrap_or(0);
+    u64::try_from(times).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// A test that is under way.
+struct Run<'a> {
+    configuration: &'a Configuration,
+    test: &'a Test,
+    rules: Rules,
+    world: World,
+    invariants: Invariants<'a>,
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: &TestStep, every: Duration, reports: &mut Vec<StepReport>) {
+        let mut after = step.at;
+        let mut is_first = true;
+        let mut has_failed = false;
+        loop {
+            let next = after.saturating_add(every);
+            let is_last = step.until.is_none_or(|until| next > until);
+            let now = later(self.test.start, after);
+            let seen = self.world.observe(step, is_first, now);
+            let decision = decide(&self.rules, &seen.observation, &self.world.memory, now);
+            let moment = Moment {
+                sources: &self.configuration.sources,
+                rules: &self.rules,
+                seen: &seen.observation,
+                decision: &decision,
+                now,
+            };
+            let mut failures = self.invariants.check(&moment);
+            if is_last {
+                let expected = check::expectations(step, &moment);
+                failures.splice(0..0, expected);
+            }
+            if is_first {
+                failures.splice(0..0, check::samples(step, &seen, &moment));
+            }
+            self.world.accept(&decision, now);
+            if is_last || (!failures.is_empty() && !has_failed) {
+                has_failed |= !failures.is_empty();
+                let label = if after == step.at {
+                    step.label.clone()
+                } else {
+                    units::format_duration(after)
+                };
+                reports.push(self.report(step, label, now, failures, decision));
+            }
+            if is_last {
+                return;
+            }
+            is_first = false;
+            after = next;
+        }
+    }
+
+    fn report(
+        &self,
+        step: &TestStep,
+        at: String,
+        time: Timestamp,
+        failures: Vec<Failure>,
+        decision: Decision,
+    ) -> StepReport {
+        StepReport {
+            at,
+            time,
+            place: Place::of(&self.configuration.sources, step.span),
+            current: decision.current,
+            desired: decision.desired,
+            failures,
+            explanation: explain::lines(
+                self.rules.group(),
+                decision.current,
+                decision.desired,
+                &decision.reasons,
+                None,
+            ),
+            decision,
+        }
     }
 }
 
-/// A Monday at noon: 2026-01-05T12:00:00Z.
-fn default_time() -> Timestamp {
-    Timestamp::from_second(1_767_614_400).unwrap_or(Timestamp::UNIX_EPOCH)
+/// So long after a time, stopping at the last timestamp there is.
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| time.checked_add(by).ok())
+        .unwrap_or(Timestamp::MAX)
 }

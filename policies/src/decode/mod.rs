@@ -77,12 +77,12 @@ pub fn configuration(
             let Some((block, merged)) =
                 block.and_then(|block| Some((block, group::merged(block, &around.policies)?)))
             else {
-                return tests::Metrics::NoGroup;
+                return tests::Subjects::NoGroup;
             };
             if layers::is_incomplete(&block.block, &around.policies) {
-                return tests::Metrics::Incomplete;
+                return tests::Subjects::Incomplete;
             }
-            tests::Metrics::Known(metric_names(&merged).map(Arc::from).collect())
+            tests::Subjects::Known(tests::Names::of(&merged))
         },
         &mut cx,
     );

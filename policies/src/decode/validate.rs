@@ -401,6 +401,23 @@ fn known_value(value: &Value, kind: Kind, span: Span, cx: &mut Context) -> Resul
             Value::Address(Address::Group(_)) => Ok(()),
             other => Err(address_problem(other, "a group", "group.")),
         },
+        Kind::Groups => match plain(value) {
+            Value::List(list) | Value::Set(list) if !list.is_empty() => {
+                list.iter().try_for_each(|item| {
+                    if matches!(plain(item), Value::Address(Address::Group(_))) {
+                        Ok(())
+                    } else {
+                        Err(address_problem(item, "a list of groups", "group."))
+                    }
+                })
+            }
+            Value::Address(Address::Group(_)) => Ok(()),
+            other => Err(address_problem(
+                other,
+                "a group, or a list of groups",
+                "group.",
+            )),
+        },
         Kind::Policies => match plain(value) {
             Value::Address(Address::Policy(_)) => Ok(()),
             Value::List(list) | Value::Set(list) => list.iter().try_for_each(|item| {
@@ -455,6 +472,9 @@ fn known_value(value: &Value, kind: Kind, span: Span, cx: &mut Context) -> Resul
         Kind::TextMap => read::text_map(value).map(drop),
         Kind::MetricValues => super::tests::metric_values(value).map(drop),
         Kind::Memory => super::tests::memory(value).map(drop),
+        Kind::StepTime => super::tests::step_time(read::text(value)?).map(drop),
+        Kind::Reasons => super::tests::reasons(value).map(drop),
+        Kind::Wants => super::tests::wants(value).map(drop),
         Kind::Version => super::version::check(read::text(value)?),
     }
 }

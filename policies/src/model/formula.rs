@@ -136,36 +136,68 @@ impl Formula {
         }
     }
 
+    /// The group's own capacities that it mentions, in order of first mention.
+    pub fn own_values(&self) -> Vec<OwnValue> {
+        let mut values = Vec::new();
+        self.expression.visit(&mut |node| {
+            if let Expression::Own(value) = node
+                && !values.contains(value)
+            {
+                values.push(*value);
+            }
+        });
+        values
+    }
+
     /// The names of the metrics that it mentions, in order of first mention.
     pub fn metrics(&self) -> Vec<Name> {
         let mut names = Vec::new();
-        self.expression.collect_metrics(&mut names);
+        self.expression.visit(&mut |node| {
+            if let Expression::Metric(name) = node
+                && !names.contains(name)
+            {
+                names.push(name.clone());
+            }
+        });
         names
     }
 }
 
-impl Expression {
-    fn collect_metrics(&self, names: &mut Vec<Name>) {
+impl OwnValue {
+    /// As in a formula, behind `self.`.
+    pub fn name(self) -> &'static str {
         match self {
-            Expression::Metric(name) => {
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
-            }
-            Expression::Number(_) | Expression::Bool(_) | Expression::Own(_) => {}
-            Expression::Unary(_, a) => a.collect_metrics(names),
+            OwnValue::Ready => "ready",
+            OwnValue::Live => "live",
+            OwnValue::Desired => "desired",
+            OwnValue::Min => "min",
+            OwnValue::Max => "max",
+        }
+    }
+}
+
+impl Expression {
+    /// Calls `see` for the node and all below it, from left to right.
+    fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Expression)) {
+        see(self);
+        match self {
+            Expression::Number(_)
+            | Expression::Bool(_)
+            | Expression::Metric(_)
+            | Expression::Own(_) => {}
+            Expression::Unary(_, a) => a.visit(see),
             Expression::Binary(_, a, b) => {
-                a.collect_metrics(names);
-                b.collect_metrics(names);
+                a.visit(see);
+                b.visit(see);
             }
             Expression::Conditional(a, b, c) => {
-                a.collect_metrics(names);
-                b.collect_metrics(names);
-                c.collect_metrics(names);
+                a.visit(see);
+                b.visit(see);
+                c.visit(see);
             }
             Expression::Call(_, arguments) => {
                 for argument in arguments {
-                    argument.collect_metrics(names);
+                    argument.visit(see);
                 }
             }
         }

@@ -29,5 +29,8 @@ pub use observed::{
     Instance, InstanceId, InstanceSample, InstanceState, Lifecycle, MetricReading, Sample,
 };
 pub use schedule::{Freeze, Schedule, Surge, Window};
-pub use test::{Expect, Given, GivenAction, GivenRecommendation, Test, TestStep, TestValue};
+pub use test::{
+    Expectation, Expected, Given, GivenAction, GivenInstance, GivenRecommendation, Invariant,
+    ReasonPattern, Test, TestOverride, TestStep, TestValue,
+};
 pub use units::{Capacity, Change, Direction, Name, Share};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AttributeSchema, BlockSchema, Kind, Labels, TOP};
+use super::{AttributeSchema, BlockSchema, Kind, Labels, REASON_KINDS, TOP};
 
 /// The language as one JSON document: `{"format_version", "blocks": {"group": {…}}}`. Attributes carry their
 /// type in the words of JSON Schema beside the kind of the language.
@@ -116,12 +116,19 @@ fn of_kind(kind: Kind) -> Value {
             json!({ "type": ["boolean", "array"], "items": { "type": "string" } })
         }
         Kind::Dates => json!({ "type": "array", "items": { "type": "string", "format": "date" } }),
+        Kind::Reasons => {
+            // A subject may follow after a point.
+            let kinds = REASON_KINDS.join("|");
+            let items = json!({ "type": "string", "pattern": format!("^({kinds})(\\..+)?$") });
+            json!({ "type": "array", "items": items })
+        }
         Kind::Texts | Kind::Policies => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Percents => json!({ "type": "array", "items": { "type": "number" } }),
         Kind::TextMap => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }
-        Kind::MetricValues | Kind::Memory => json!({ "type": "object" }),
+        Kind::MetricValues | Kind::Memory | Kind::Wants => json!({ "type": "object" }),
+        Kind::Groups => json!({ "type": ["string", "array"], "items": { "type": "string" } }),
         Kind::NumberFormula | Kind::TruthFormula => json!({}),
         Kind::Text
         | Kind::Duration
@@ -135,6 +142,7 @@ fn of_kind(kind: Kind) -> Value {
         | Kind::Source
         | Kind::Statistic
         | Kind::Breach
+        | Kind::StepTime
         | Kind::Version => json!({ "type": "string" }),
     }
 }
@@ -158,6 +166,7 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::Provider => "provider",
         Kind::Policies => "list of policies",
         Kind::Group => "group",
+        Kind::Groups => "group or list of groups",
         Kind::NumberFormula | Kind::TruthFormula => "formula",
         Kind::Source => "\"provider\" or a provider",
         Kind::OnMissing => "a word or a number",
@@ -169,6 +178,9 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::TextMap => "map of texts",
         Kind::MetricValues => "map of metric values",
         Kind::Memory => "object",
+        Kind::StepTime => "duration or time",
+        Kind::Reasons => "list of reasons",
+        Kind::Wants => "map of counts",
         Kind::Version => "version requirement",
     }
 }

@@ -7,14 +7,16 @@ mod fleet;
 mod group;
 mod json;
 mod providers;
+mod reasons;
 mod rules;
 mod settings;
-mod tests;
+pub(crate) mod tests;
 mod windows;
 
 pub(crate) use group::GROUP_ONLY;
 pub use json::{as_json, kind_name};
 pub(crate) use providers::resource_kinds;
+pub use reasons::REASON_KINDS;
 
 use std::sync::OnceLock;
 
@@ -160,6 +162,8 @@ pub enum Kind {
     Policies,
     /// `group.web`.
     Group,
+    /// A group, or a list of them.
+    Groups,
     /// An expression over metrics that gives a number.
     NumberFormula,
     /// An expression over metrics that is true or false.
@@ -184,6 +188,12 @@ pub enum Kind {
     MetricValues,
     /// An object with `actions` and `recommendations`.
     Memory,
+    /// A time of a test: since its start (`"5m"`), or a time by itself.
+    StepTime,
+    /// A list of kinds of reasons, each perhaps with its subject: `"no_data"`, `"no_data.cpu"`.
+    Reasons,
+    /// An object of capacities by metric: `{ cpu = 7, queue = null }`.
+    Wants,
     /// A requirement: `">= 0.1"`.
     Version,
 }
