@@ -171,6 +171,75 @@ mod tests {
     }
 
     #[test]
+    fn a_formula_over_samples_of_instances_breaches_by_the_one_time_that_is_known() {
+        for (breach, sampled, desired) in [
+            (Breach::For(mins(1)), 0.0, 6),
+            (Breach::For(mins(2)), 0.0, 4),
+            (Breach::For(mins(1)), -1.0, 6),
+            (
+                Breach::Of {
+                    breaching: 1,
+                    periods: 2,
+                },
+                0.0,
+                6,
+            ),
+            (
+                Breach::Of {
+                    breaching: 2,
+                    periods: 2,
+                },
+                0.0,
+                4,
+            ),
+        ] {
+            let rules = rules(|policy| {
+                policy.metrics.push(metric("queue", None));
+                let mut same = metric(
+                    "same",
+                    Some(Rule::Steps(vec![above(100.0, None, Adjustment::Add(2))])),
+                );
+                same.source = MetricSource::Formula(Formula {
+                    text: "metric.queue".to_owned(),
+                    expression: Expression::Metric("queue".into()),
+                });
+                same.breach = breach;
+                policy.metrics.push(same);
+            });
+            let mut seen = seen(4, &[], at(0.0));
+            seen.metrics.insert(
+                "queue".into(),
+                MetricReading::PerInstance {
+                    at: at(sampled),
+                    values: vec![tideform_policies::model::InstanceSample {
+                        id: "a".into(),
+                        value: Some(150.0),
+                        of: None,
+                    }],
+                },
+            );
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(
+                decision.desired.get(),
+                desired,
+                "{breach:?} at {sampled}: {:#?}",
+                decision.reasons
+            );
+        }
+    }
+
+    #[test]
+    fn a_gap_as_long_as_data_stays_fresh_does_not_break_a_breach() {
+        let rules = queue(Breach::For(mins(3)));
+        for (samples, desired) in [
+            (vec![(-3.0, 150.0), (0.0, 150.0)], 6),
+            (vec![(-3.1, 150.0), (0.0, 150.0)], 4),
+        ] {
+            assert_eq!(decided_from(&rules, &samples), desired, "{samples:?}");
+        }
+    }
+
+    #[test]
     fn so_many_of_so_many_periods_must_breach() {
         let rules = queue(Breach::Of {
             breaching: 3,

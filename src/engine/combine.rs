@@ -213,6 +213,102 @@ mod tests {
     }
 
     #[test]
+    fn a_metric_that_is_left_out_leaves_the_others_in() {
+        let rules = four(Combine::Max);
+        let mut seen = seen(10, &[("a", 75.0), ("b", 60.0)], at(0.0));
+        seen.left_out.insert("a".into());
+        for left_out in ["c", "s"] {
+            seen.left_out.insert(left_out.into());
+        }
+        let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+        assert_eq!(decision.desired.get(), 12, "{:#?}", decision.reasons);
+    }
+
+    fn combination(rules: &Rules, metrics: &[(&str, f64)]) -> Combination {
+        let seen = seen(10, metrics, at(0.0));
+        let decision = decided(rules, &seen, &Memory::default(), at(0.0));
+        let said = decision.reasons.iter().find_map(|reason| match reason {
+            Reason::Combined { combination, .. } => Some(combination.clone()),
+            _ => None,
+        });
+        said.expect("a combination")
+    }
+
+    #[test]
+    fn absent_data_is_named_only_where_it_held_something() {
+        for (metrics, is_held_by_missing_data) in [
+            (vec![("a", 30.0)], true),
+            (vec![("a", 50.0)], false),
+            (vec![("a", 90.0)], false),
+        ] {
+            assert_eq!(
+                combination(&four(Combine::Max), &metrics),
+                Combination::Max {
+                    is_held_by_missing_data
+                },
+                "{metrics:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_weight_that_is_no_positive_number_counts_nothing() {
+        for (weights, score) in [
+            ([1.0, 1.0], 0.0),
+            ([1.0, 0.0], 1.0),
+            ([1.0, -1.0], 1.0),
+            ([1.0, f64::INFINITY], 1.0),
+            ([1.0, f64::NAN], 1.0),
+            ([0.0, 0.0], 0.0),
+            // Too much to add up: no score.
+            ([1e308, 1e308], 0.0),
+        ] {
+            let rules = rules(|policy| {
+                policy.combine = Combine::Weighted(WeightedConstants::default());
+                for (name, weight) in ["a", "b"].into_iter().zip(weights) {
+                    let mut metric = metric(name, track(50.0));
+                    metric.weight = weight;
+                    policy.metrics.push(metric);
+                }
+            });
+            let metrics = match weights {
+                [1e308, 1e308] => [("a", 90.0), ("b", 90.0)],
+                _ => [("a", 90.0), ("b", 10.0)],
+            };
+            assert_eq!(
+                combination(&rules, &metrics),
+                Combination::Weighted {
+                    score,
+                    is_held_by_missing_data: false
+                },
+                "{weights:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_score_at_the_end_of_the_band_moves_nothing() {
+        for (end, metrics, expected) in [
+            (0.5, [("a", 90.0), ("b", 50.0)], 10),
+            (0.49, [("a", 90.0), ("b", 50.0)], 13),
+            (0.5, [("a", 10.0), ("b", 50.0)], 10),
+            (0.49, [("a", 10.0), ("b", 50.0)], 8),
+        ] {
+            let rules = rules(|policy| {
+                policy.combine = Combine::Weighted(WeightedConstants {
+                    out_above: end,
+                    in_below: end,
+                    ..WeightedConstants::default()
+                });
+                for name in ["a", "b"] {
+                    policy.metrics.push(metric(name, track(50.0)));
+                }
+            });
+            assert_eq!(want(&rules, &metrics), expected, "{end} {metrics:?}");
+        }
+    }
+
+    #[test]
     fn majority_needs_more_than_half_and_takes_the_smallest_step() {
         let rules = four(Combine::Majority);
         for (metrics, expected) in [

@@ -298,6 +298,104 @@ mod tests {
     }
 
     #[test]
+    fn a_guard_trips_once_so_many_of_so_many_periods_were_bad() {
+        let of = Breach::Of {
+            breaching: 3,
+            periods: 5,
+        };
+        let rules = guarded(of, block_in());
+        for (errors, is_tripped) in [
+            ("0 0 0 50 50", false),
+            ("0 0 50 50 50", true),
+            ("50 50 0 0 50", true),
+            // The first is out of the window.
+            ("50 50 0 0 0 50", false),
+            // The newest decides whether the guard may trip at all.
+            ("50 0 0 0 0", false),
+        ] {
+            let now = errors.split_whitespace().count() as f64 - 1.0;
+            let decision = decided(&rules, &observed(errors, now, 60.0), &before(), at(now));
+            assert_eq!(decision.has("guard_tripped"), is_tripped, "{errors}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_guard_goes_with_it() {
+        let rules = guarded(Breach::Now, block_in());
+        let seen = observed("50", 0.0, 60.0);
+        let tripped = decided(&rules, &seen, &before(), at(0.0)).memory;
+        assert_eq!(tripped.guards.len(), 1);
+        let kept = decided(&rules, &seen, &tripped, at(0.0)).memory;
+        assert_eq!(kept.guards, tripped.guards);
+        let without = cpu_rules(|policy| policy.metrics.push(metric("errors", None)));
+        let gone = decided(&without, &seen, &tripped, at(0.0)).memory;
+        assert!(gone.guards.is_empty());
+    }
+
+    #[test]
+    fn a_release_does_not_go_on_in_a_silence_that_nobody_looked_at() {
+        let rules = guarded(Breach::Now, block_in());
+        // Good at 3, nothing until 60, then good again: what was good before the silence counts no more.
+        let seen =
+            |now: f64| {
+                let mut seen = observed("0 50 50 0", now, 30.0);
+                if let Some(MetricReading::Group(samples)) = seen.metrics.get_mut("errors") {
+                    samples.extend((60..=70).map(f64::from).filter(|n| *n <= now).map(|n| {
+                        Sample {
+                            at: at(n),
+                            value: 0.0,
+                        }
+                    }));
+                }
+                seen
+            };
+        for (looks, is_tripped) in [
+            (vec![3.0, 61.0], true),
+            (vec![3.0, 63.9], true),
+            (vec![3.0, 64.0], false),
+        ] {
+            let mut memory = before();
+            let mut last = None;
+            for now in &looks {
+                let decision = decided(&rules, &seen(*now), &memory, at(*now));
+                last = Some(decision.has("guard_tripped"));
+                memory = decision.memory;
+            }
+            assert_eq!(last, Some(is_tripped), "{looks:?}");
+        }
+    }
+
+    #[test]
+    fn a_guard_reads_what_is_sampled_per_instance() {
+        let rules = guarded(Breach::Now, block_in());
+        for (value, sampled, is_tripped) in [
+            (50.0, 0.0, true),
+            (5.0, 0.0, false),
+            // It was bad when it was sampled, and silence does not mend it.
+            (50.0, -4.0, true),
+        ] {
+            let mut seen = seen(6, &[("cpu", 30.0)], at(0.0));
+            seen.metrics.insert(
+                "errors".into(),
+                MetricReading::PerInstance {
+                    at: at(sampled),
+                    values: vec![tideform_policies::model::InstanceSample {
+                        id: "a".into(),
+                        value: Some(value),
+                        of: None,
+                    }],
+                },
+            );
+            let decision = decided(&rules, &seen, &before(), at(0.0));
+            assert_eq!(
+                decision.has("guard_tripped"),
+                is_tripped,
+                "{value} at {sampled}"
+            );
+        }
+    }
+
+    #[test]
     fn how_often_anyone_looks_makes_no_difference() {
         let errors = "0 50 50 0 50 50 50 0 0 0 50 0 0 0 0 0 0 50 50 50 0 0 0 0 0 0 0";
         for breach in [

@@ -235,6 +235,76 @@ mod tests {
     }
 
     #[test]
+    fn of_equal_bounds_the_limits_are_named_then_the_first_schedule_then_who_lowered() {
+        let both = |min, max| vec![schedule("a", min, max), schedule("b", min, max)];
+        for (rules, current, expected) in [
+            (bounded(6, 10, both(Some(6), None)), 3, Bound::Limits),
+            (
+                bounded(2, 10, both(Some(6), None)),
+                3,
+                Bound::Schedule("a".into()),
+            ),
+            (bounded(2, 6, both(None, Some(6))), 9, Bound::Limits),
+            (
+                bounded(2, 10, both(None, Some(6))),
+                9,
+                Bound::Schedule("a".into()),
+            ),
+            // A ceiling at the smallest limit, or at a floor, is its schedule's; one below is not reached.
+            (
+                bounded(2, 10, both(None, Some(2))),
+                9,
+                Bound::Schedule("a".into()),
+            ),
+            (bounded(2, 10, both(None, Some(1))), 9, Bound::Limits),
+            (
+                bounded(
+                    2,
+                    10,
+                    vec![schedule("a", Some(6), None), schedule("b", None, Some(6))],
+                ),
+                9,
+                Bound::Schedule("b".into()),
+            ),
+            (
+                bounded(
+                    2,
+                    10,
+                    vec![schedule("a", Some(6), None), schedule("b", None, Some(4))],
+                ),
+                9,
+                Bound::Schedule("a".into()),
+            ),
+        ] {
+            let decision = at_rest(&rules, current);
+            let named = decision.reasons.iter().find_map(|reason| match reason {
+                Reason::RaisedToFloor { bound, .. } | Reason::LoweredToCeiling { bound, .. } => {
+                    Some(bound)
+                }
+                _ => None,
+            });
+            assert_eq!(named, Some(&expected), "{:?}", decision.reasons);
+        }
+    }
+
+    #[test]
+    fn a_group_without_limits_has_no_ceiling_to_speak_of() {
+        for (limits, ceiling) in [(None, None), (limits(0, 9), Some(Capacity(9)))] {
+            let rules = cpu_rules(|policy| policy.limits = limits);
+            let decision = at_rest(&rules, 3);
+            let expected = Reason::WithinLimits {
+                floor: Capacity(0),
+                ceiling,
+            };
+            assert!(
+                decision.reasons.contains(&expected),
+                "{:?}",
+                decision.reasons
+            );
+        }
+    }
+
+    #[test]
     fn a_floor_is_reached_at_once_without_metrics_and_only_that_far() {
         let rules = cpu_rules(|policy| {
             policy.limits = limits(2, 20);

@@ -149,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_change_without_a_name_is_tideforms_own() {
+        let text = r#"{"at":"2026-01-05T12:00:00Z","from":4,"to":5}"#;
+        let action: Action = serde_json::from_str(text).expect("an action");
+        assert!(action.is_by_tideform());
+    }
+
+    #[test]
     fn what_was_missing_is_kept_only_for_metrics_that_still_ask() {
         let rules = cpu_rules(|policy| {
             policy.metrics[0].on_missing = OnMissing::ScaleOut;

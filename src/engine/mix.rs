@@ -175,6 +175,51 @@ mod tests {
     }
 
     #[test]
+    fn the_fallback_says_how_much_moves_to_on_demand() {
+        let two = vec![spot("a", 50.0), spot("b", 50.0)];
+        for (instances, expected) in [(None, 5), (Some(two), 3)] {
+            let seen = failed(&[-3.0, -2.0, -1.0], instances);
+            let decision = decided(&mixed(0, 50.0), &seen, &Memory::default(), at(0.0));
+            let moved = decision.reasons.iter().find_map(|reason| match reason {
+                Reason::Fallback { moved, .. } => Some(moved.get()),
+                _ => None,
+            });
+            assert_eq!(moved, Some(expected));
+        }
+    }
+
+    #[test]
+    fn failures_up_to_the_launch_that_worked_are_not_counted() {
+        let worked_at_one = || Some(vec![spot("a", 1.0)]);
+        for (failures, expected) in [
+            ([-1.0, -1.0, -1.0], 5),
+            ([-0.9, -0.9, -1.0], 5),
+            ([-0.9, -0.9, -0.9], 1),
+        ] {
+            let seen = failed(&failures, worked_at_one());
+            let got = spot_at(&seen, &Memory::default(), 0.0).0;
+            assert_eq!(got, expected, "{failures:?}");
+        }
+    }
+
+    #[test]
+    fn a_fallback_of_no_length_is_none() {
+        let rules = cpu_rules(|policy| {
+            policy.mix = mixed(0, 50.0).group().policy.mix.clone();
+            if let Some(Mix {
+                fallback: Some(fallback),
+                ..
+            }) = &mut policy.mix
+            {
+                fallback.duration = Duration::ZERO;
+            }
+        });
+        let seen = failed(&[-3.0, -2.0, -1.0], None);
+        let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+        assert!(!decision.has("fallback"), "{:#?}", decision.reasons);
+    }
+
+    #[test]
     fn after_enough_failures_in_a_row_it_is_on_demand_for_a_while_and_then_back() {
         let two = failed(&[-2.0, -1.0], None);
         assert_eq!(spot_at(&two, &Memory::default(), 0.0).0, 5);

@@ -188,6 +188,45 @@ mod tests {
     }
 
     #[test]
+    fn rounding_in_and_comparing_forgive_a_rounding_error_of_any_size_of_number() {
+        for (x, whole) in [
+            (7.999_999_999_999_999, 8),
+            (7.9, 7),
+            (8.0, 8),
+            (8.1, 8),
+            (999_999.999_99, 1_000_000),
+            (999_999.99, 999_999),
+            (0.5, 0),
+            (-3.0, 0),
+            (1e300, u32::MAX),
+        ] {
+            assert_eq!(round_in(x), whole, "{x}");
+        }
+        for (a, b, expected) in [
+            (0.1 + 0.2, 0.3, true),
+            (0.300_000_1, 0.3, false),
+            (1_000_000.000_01, 1_000_000.0, true),
+            (1_000_000.01, 1_000_000.0, false),
+            (-0.3, -(0.1 + 0.2), true),
+            (1.0, 2.0, true),
+            (2.0, 1.0, false),
+        ] {
+            assert_eq!(at_most(a, b), expected, "{a} <= {b}");
+        }
+    }
+
+    #[test]
+    fn a_product_too_large_for_a_number_is_divided_first() {
+        for (a, b, c, expected) in [
+            (10.0, 1e308, 1e308, 10.0),
+            (10.0, 1e308, 1e307, 100.0),
+            (3.0, 90.0, 60.0, 4.5),
+        ] {
+            assert_eq!(scaled(a, b, c), expected, "{a} x {b} / {c}");
+        }
+    }
+
+    #[test]
     fn percentages_are_exact() {
         for (capacity, percent, cut, up, aws) in [
             (10, 10.0, 1, 1, 1),

@@ -398,12 +398,13 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use tideform_policies::model::{
-        BinaryOperator, Expression, Formula, MetricReading, OwnValue, Sample,
+        Adjustment, BinaryOperator, Combine, Expression, Formula, InstanceSample, MetricReading,
+        OwnValue, Sample, Share, WeightedConstants,
     };
 
     use super::*;
     use crate::engine::testing::{
-        at, check_decisions, cpu_rules, decided, instance, metric, rules, seen, track,
+        above, at, check_decisions, cpu_rules, decided, instance, metric, rules, seen, track,
     };
 
     fn missing(on_missing: OnMissing) -> crate::engine::Rules {
@@ -428,6 +429,161 @@ mod tests {
                 decision.desired.get(),
                 if fresh { 9 } else { 6 },
                 "{minutes}"
+            );
+        }
+    }
+
+    /// A group of ten whose only metric is weighted: a score of 1 adds six, one of -1 removes four.
+    fn weighted(change: impl FnOnce(&mut Metric)) -> crate::engine::Rules {
+        cpu_rules(|policy| {
+            policy.combine = Combine::Weighted(WeightedConstants::default());
+            change(&mut policy.metrics[0]);
+        })
+    }
+
+    #[test]
+    fn the_score_is_zero_inside_the_threshold_and_without_one_inside_the_tolerance() {
+        let uneven = |tolerance_out, tolerance_in| {
+            Some(Rule::Track(Track {
+                target: 60.0,
+                tolerance_out: Share(tolerance_out),
+                tolerance_in: Share(tolerance_in),
+            }))
+        };
+        for (rule, threshold, cpu, desired) in [
+            (track(60.0), None, 65.9, 10),
+            (track(60.0), None, 66.1, 16),
+            (track(60.0), None, 53.9, 6),
+            // The threshold alone decides, inside the tolerance as well.
+            (track(60.0), Some(1.0), 61.1, 16),
+            (track(60.0), Some(1.0), 61.0, 10),
+            (track(60.0), Some(1.0), 58.9, 6),
+            (track(60.0), Some(20.0), 79.0, 10),
+            // No threshold at all: the tolerance again.
+            (track(60.0), Some(0.0), 65.0, 10),
+            (track(60.0), Some(-1.0), 65.0, 10),
+            // A tolerance of its own for each direction.
+            (uneven(0.5, 0.01), None, 80.0, 10),
+            (uneven(0.5, 0.01), None, 59.0, 6),
+            (uneven(0.01, 0.5), None, 61.0, 16),
+            (uneven(0.01, 0.5), None, 40.0, 10),
+            (uneven(0.0, 0.0), None, 60.0, 10),
+            (uneven(0.0, 0.0), None, 60.1, 16),
+            (uneven(0.0, 0.0), None, 59.9, 6),
+            // A small target has a small threshold, and its scores are whole all the same.
+            (track(0.3), None, 0.4, 16),
+            (track(0.3), None, 0.2, 6),
+        ] {
+            let rules = weighted(|metric| {
+                metric.rule = rule.clone();
+                metric.threshold = threshold;
+            });
+            let seen = seen(10, &[("cpu", cpu)], at(0.0));
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(
+                decision.desired.get(),
+                desired,
+                "{rule:?} {threshold:?} {cpu}: {:#?}",
+                decision.reasons
+            );
+        }
+    }
+
+    #[test]
+    fn instances_without_a_say_take_from_the_score_only_what_they_turn_around() {
+        for (values, desired) in [
+            // 90, and nothing of the third, is still more than the target.
+            (vec![Some(120.0), Some(120.0), None], 9),
+            (vec![Some(78.0), None], 2),
+            // What is missing may use everything: 20 and 20 and 100 are less than 60, 25 and 100 are more.
+            (vec![Some(20.0), Some(20.0), Some(20.0), None], 0),
+            (vec![Some(25.0), None], 2),
+        ] {
+            let count = u32::try_from(values.len()).expect("a few");
+            let mut seen = seen(count, &[], at(0.0));
+            let ids: Vec<String> = (0..count).map(|n| format!("i-{n}")).collect();
+            seen.instances = Some(ids.iter().map(|id| instance(id, 60.0)).collect());
+            seen.metrics.insert(
+                "cpu".into(),
+                MetricReading::PerInstance {
+                    at: at(0.0),
+                    values: ids
+                        .iter()
+                        .zip(&values)
+                        .map(|(id, value)| InstanceSample {
+                            id: id.as_str().into(),
+                            value: *value,
+                            of: None,
+                        })
+                        .collect(),
+                },
+            );
+            let decision = decided(&weighted(|_| {}), &seen, &Memory::default(), at(0.0));
+            assert_eq!(
+                decision.desired.get(),
+                desired,
+                "{values:?}: {:#?}",
+                decision.reasons
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_none_stands_in_for_nothing() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let rules = missing(OnMissing::Value(value));
+            let decision = decided(&rules, &seen(6, &[], at(0.0)), &Memory::default(), at(0.0));
+            assert_eq!(decision.desired.get(), 6, "{value}");
+            assert!(decision.has("no_data"), "{value}");
+        }
+    }
+
+    #[test]
+    fn samples_of_instances_become_one_value_for_steps_and_totals() {
+        for (scope, rule, desired) in [
+            // The mean of 150 and 50; the value without a sample and the absurd one count nowhere.
+            (
+                Scope::Instance,
+                Rule::Steps(vec![above(100.0, None, Adjustment::Add(2))]),
+                6,
+            ),
+            (
+                Scope::Instance,
+                Rule::Steps(vec![above(100.1, None, Adjustment::Add(2))]),
+                4,
+            ),
+            // Their sum.
+            (Scope::Group, Rule::Want, 200),
+        ] {
+            let rules = rules(|policy| {
+                let mut queue = metric("queue", Some(rule.clone()));
+                queue.scope = scope;
+                policy.metrics.push(queue);
+                policy.limits = crate::engine::testing::limits(0, 1_000);
+            });
+            let mut seen = seen(4, &[], at(0.0));
+            let values = [Some(150.0), None, Some(f64::INFINITY), Some(50.0)];
+            seen.metrics.insert(
+                "queue".into(),
+                MetricReading::PerInstance {
+                    at: at(0.0),
+                    values: values
+                        .iter()
+                        .enumerate()
+                        .map(|(n, value)| InstanceSample {
+                            id: format!("i-{n}").into(),
+                            value: *value,
+                            of: None,
+                        })
+                        .collect(),
+                },
+            );
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(
+                decision.desired.get(),
+                desired,
+                "{scope:?}: {:#?}",
+                decision.reasons
             );
         }
     }
@@ -563,7 +719,7 @@ mod tests {
         });
         assert!(decided(&rules, &seen, &memory, at(0.0)).has("warming"));
         // After `warmup` the launches have failed, and nothing holds the number up.
-        let later = at(2.5);
+        let later = at(2.0);
         seen.metrics.insert(
             "cpu".into(),
             MetricReading::Group(vec![Sample {

@@ -199,6 +199,51 @@ mod tests {
     }
 
     #[test]
+    fn of_several_rates_the_one_that_is_selected_binds_whatever_their_order() {
+        for (rates, current, wish, furthest, nearest) in [
+            (vec![count(4, 60), share(100.0, 60)], 10, 99, 20, 14),
+            (vec![count(4, 60), share(100.0, 60)], 4, 99, 8, 8),
+            (vec![count(4, 60), share(50.0, 60)], 10, 0, 5, 6),
+        ] {
+            let mut rates = rates;
+            for _ in 0..2 {
+                rates.reverse();
+                for (select, want) in [(Select::Max, furthest), (Select::Min, nearest)] {
+                    let got = limited(rates.clone(), select, current, wish, &[]);
+                    assert_eq!(got, want, "{rates:?} {select:?} from {current} to {wish}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_rates_that_allow_the_same_the_first_is_named() {
+        // From 4 both allow 8 on the way out, and 2 on the way in.
+        for cpu in [600.0, 0.0] {
+            for select in [Select::Max, Select::Min] {
+                let rules = cpu_rules(|policy| {
+                    policy.scale_out.rates = vec![count(4, 60), share(100.0, 60)];
+                    policy.scale_in.rates = vec![count(2, 60), share(50.0, 60)];
+                    policy.scale_out.select = select;
+                    policy.scale_in.select = select;
+                });
+                let seen = seen(4, &[("cpu", cpu)], at(0.0));
+                let decision =
+                    crate::engine::testing::decided(&rules, &seen, &Memory::default(), at(0.0));
+                let amount = decision.reasons.iter().find_map(|reason| match reason {
+                    Reason::RateLimited { amount, .. } => Some(*amount),
+                    _ => None,
+                });
+                assert!(
+                    matches!(amount, Some(RateAmount::Count(_))),
+                    "{select:?} at {cpu}: {:?}",
+                    decision.reasons
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_next_change_is_when_the_oldest_counted_one_ceases_to_count() {
         let rules = cpu_rules(|policy| policy.scale_out.rates = vec![count(2, 600)]);
         let mut memory = Memory::default();

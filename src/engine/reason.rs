@@ -629,6 +629,44 @@ mod tests {
     }
 
     #[test]
+    fn counts_of_nothing_are_left_out_of_the_stored_form() {
+        let opinion = |missing, unready| Reason::Opinion {
+            metric: "cpu".into(),
+            observed: 60.0,
+            target: 60.0,
+            ratio: 1.0,
+            basis: Basis::PerInstance,
+            counted: Capacity(3),
+            missing,
+            unready,
+            is_within_tolerance: true,
+            want: Capacity(3),
+        };
+        let victims = |left| Reason::Victims {
+            instances: 1,
+            units: Capacity(1),
+            order: VictimOrder::Newest,
+            left: Capacity(left),
+        };
+        for (reason, present, absent) in [
+            (opinion(0, 0), vec![], vec!["missing", "unready"]),
+            (opinion(2, 0), vec!["missing"], vec!["unready"]),
+            (opinion(0, 1), vec!["unready"], vec!["missing"]),
+            (victims(0), vec![], vec!["left"]),
+            (victims(2), vec!["left"], vec![]),
+        ] {
+            let json = serde_json::to_value(&reason).expect("JSON");
+            assert!(
+                present.iter().all(|name| json.get(name).is_some()),
+                "{json}"
+            );
+            assert!(absent.iter().all(|name| json.get(name).is_none()), "{json}");
+            let read: Reason = serde_json::from_value(json).expect("a reason");
+            assert_eq!(read, reason);
+        }
+    }
+
+    #[test]
     fn the_kind_is_the_tag_in_json_and_fields_end_in_their_unit() {
         let reason = Reason::Stabilized {
             direction: Direction::In,

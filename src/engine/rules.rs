@@ -137,3 +137,24 @@ fn is_utilization(metric: &Metric) -> bool {
     let name = query.name.to_ascii_lowercase();
     name == "cpu" || name == "memory" || name.contains("utilization")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::{metric, rules};
+
+    #[test]
+    fn a_share_of_what_an_instance_has_is_known_by_its_name() {
+        for (name, expected) in [
+            ("cpu", true),
+            ("CPU", true),
+            ("memory", true),
+            ("CPUUtilization", true),
+            ("disk_utilization", true),
+            ("requests", false),
+            ("cpu_credits", false),
+        ] {
+            let rules = rules(|policy| policy.metrics.push(metric(name, None)));
+            assert_eq!(rules.metrics[0].is_utilization, expected, "{name}");
+        }
+    }
+}

@@ -105,6 +105,53 @@ mod tests {
     }
 
     #[test]
+    fn a_steps_far_end_is_no_part_of_it() {
+        let steps = aws();
+        for (place, inside, outside) in [(0, 59.9, 60.0), (3, 40.1, 40.0)] {
+            let one = &steps[place..=place];
+            assert!(find(one, inside).is_some(), "{inside}");
+            assert!(find(one, outside).is_none(), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_wants_what_there_is_speaks_also_with_none_ready() {
+        let queue = rules(|policy| {
+            policy.metrics.push(metric(
+                "queue",
+                Some(Rule::Steps(vec![above(100.0, None, Adjustment::Add(2))])),
+            ));
+        });
+        let mut seen = seen(4, &[("queue", 500.0)], at(0.0));
+        let mut failed = instance("a", 60.0);
+        failed.state = tideform_policies::model::InstanceState::Unhealthy;
+        seen.instances = Some(vec![failed]);
+        let decision = decided(&queue, &seen, &Memory::default(), at(0.0));
+        assert_eq!(decision.desired, Capacity(4));
+        assert!(decision.has("step"), "{:#?}", decision.reasons);
+    }
+
+    #[test]
+    fn the_reason_names_the_capacity_only_where_less_is_ready() {
+        let queue = rules(|policy| {
+            policy.metrics.push(metric(
+                "queue",
+                Some(Rule::Steps(vec![above(100.0, None, Adjustment::Add(2))])),
+            ));
+        });
+        for (ready, expected) in [(3, Some(Capacity(4))), (4, None), (5, None)] {
+            let mut seen = seen(4, &[("queue", 500.0)], at(0.0));
+            seen.instances = Some((0..ready).map(|n| instance(&n.to_string(), 60.0)).collect());
+            let decision = decided(&queue, &seen, &Memory::default(), at(0.0));
+            let said = decision.reasons.iter().find_map(|reason| match reason {
+                crate::engine::Reason::Step { current, .. } => Some(*current),
+                _ => None,
+            });
+            assert_eq!(said, Some(expected), "{ready} ready");
+        }
+    }
+
+    #[test]
     fn a_removal_never_takes_more_than_it_says() {
         for (adjustment, ready, current, expected) in [
             (Adjustment::Remove(1), 1, 10, 9),

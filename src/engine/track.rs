@@ -415,6 +415,100 @@ mod tests {
     }
 
     #[test]
+    fn what_a_total_is_divided_among_makes_its_ratio_but_at_zero() {
+        let track = tracking(25.0, 0.1, 0.1);
+        for (observed, counted, current, ratio) in [
+            (250.0, 4, 4, 2.5),
+            // Nothing exists yet, or what exists is not wanted: the ratio is that of one.
+            (250.0, 0, 4, 10.0),
+            (250.0, 4, 0, 10.0),
+        ] {
+            let got = total(&track, observed, counted, current).ratio;
+            assert_eq!(got, ratio, "{observed} among {counted} at {current}");
+        }
+    }
+
+    #[test]
+    fn instances_without_a_sample_count_against_the_change_however_many() {
+        for (target, is_utilization, shape, want, counted) in [
+            // On the way in as all that they have, or as the target.
+            (50.0, true, "r10 r10 r10 r- r-", 5, 5),
+            (90.0, true, "r10 r10 r10 r10 r- r-", 3, 6),
+            (50.0, false, "r10 r10 r10 r- r-", 3, 5),
+            (50.0, false, "r20 r20 r20 r20 r-", 3, 5),
+            // On the way out as nothing, like those that are not ready.
+            (30.0, true, "r90 r90 r- r-", 6, 4),
+            (30.0, true, "r90 r90 r- p-", 6, 4),
+            // What turns the change around keeps: two that use everything, or two that use nothing.
+            (50.0, true, "r40 r-", 2, 2),
+            (50.0, true, "r60 r- r-", 3, 3),
+            // At the target nothing speaks for a change.
+            (50.0, true, "r50 r50 r-", 3, 2),
+            (50.0, true, "r50 r50 p-", 3, 2),
+        ] {
+            let got = pods(target, is_utilization, shape).map(|t| (t.want, t.counted));
+            assert_eq!(got, Some((want, counted)), "{shape} at {target}");
+        }
+    }
+
+    #[test]
+    fn an_instance_counts_from_the_age_of_its_initialization_on() {
+        for (seconds, want) in [(179.0, 2), (180.0, 4)] {
+            let instances = [instance("a", 60.0), instance("b", seconds / 60.0)];
+            let values = ["a", "b"].map(|id| InstanceSample {
+                id: id.into(),
+                value: Some(100.0),
+                of: None,
+            });
+            let tracked = per_instance(
+                &tracking(50.0, 0.1, 0.1),
+                &Pods {
+                    instances: Some(&instances),
+                    values: &values,
+                    current: 2,
+                    gate: Some(Gate {
+                        initialization: Duration::from_secs(180),
+                        sampled_at: at(0.0),
+                        period: Duration::from_secs(60),
+                    }),
+                    now: at(0.0),
+                    is_utilization: true,
+                },
+            );
+            assert_eq!(tracked.map(|tracked| tracked.want), Some(want), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn values_of_fewer_than_were_asked_for_leave_the_others_without_a_sample() {
+        let rules = cpu_rules(|_| {});
+        let now = at(0.0);
+        // The group's instances are not known: three of five have a value.
+        for (value, desired) in [(120.0, 6), (70.0, 5), (30.0, 5), (0.0, 4)] {
+            let mut seen = seen(5, &[], now);
+            let values = ["a", "b", "c"].map(|id| InstanceSample {
+                id: id.into(),
+                value: Some(value),
+                of: None,
+            });
+            seen.metrics.insert(
+                "cpu".into(),
+                MetricReading::PerInstance {
+                    at: now,
+                    values: values.to_vec(),
+                },
+            );
+            let decision = decided(&rules, &seen, &Memory::default(), now);
+            assert_eq!(
+                decision.desired.get(),
+                desired,
+                "{value}: {:#?}",
+                decision.reasons
+            );
+        }
+    }
+
+    #[test]
     fn tolerance_may_differ_by_direction() {
         let track = tracking(100.0, 0.5, 0.01);
         for (observed, want) in [(101.0, 10), (101.5, 11), (51.0, 10), (50.0, 10), (49.0, 5)] {

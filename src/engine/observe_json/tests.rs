@@ -201,3 +201,51 @@ fn amounts_are_read_with_what_the_instances_have() {
         "`metrics.cpu.of.a` must be a number above 0, not 0"
     );
 }
+
+#[test]
+fn values_of_instances_and_what_they_count_are_read() {
+    let text = |flag: bool| {
+        format!(
+            r#"{{"now": "2026-01-05T12:00:00Z",
+                "group": {{"desired": 2, "instances": [
+                    {{"id": "a", "state": "in_service", "lifecycle": "spot", "protected": {flag}}}]}},
+                "metrics": {{"cpu": {{"at": "2026-01-05T12:00:00Z", "counts_warming": {flag},
+                    "per_instance": {{"a": 90, "b": null}}}}}}}}"#
+        )
+    };
+    for flag in [true, false] {
+        let question = read(&text(flag), rules().group()).expect("an observation");
+        assert_eq!(question.seen.counts_warming.contains("cpu"), flag);
+        let instances = question.seen.instances.expect("instances");
+        assert_eq!(instances[0].protected, flag);
+        let Some(MetricReading::PerInstance { values, .. }) = question.seen.metrics.get("cpu")
+        else {
+            panic!("{:?}", question.seen.metrics);
+        };
+        let read: Vec<(&str, Option<f64>)> = values.iter().map(|v| (&*v.id, v.value)).collect();
+        assert_eq!(read, [("a", Some(90.0)), ("b", None)]);
+    }
+}
+
+#[test]
+fn an_unknown_metric_is_told_which_exist() {
+    for (metrics, wanted) in [
+        (vec![], "unknown metric `zzzzzz`; there are none"),
+        (
+            vec!["cpu", "queue"],
+            "unknown metric `zzzzzz`; known are cpu, queue",
+        ),
+        (
+            vec!["zzzzzx"],
+            "unknown metric `zzzzzz`; did you mean `zzzzzx`?",
+        ),
+    ] {
+        let rules = crate::engine::testing::rules(|policy| {
+            policy.metrics = metrics.iter().map(|name| metric(name, None)).collect();
+        });
+        let text = r#"{"now": "2026-01-05T12:00:00Z", "group": {"desired": 1},
+            "metrics": {"zzzzzz": {"samples": []}}}"#;
+        let error = read(text, rules.group()).expect_err(text).to_string();
+        assert!(error.contains(wanted), "{error:?} lacks {wanted:?}");
+    }
+}
