@@ -419,6 +419,34 @@ mod tests {
     }
 
     #[test]
+    fn a_band_says_whether_the_newest_sample_is_in_it() {
+        let any = rules(|_| {});
+        for (samples, expected) in [
+            (vec![15.0, 15.0], "15 is from 10 to below 20: add 1"),
+            (
+                vec![15.0, 15.0, 25.0],
+                "25 is the newest, and enough samples were from 10 to below 20: add 1",
+            ),
+        ] {
+            let steps = vec![band(Some(10.0), Some(20.0), Adjustment::Add(1))];
+            let breach = Breach::Of {
+                breaching: 2,
+                periods: 5,
+            };
+            let decision = from_samples(steps, breach, &samples);
+            let texts: Vec<String> = decision
+                .reasons
+                .iter()
+                .map(|reason| crate::engine::explain::sentence(any.group(), reason).1)
+                .collect();
+            assert!(
+                texts.iter().any(|text| text.starts_with(expected)),
+                "{texts:?}"
+            );
+        }
+    }
+
+    #[test]
     fn between_the_steps_and_at_zero_there_is_no_opinion() {
         let queue = rules(|policy| {
             policy.metrics.push(metric(

@@ -98,22 +98,27 @@ fn nomad_check(count: i128) -> impl Strategy<Value = (nomad::Strategy, Vec<i128>
         (prop::option::of(0..20_i128), prop::option::of(0..20_i128))
             .prop_map(|(up, down)| nomad::ChangeLimits { up, down })
     };
-    // Not a target of 0, which is refused.
-    let target = (1..10_000_i128, 0..3_000_i128, limits());
-    let target_value = (target, sample(10_000)).prop_map(|((target, threshold, limits), near)| {
-        let strategy = nomad::Strategy::TargetValue {
-            target,
-            threshold,
-            limits,
-        };
-        // Around the target more often than not.
-        let newest = if near % 3 == 0 {
-            near
-        } else {
-            target + near % (target / 4 + 2)
-        };
-        (strategy, vec![newest])
-    });
+    // Not a target of 0, which is refused. Often whole numbers, so that a sample can be at an end of the tolerance.
+    let target = prop_oneof![1..10_000_i128, (1..100_i128).prop_map(|n| n * 100)];
+    let threshold = prop_oneof![0..3_000_i128, (0..30_i128).prop_map(|n| n * 100)];
+    let newest = (0..5_u8, sample(10_000));
+    let target_value = (target, threshold, limits(), newest).prop_map(
+        |(target, threshold, limits, (place, any))| {
+            let newest = match place {
+                0 => any,
+                1 => target * (10_000 + threshold) / 10_000,
+                2 => target * (10_000 - threshold) / 10_000,
+                3 => target + any % (target / 2 + 1),
+                _ => target - any % (target + 1),
+            };
+            let strategy = nomad::Strategy::TargetValue {
+                target,
+                threshold,
+                limits,
+            };
+            (strategy, vec![newest])
+        },
+    );
     let change = prop_oneof![
         (-20..20_i128).prop_map(nomad::Change::Delta),
         (0..80_i128).prop_map(nomad::Change::Value),

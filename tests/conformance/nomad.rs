@@ -102,8 +102,13 @@ fn target_value(case: &Value) -> Result<Answer, String> {
         };
         track.push_str(&format!("  target = {target}\n"));
     }
-    let tolerance = config["threshold"].as_f64().unwrap_or(0.01) * 100.0;
-    track.push_str(&format!("  tolerance = \"{tolerance:.9}%\"\n"));
+    track.push_str(&match &config["threshold"] {
+        Value::String(text) => format!("  tolerance = \"{text}\"\n"),
+        threshold => {
+            let tolerance = threshold.as_f64().unwrap_or(0.01) * 100.0;
+            format!("  tolerance = \"{tolerance:.9}%\"\n")
+        }
+    });
     let body = format!(
         "{}track {{\n{track}}}\n{}",
         scope(count),
@@ -345,19 +350,24 @@ fn groups(case: &Value) -> Result<Answer, String> {
             shown: asked.shown,
         });
     }
-    let voting = || checks.iter().filter(|check| !check["action"].is_null());
-    let votes = Votes::among(voting().map(|check| &check["action"]))?;
+    let actions = checks.iter().map(|check| &check["action"]);
+    let votes = Votes::among(actions.clone())?;
     let mut metrics = Vec::new();
-    for (place, check) in voting().enumerate() {
+    for (place, check) in checks.iter().enumerate() {
         let name = format!("m{place}");
-        metrics.push(if is_left_out(check) {
+        metrics.push(if check["action"].is_null() || is_left_out(check) {
             Metric::abstains(&name)
         } else {
             votes.metric(&name, &check["action"])?
         });
     }
     let asked = Question::new(votes.current, metrics).ask()?;
-    votes.answer(asked, &case["expected"])
+    let mut answer = votes.answer(asked, &case["expected"])?;
+    // Nobody votes: nothing changes, in both.
+    if answer.ours == "none" && actions.clone().all(Value::is_null) {
+        answer.ours = "no result".to_owned();
+    }
+    Ok(answer)
 }
 
 /// In a named group a vote for none is left out: that of a metric that abstains.
@@ -367,13 +377,11 @@ fn is_left_out(check: &Value) -> bool {
 
 fn cap(case: &Value) -> Result<Answer, String> {
     let (min, max) = (number(&case["min"])?, number(&case["max"])?);
+    let count = case["count"].as_f64().ok_or("a count")?;
     let question = Question {
         min,
         max,
-        ..Question::new(
-            min,
-            vec![Metric::wants("m", number(&case["count"])? as f64)],
-        )
+        ..Question::new(min, vec![Metric::wants("m", count)])
     };
     let (desired, shown) = question.desired()?;
     Ok(Answer {
@@ -390,8 +398,10 @@ fn evaluate(case: &Value) -> Result<Answer, String> {
         let name = format!("m{place}");
         match text(&check["outcome"])? {
             "outside_schedule" => {}
-            "fatal_error" | "strategy_error" => metrics.push(Metric::fails(&name)),
-            "action" if is_left_out(check) => metrics.push(Metric::abstains(&name)),
+            "fatal_error" | "cancelled" | "strategy_error" => metrics.push(Metric::fails(&name)),
+            "action" if check["action"].is_null() || is_left_out(check) => {
+                metrics.push(Metric::abstains(&name))
+            }
             "action" => {
                 let action = &check["action"];
                 let count = number(&action["count"])?;
@@ -412,10 +422,9 @@ fn evaluate(case: &Value) -> Result<Answer, String> {
         (question.min, question.max) = (min, max);
     }
     let asked = question.ask()?;
-    let theirs = if case["expected_error"].is_null() {
-        action_text(&case["expected"])?
-    } else {
-        "none".to_owned()
+    let theirs = match &case["expected"] {
+        Value::Null => "none".to_owned(),
+        action => action_text(action)?,
     };
     let ours = moved(current, asked.desired());
     let has_schedule = list(&case["checks"])?
