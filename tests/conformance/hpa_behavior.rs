@@ -328,7 +328,7 @@ fn store_event(case: &Value) -> Result<Answer, String> {
             at: now(),
             from: tideform_policies::model::Capacity(1_000),
             to: tideform_policies::model::Capacity(u32::try_from(after).unwrap_or_default()),
-            by: tideform::engine::BY_TIDEFORM.to_owned(),
+            by: tideform::engine::BY_TIDEFORM.into(),
         });
         memory["actions"] =
             serde_json::to_value(&remembered.actions).map_err(|error| error.to_string())?;
