@@ -15,7 +15,7 @@ use tideform_policies::model::{
 };
 
 /// The groups that are measured, by name.
-pub const MEASURED: [&str; 4] = [
+pub(crate) const MEASURED: [&str; 4] = [
     "one_track",
     "five_metrics",
     "per_instance",
@@ -23,7 +23,7 @@ pub const MEASURED: [&str; 4] = [
 ];
 
 /// A group and its world.
-pub struct Case {
+pub(crate) struct Case {
     rules: Rules,
     seen: Observation,
     memory: Memory,
@@ -33,7 +33,7 @@ pub struct Case {
 
 impl Case {
     /// The group of this name, on a Monday at midnight.
-    pub fn new(name: &str) -> Case {
+    pub(crate) fn new(name: &str) -> Case {
         let rules = Rules::new(&group(name));
         let mut seen = Observation::of(&rules);
         seen.desired = Capacity(6);
@@ -56,7 +56,7 @@ impl Case {
     }
 
     /// A minute passes, and every metric is sampled.
-    pub fn feed(&mut self) {
+    pub(crate) fn feed(&mut self) {
         self.minute += 1;
         let now = self.now();
         let load = load(self.minute);
@@ -113,7 +113,7 @@ impl Case {
     }
 
     /// Decides as a simulation does, and accepts the change.
-    pub fn decide_quiet(&mut self) -> Outcome {
+    pub(crate) fn decide_quiet(&mut self) -> Outcome {
         let now = self.now();
         let outcome = decide_quiet(&self.rules, &self.seen, &mut self.memory, now);
         self.accept(now, outcome.desired);
@@ -121,7 +121,7 @@ impl Case {
     }
 
     /// Decides as the loop does, and accepts the change.
-    pub fn decide(&mut self) -> Decision {
+    pub(crate) fn decide(&mut self) -> Decision {
         let now = self.now();
         let mut decision = decide(&self.rules, &self.seen, &self.memory, now);
         self.memory = std::mem::take(&mut decision.memory);

@@ -85,7 +85,11 @@ pub fn decide(rules: &Rules, seen: &Observation, memory: &Memory, now: Timestamp
 
 /// The same decision without its reasons and victims, for simulations: the memory is updated in place.
 ///
-/// It runs the same code as [`decide`] and allocates nothing in the steady state.
+/// It runs the same code as [`decide`]. With an observation made by [`Observation::of`] no name is searched for.
+///
+/// Once the lists of the memory have grown to what the policy makes of them, it allocates nothing, with two
+/// exceptions: at the edges of a schedule with a cron expression, whose next edge is looked up then; and where samples
+/// per instance come in another order than the instances, or of instances that are gone. `tests/allocations.rs` counts.
 pub fn decide_quiet(
     rules: &Rules,
     seen: &Observation,

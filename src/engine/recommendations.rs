@@ -204,7 +204,11 @@ mod tests {
     /// A wave, every third number a repetition, with new extremes now and then.
     fn wave(minutes: u32) -> u32 {
         let n = minutes / 3 * 2;
-        if n % 4 == 0 { n % 97 } else { 200 - n % 89 }
+        if n.is_multiple_of(4) {
+            n % 97
+        } else {
+            200 - n % 89
+        }
     }
 
     #[test]

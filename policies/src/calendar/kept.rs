@@ -26,7 +26,7 @@ impl Kept {
         let until = self.until.load(Ordering::Relaxed);
         let is_open = self.is_open.load(Ordering::Relaxed) == 1;
         fence(Ordering::Acquire);
-        let is_whole = number % 2 == 0 && number == self.number.load(Ordering::Relaxed);
+        let is_whole = number.is_multiple_of(2) && number == self.number.load(Ordering::Relaxed);
         let second = now.as_second();
         (is_whole && from <= second && second < until).then_some(is_open)
     }
