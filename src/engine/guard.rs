@@ -100,6 +100,7 @@ fn update(
     let earliest = earlier(moment.now, reach);
     let mut seen = remembered.map_or(earliest, |memory| memory.seen.max(earliest));
     while let Some(at) = moment.time_after(inputs, seen) {
+        flip_if_due(moment, guard, &mut standing, at);
         // A silence that nobody looked at counts as one that somebody did.
         if age(at, seen) > inputs.period
             && let Ok(before) = at.checked_sub(Duration::from_nanos(1))
@@ -119,6 +120,7 @@ fn update(
         );
         seen = at;
     }
+    flip_if_due(moment, guard, &mut standing, moment.now);
     let holds = guard.when.truth(&moment.at(moment.now));
     step(
         moment,
@@ -131,6 +133,23 @@ fn update(
     );
     remember(guard, standing, seen, memory);
     standing
+}
+
+/// A guard whose time was over before `until`, while its data still said so, has flipped then, though nobody looked.
+fn flip_if_due(moment: &Moment<'_>, guard: &Guard, standing: &mut Standing, until: Timestamp) {
+    let lasts = match guard.breach {
+        _ if standing.is_tripped => guard.release,
+        Breach::For(time) => time,
+        // These flip at a sample.
+        Breach::Now | Breach::Of { .. } => return,
+    };
+    let Some(due) = standing.since.map(|since| later(since, lasts)) else {
+        return;
+    };
+    if due < until && guard.when.truth(&moment.at(due)) == Some(!standing.is_tripped) {
+        standing.is_tripped = !standing.is_tripped;
+        standing.since = None;
+    }
 }
 
 /// One step: `covers` is how long before `at` the condition has been so; `None` is no data.
@@ -435,10 +454,43 @@ mod tests {
 
     #[test]
     fn a_guard_about_to_trip_is_a_next_change() {
-        let rules = guarded(Breach::For(mins(5)), block_in());
+        let rules = guarded(Breach::For(mins(4)), block_in());
         let decision = decided(&rules, &observed("0 50", 1.0, 60.0), &before(), at(1.0));
         assert!(!decision.has("guard_tripped"));
-        assert_eq!(decision.next_change, Some(at(5.0)));
+        assert_eq!(decision.next_change, Some(at(4.0)));
+    }
+
+    /// Silence from minute 4 on: who looked before and who looks only at 10 see the same.
+    #[test]
+    fn a_guard_flips_when_its_time_is_over_though_nobody_looks_before_the_data_falls_silent() {
+        for (breach, release, errors, is_tripped) in [
+            // Tripped by the sample at 0, good from 0 on: lets go at 2.
+            (Breach::Now, 2, "50 0", false),
+            // Would let go at 5, when nobody knows any more.
+            (Breach::Now, 5, "50 0", true),
+            // Bad from 0 on: trips at 3, and stays tripped.
+            (Breach::For(mins(3)), 1, "0 50", true),
+            (Breach::For(mins(5)), 1, "0 50", false),
+        ] {
+            let mut rules = guarded(breach, block_in());
+            let mut group = rules.group().clone();
+            group.policy.guards[0].release = mins(release);
+            rules = Rules::new(&group);
+            for looks in [
+                vec![0.0, 1.0, 10.0],
+                vec![0.0, 1.0, 2.0, 3.0, 3.5, 4.0, 10.0],
+            ] {
+                let mut memory = before();
+                let mut last = None;
+                for now in &looks {
+                    let decision =
+                        decided(&rules, &observed(errors, *now, 60.0), &memory, at(*now));
+                    last = Some(decision.has("guard_tripped"));
+                    memory = decision.memory;
+                }
+                assert_eq!(last, Some(is_tripped), "{breach:?} {release} {looks:?}");
+            }
+        }
     }
 
     fn now_with(effect: GuardEffect, cpu: f64) -> Decision {
