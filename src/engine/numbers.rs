@@ -55,7 +55,8 @@ pub(super) fn cut(x: f64) -> f64 {
 /// `a <= b`, a rounding error aside.
 #[inline]
 pub(super) fn at_most(a: f64, b: f64) -> bool {
-    a <= b || (a - b).abs() <= EPSILON * a.abs().max(b.abs())
+    // Of what is infinite no rounding error is a part.
+    a <= b || a.is_finite() && (a - b).abs() <= EPSILON * a.abs().max(b.abs())
 }
 
 /// Billionths of a percent: a share as a whole number, so that percentages of capacities are exact.
@@ -112,6 +113,13 @@ fn saturate(n: u128) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_infinite_is_at_most_nothing_finite() {
+        assert!(at_most(1.0 + 1e-12, 1.0) && !at_most(1.0 + 1e-9, 1.0));
+        assert!(!at_most(f64::INFINITY, 6.0) && at_most(6.0, f64::INFINITY));
+        assert!(at_most(f64::NEG_INFINITY, 6.0) && !at_most(f64::NAN, 6.0));
+    }
 
     #[test]
     fn what_is_whole_but_for_a_rounding_error_stays_whole() {

@@ -299,7 +299,11 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
             want: want.map_or(current, |want| one_way(ratio, want, current)),
         }
     };
-    let answer = |observed: f64, counted: u64| round_out(scaled(counted as f64, observed, target));
+    // More units than a capacity can say are as many as it can.
+    let answer = |observed: f64, counted: u64| {
+        let counted = counted.min(u64::from(u32::MAX));
+        round_out(scaled(counted as f64, observed, target))
+    };
 
     if sorted.missing.units == 0 && !(first > 1.0 && sorted.unready.units > 0) {
         let want = (!within(track, first)).then(|| answer(observed, sorted.ready.units));
