@@ -140,6 +140,9 @@ pub enum Reason {
         when: StepBound,
         /// What the step does.
         adjustment: Adjustment,
+        /// A smaller change by a percentage becomes this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min_adjustment: Option<u32>,
         /// What it is applied to.
         ready: Capacity,
         /// The capacity last asked for, where fewer are ready: the want is no further below it than the step says.

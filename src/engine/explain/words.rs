@@ -64,13 +64,14 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             observed,
             when,
             adjustment,
+            min_adjustment,
             ready,
             current,
             want,
         } => (
             metric.to_string(),
             format!(
-                "{} {} {}: {} with {ready} ready{} wants {want}",
+                "{} {} {}: {}{} with {ready} ready{} wants {want}",
                 value(metric, *observed),
                 if when.contains(*observed) {
                     "is"
@@ -79,6 +80,7 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
                 },
                 bound_text(when, &|x| value(metric, x)),
                 adjustment_text(adjustment),
+                min_adjustment.map_or_else(String::new, |least| format!(" (at least {least})")),
                 current.map_or_else(String::new, |current| format!(" of {current}")),
             ),
         ),
@@ -146,12 +148,8 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             metric.to_string(),
             format!(
-                "would want {wanted}, but may {} {}: wants {want}",
-                if want < wanted { "add" } else { "remove" },
-                match most {
-                    0 => "none".to_owned(),
-                    most => format!("at most {most} at once"),
-                }
+                "would want {wanted}, but may {} at most {most} at once: wants {want}",
+                if want < wanted { "add" } else { "remove" }
             ),
         ),
         Reason::Warming {
