@@ -1,13 +1,20 @@
 //! When a decision may change by time alone, without new data.
+//!
+//! The promise: up to [`next_change`], whoever decides again from the same observation gets the same number and the
+//! same mix. It is a bound, not a forecast: when the time comes, the answer may also stay.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tideform_policies::model::{Breach, Name};
+use tideform_policies::model::{
+    Breach, Capacity, Combine, Direction, Metric, MetricReading, MetricSource, Name, OnMissing,
+};
 
 use super::memory::Memory;
 use super::moment::Moment;
-use super::reason::{Reason, Substitute};
-use super::time::{age, later};
+use super::reason::{Abstention, Reason};
+use super::time::{earlier, later};
 
 /// What ends or begins at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +36,10 @@ pub enum Edge {
     Warmup,
     /// A metric has breached its threshold for long enough.
     Breach(Name),
-    /// The last sample of a metric is too old to stand in.
+    /// The last sample of a metric is too old to count or to stand in.
     DataTooOld(Name),
+    /// A sample that a clock ahead of ours took comes to count.
+    DataDue(Name),
     /// A guard has seen its condition for long enough, or not seen it for long enough.
     Guard(Name),
     /// A schedule opens or closes.
@@ -57,14 +66,14 @@ pub(super) fn next_change(
 }
 
 /// All such times, past ones among them: the end of what the reasons name, a guard that is about to trip, an edge of a
-/// schedule, a surge or a freeze, the end of a warm-up.
+/// schedule, a surge or a freeze, the end of a warm-up, a change that ceases to count against a rate, a sample that
+/// becomes too old or comes to count.
 pub(super) fn edges(
     moment: &Moment<'_>,
     reasons: &[Reason],
     memory: &Memory,
     each: &mut impl FnMut(Timestamp, &dyn Fn() -> Edge),
 ) {
-    let now = moment.now;
     for reason in reasons {
         match reason {
             Reason::Stabilized {
@@ -81,29 +90,17 @@ pub(super) fn edges(
                 releases_at: Some(at),
                 ..
             } => each(*at, &|| Edge::Guard(guard.clone())),
-            // The oldest change that counts against the rate ceases to.
-            Reason::RateLimited { per, .. } => {
-                let oldest = memory
-                    .actions
-                    .iter()
-                    .find(|action| age(now, action.at) < *per);
-                if let Some(action) = oldest {
-                    each(later(action.at, *per), &|| Edge::Rate);
+            // A scale-out warms for as long as what it asked for may still come.
+            Reason::Warming { .. } => {
+                if let Some(action) = memory.last_out() {
+                    each(later(action.at, moment.policy.warmup), &|| Edge::Warmup);
                 }
             }
-            Reason::Substituted {
+            Reason::Abstained {
                 metric,
-                by: Substitute::Last,
-                sampled_at: Some(at),
+                why: Abstention::BreachTooShort,
                 ..
-            } => {
-                let metrics = &moment.policy.metrics;
-                if let Some(known) = metrics.iter().find(|known| known.name == *metric) {
-                    each(later(*at, known.max_age), &|| {
-                        Edge::DataTooOld(metric.clone())
-                    });
-                }
-            }
+            } => absences(moment, metric, each),
             _ => {}
         }
     }
@@ -117,7 +114,7 @@ pub(super) fn edges(
     }
     let schedules = &moment.policy.schedules;
     for (schedule, compiled) in schedules.iter().zip(&moment.rules.schedules) {
-        if let Some(at) = compiled.as_ref().ok().and_then(|c| c.next_edge(now)) {
+        if let Some(at) = compiled.as_ref().ok().and_then(|c| c.next_edge(moment.now)) {
             each(at, &|| Edge::Schedule(schedule.name.clone()));
         }
     }
@@ -132,8 +129,184 @@ pub(super) fn edges(
         }
     }
     for instance in moment.seen.instances.iter().flatten() {
-        if let Some(since) = instance.in_service_at.or(instance.launched_at) {
+        for since in [instance.in_service_at, instance.launched_at]
+            .into_iter()
+            .flatten()
+        {
             each(later(since, moment.policy.warmup), &|| Edge::Warmup);
+            for metric in &moment.policy.metrics {
+                if let Some(initialization) = metric.initialization {
+                    each(later(since, initialization), &|| Edge::Warmup);
+                }
+            }
         }
     }
+    rates(moment, reasons, memory, each);
+    samples(moment, reasons, each);
+}
+
+/// A number that stands in for absent data breaches for as long as the data has been absent.
+fn absences(moment: &Moment<'_>, name: &Name, each: &mut impl FnMut(Timestamp, &dyn Fn() -> Edge)) {
+    let metrics = &moment.policy.metrics;
+    let Some(place) = metrics.iter().position(|metric| metric.name == *name) else {
+        return;
+    };
+    let metric = &metrics[place];
+    let OnMissing::Value(_) = metric.on_missing else {
+        return;
+    };
+    let period = match metric.source {
+        MetricSource::Query(_) => metric.period,
+        MetricSource::Formula(_) => moment.rules.metrics[place].inputs.period,
+    };
+    let absent = match metric.breach {
+        Breach::Now => Duration::ZERO,
+        Breach::For(time) => time,
+        Breach::Of { breaching, .. } => period.saturating_mul(breaching),
+    };
+    moment.walk_back(place, |at, _| {
+        each(later(at, absent), &|| Edge::Breach(name.clone()));
+        false
+    });
+}
+
+/// Changes that cease to count against a rate of the move's direction; those of the other direction too, since what
+/// was removed lately may be added again without counting.
+fn rates(
+    moment: &Moment<'_>,
+    reasons: &[Reason],
+    memory: &Memory,
+    each: &mut impl FnMut(Timestamp, &dyn Fn() -> Edge),
+) {
+    let wanted = reasons.iter().rev().find_map(|reason| match reason {
+        Reason::Combined { after, .. } | Reason::Stabilized { after, .. } => Some(*after),
+        _ => None,
+    });
+    let current = Capacity(moment.current);
+    let rules = match Direction::between(current, wanted.unwrap_or(current)) {
+        Direction::Hold => return,
+        Direction::Out => &moment.policy.scale_out,
+        Direction::In => &moment.policy.scale_in,
+    };
+    for rate in &rules.rates {
+        for action in memory.actions.iter() {
+            each(later(action.at, rate.per), &|| Edge::Rate);
+        }
+    }
+}
+
+/// Samples that become too old, and samples of the future that come to count.
+fn samples(
+    moment: &Moment<'_>,
+    reasons: &[Reason],
+    each: &mut impl FnMut(Timestamp, &dyn Fn() -> Edge),
+) {
+    let policy = moment.policy;
+    // What formulas read may matter in any way.
+    let is_read = !policy.guards.is_empty()
+        || policy.metrics.iter().any(|metric| {
+            metric.rule.is_some() && matches!(metric.source, MetricSource::Formula(_))
+        });
+    // Silence brings what the metrics want nearer to the current capacity. Where this moves nothing now, it will not.
+    let is_overridden = reasons
+        .iter()
+        .any(|reason| matches!(reason, Reason::Pinned { .. } | Reason::Paused { .. }));
+    let moves_nothing =
+        policy.combine == Combine::Max && by_metrics(moment, reasons) == moment.current;
+    let wants_no_less = policy.combine == Combine::Max
+        && reasons.iter().any(
+            |reason| matches!(reason, Reason::Combined { before, after, .. } if after >= before),
+        );
+    for (metric, rules) in policy.metrics.iter().zip(&moment.rules.metrics) {
+        let is_asked = metric.rule.is_some() && !moment.seen.left_out.contains(&metric.name);
+        if !is_asked && !is_read {
+            continue;
+        }
+        let Some(reading) = moment.seen.metrics.get(&metric.name) else {
+            continue;
+        };
+        let is_spared = is_overridden
+            || !is_read
+                && metric.on_missing == OnMissing::Hold
+                && (moves_nothing || wants_no_less && !wants_more(metric, moment, reasons));
+        let horizon = later(moment.now, metric.period);
+        let (newest, future) = match reading {
+            MetricReading::PerInstance { at, .. } => (
+                (*at <= horizon).then_some(*at),
+                (*at > moment.now).then_some(*at),
+            ),
+            MetricReading::Group(samples) => {
+                let seen = samples.partition_point(|sample| sample.at <= horizon);
+                let past = samples.partition_point(|sample| sample.at <= moment.now);
+                let mut lately = samples.iter().take(seen).rev();
+                let newest = lately.find(|sample| sample.value.is_finite());
+                (newest.map(|s| s.at), samples.get(past).map(|s| s.at))
+            }
+        };
+        if let Some(newest) = newest.filter(|_| !is_spared) {
+            let mut ages = vec![rules.fresh];
+            if metric.on_missing == OnMissing::Last {
+                ages.push(metric.max_age);
+            }
+            for age in ages {
+                each(after(newest, age), &|| {
+                    Edge::DataTooOld(metric.name.clone())
+                });
+            }
+        }
+        let Some(future) = future else { continue };
+        // From one period before its time it counts as the newest. Formulas and guards also step through the times
+        // of samples up to now, and what was taken at this very moment is seen beside it only now.
+        let mut due = |at| each(at, &|| Edge::DataDue(metric.name.clone()));
+        if let MetricReading::Group(samples) = reading {
+            let unseen = samples.partition_point(|sample| sample.at <= horizon);
+            if let Some(sample) = samples.get(unseen) {
+                due(earlier(sample.at, metric.period));
+            }
+        } else {
+            due(earlier(future, metric.period));
+        }
+        if is_read {
+            due(future);
+            due(after(moment.now, Duration::ZERO));
+        }
+    }
+}
+
+/// What the metrics come to before pins and bounds.
+fn by_metrics(moment: &Moment<'_>, reasons: &[Reason]) -> u32 {
+    let of_metrics = |reason: &&Reason| {
+        !matches!(
+            reason,
+            Reason::Pinned { .. }
+                | Reason::RaisedToFloor { .. }
+                | Reason::LoweredToCeiling { .. }
+                | Reason::Paused { .. }
+        )
+    };
+    let changes = reasons.iter().filter(of_metrics).filter_map(Reason::change);
+    changes
+        .last()
+        .map_or(moment.current, |change| change.after.get())
+}
+
+/// Whether a metric wants more than the current capacity.
+fn wants_more(metric: &Metric, moment: &Moment<'_>, reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| match reason {
+        Reason::Opinion {
+            metric: name, want, ..
+        }
+        | Reason::Want {
+            metric: name, want, ..
+        }
+        | Reason::Step {
+            metric: name, want, ..
+        } => *name == metric.name && want.get() > moment.current,
+        _ => false,
+    })
+}
+
+/// Right after the last moment of what holds for so long, that moment included.
+fn after(at: Timestamp, holds: Duration) -> Timestamp {
+    later(later(at, holds), Duration::from_nanos(1))
 }
