@@ -733,15 +733,39 @@ mod tests {
 
     #[test]
     fn a_metric_wants_no_larger_change_than_it_may() {
-        for (cpu, max_add, max_remove, desired, is_cut) in [
-            (120.0, Some(2), None, 12, true),
-            (72.0, Some(2), None, 12, false),
-            (66.5, Some(1), None, 11, true),
-            (120.0, None, Some(0), 20, false),
-            (30.0, Some(2), Some(3), 7, true),
-            (30.0, Some(2), None, 5, false),
-            (30.0, None, Some(0), 10, true),
-            (0.0, None, Some(u32::MAX), 0, false),
+        for (cpu, max_add, max_remove, desired, cut) in [
+            (
+                120.0,
+                Some(2),
+                None,
+                12,
+                Some("20, but may add at most 2 at once: wants 12"),
+            ),
+            (72.0, Some(2), None, 12, None),
+            (
+                66.5,
+                Some(1),
+                None,
+                11,
+                Some("12, but may add at most 1 at once: wants 11"),
+            ),
+            (120.0, None, Some(0), 20, None),
+            (
+                30.0,
+                Some(2),
+                Some(3),
+                7,
+                Some("5, but may remove at most 3 at once: wants 7"),
+            ),
+            (30.0, Some(2), None, 5, None),
+            (
+                30.0,
+                None,
+                Some(0),
+                10,
+                Some("5, but may remove none: wants 10"),
+            ),
+            (0.0, None, Some(u32::MAX), 0, None),
         ] {
             let rules = cpu_rules(|policy| {
                 policy.metrics[0].max_add = max_add;
@@ -755,22 +779,16 @@ mod tests {
                 .into(),
                 ..Memory::default()
             };
-            let decision = decided(
-                &rules,
-                &seen(10, &[("cpu", cpu)], at(0.0)),
-                &memory,
-                at(0.0),
-            );
-            assert_eq!(
-                decision.desired.get(),
-                desired,
-                "{cpu} {max_add:?} {max_remove:?}"
-            );
-            assert_eq!(
-                decision.has("cut"),
-                is_cut,
-                "{cpu} {max_add:?} {max_remove:?}"
-            );
+            let seen = seen(10, &[("cpu", cpu)], at(0.0));
+            let decision = decided(&rules, &seen, &memory, at(0.0));
+            let case = format!("{cpu} {max_add:?} {max_remove:?}");
+            assert_eq!(decision.desired.get(), desired, "{case}");
+            let said = decision
+                .reasons
+                .iter()
+                .find(|reason| reason.kind() == "cut")
+                .map(|reason| crate::engine::explain::sentence(rules.group(), reason).1);
+            assert_eq!(said, cut.map(|cut| format!("would want {cut}")), "{case}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use libtest_mimic::{Failed, Trial};
 
 use super::support::{Because, File};
-use super::{apart, aws, hpa_apart, hpa_behavior, hpa_replicas, nomad};
+use super::{aws, hpa_apart, hpa_behavior, hpa_replicas, nomad, nomad_aws_apart};
 
 /// The peers: the mark in the page, and the files.
 const PEERS: &[(&str, &[&File])] = &[
@@ -89,7 +89,7 @@ fn list(mark: &str, files: &[&File]) -> String {
         .iter()
         .filter(|_| mark == "hpa")
         .map(|apart| apart.because);
-    let others = apart::LIST
+    let others = nomad_aws_apart::LIST
         .iter()
         .filter(|apart| apart.peer == mark)
         .map(|apart| apart.because);

@@ -4,8 +4,6 @@
 //! observation as `tideform decide` reads it, and one decision. A row on which tideform answers something else on
 //! purpose is listed with its own answer and the reason, and fails when it begins to agree. README.md states the rules.
 
-mod alike;
-mod apart;
 mod aws;
 mod docs;
 mod hpa;
@@ -14,6 +12,8 @@ mod hpa_behavior;
 mod hpa_random;
 mod hpa_replicas;
 mod nomad;
+mod nomad_aws_apart;
+mod nomad_aws_random;
 mod question;
 mod random;
 mod reference;
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     trials.extend(docs::trials());
     trials.extend(hpa_apart::trials());
     trials.extend(hpa_random::trials());
-    trials.extend(apart::trials());
-    trials.extend(alike::trials());
+    trials.extend(nomad_aws_apart::trials());
+    trials.extend(nomad_aws_random::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list
         && let Ok(tally) = tally.lock()

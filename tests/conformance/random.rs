@@ -24,7 +24,7 @@ pub(crate) fn print_seed() {
     println!("random cases: TIDEFORM_SEED={} repeats them", seed());
 }
 
-/// Tries so many cases; the error holds the smallest one that fails, and the seed.
+/// Tries so many cases, or as many as `TIDEFORM_CASES` says; the error holds the smallest one that fails, and the seed.
 pub(crate) fn check<S: Strategy>(
     cases: u32,
     strategy: &S,
@@ -32,8 +32,9 @@ pub(crate) fn check<S: Strategy>(
 ) -> Result<(), Failed> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed().to_le_bytes());
+    let asked = std::env::var("TIDEFORM_CASES").ok();
     let config = Config {
-        cases,
+        cases: asked.and_then(|n| n.parse().ok()).unwrap_or(cases),
         failure_persistence: None,
         max_shrink_iters: 2_000,
         ..Config::default()

@@ -148,8 +148,12 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             metric.to_string(),
             format!(
-                "would want {wanted}, but may {} at most {most} at once: wants {want}",
-                if want < wanted { "add" } else { "remove" }
+                "would want {wanted}, but may {} {}: wants {want}",
+                if want < wanted { "add" } else { "remove" },
+                match most {
+                    0 => "none".to_owned(),
+                    most => format!("at most {most} at once"),
+                }
             ),
         ),
         Reason::Warming {

@@ -6,7 +6,7 @@ use tideform_policies::model::{
 };
 
 use super::*;
-use crate::engine::properties::{memory, observation, policy};
+use crate::engine::properties::{case, cases};
 use crate::engine::testing::{
     above, at, below, cpu_rules, decided, group, instance, limits, metric, mins, rules, seen, track,
 };
@@ -434,17 +434,14 @@ fn changed(seen: &Observation, value: &NearestValue, base: f64) -> Observation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     /// Whatever the policy, the observation and the past: each value that is told gives the answer that is told, and
     /// that is another one than the decision's; looking changes nothing, twice gives the same, and it reads back.
     #[test]
-    fn what_is_told_is_true_of_the_engine(
-        policy in policy(),
-        seen in observation(),
-        memory in memory(),
-    ) {
-        let rules = Rules::new(&group(policy));
+    fn what_is_told_is_true_of_the_engine(case in case()) {
+        let rules = Rules::new(&group(case.policy));
+        let (seen, memory) = (case.seen, case.memory);
         let now = at(0.0);
         let decision = decide(&rules, &seen, &memory, now);
         let told = nearest(&rules, &seen, &memory, now, &decision);

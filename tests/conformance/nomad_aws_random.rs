@@ -1,14 +1,13 @@
 //! Random questions that both can be asked: tideform answers as the algorithms that README.md states do.
 //!
-//! What tideform decides otherwise on purpose is not asked, or is said next to the question. A failure prints the
-//! smallest question and its seed is kept in `tests/conformance/alike.seeds`.
+//! What tideform decides otherwise on purpose is not asked, or is said next to the question.
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
 use super::aws;
 use super::question::{Metric, Question};
+use super::random::check;
 use super::reference::{aws as theirs, nomad};
 
 /// Questions of a run for each property.
@@ -16,48 +15,33 @@ const CASES: u32 = 192;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        Trial::test("alike::nomad_checks_above_zero", || {
-            check(nomad_question(1..=50), nomad_answers)
+        Trial::test("nomad_aws_random::nomad_checks_above_zero", || {
+            check(CASES, &nomad_question(1..=50), nomad_answers)
         }),
-        Trial::test("alike::nomad_checks_at_zero", || {
-            check(nomad_question(0..=0), nomad_answers)
+        Trial::test("nomad_aws_random::nomad_checks_at_zero", || {
+            check(CASES, &nomad_question(0..=0), nomad_answers)
         }),
-        Trial::test("alike::nomad_check_without_data", || {
-            check(nomad_question(1..=50), |question| {
-                nomad_without_data(question)
-            })
+        Trial::test("nomad_aws_random::nomad_check_without_data", || {
+            check(CASES, &nomad_question(1..=50), nomad_without_data)
         }),
-        Trial::test("alike::aws_policies", || check(aws_question(), aws_answers)),
-        Trial::test("alike::aws_step_of_a_metric", || {
-            check(aws_step(), aws_step_answers)
+        Trial::test("nomad_aws_random::aws_policies", || {
+            check(CASES, &aws_question(), aws_answers)
+        }),
+        Trial::test("nomad_aws_random::aws_step_of_a_metric", || {
+            check(CASES, &aws_step(), aws_step_answers)
         }),
     ]
 }
 
-fn check<S: Strategy>(
-    questions: S,
-    answers: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) -> Result<(), Failed> {
-    let config = Config {
-        // More of them with PROPTEST_CASES.
-        cases: match std::env::var_os("PROPTEST_CASES") {
-            Some(_) => Config::default().cases,
-            None => CASES,
-        },
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
-            "tests/conformance/alike.seeds",
-        ))),
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(&questions, answers)
-        .map_err(|error| error.to_string().into())
-}
-
-fn same(question: &Question, expected: i128) -> Result<(), TestCaseError> {
-    let (desired, shown) = question.desired().map_err(TestCaseError::fail)?;
-    prop_assert_eq!(i128::from(desired), expected, "{}", shown);
-    Ok(())
+fn same(question: &Question, expected: i128) -> Result<(), String> {
+    let (desired, shown) = question.desired()?;
+    if i128::from(desired) == expected {
+        Ok(())
+    } else {
+        Err(format!(
+            "tideform comes to {desired}, the peer to {expected}\n{shown}"
+        ))
+    }
 }
 
 /// Hundredths as a number in HCL.
@@ -248,14 +232,14 @@ fn nomad_asked(question: &NomadQuestion) -> (Question, i128) {
     )
 }
 
-fn nomad_answers(question: NomadQuestion) -> Result<(), TestCaseError> {
-    let (ours, expected) = nomad_asked(&question);
+fn nomad_answers(question: &NomadQuestion) -> Result<(), String> {
+    let (ours, expected) = nomad_asked(question);
     same(&ours, expected)
 }
 
 /// On purpose: with a metric that has no data growth is followed as there, and nothing is removed.
-fn nomad_without_data(question: NomadQuestion) -> Result<(), TestCaseError> {
-    let (mut ours, expected) = nomad_asked(&question);
+fn nomad_without_data(question: &NomadQuestion) -> Result<(), String> {
+    let (mut ours, expected) = nomad_asked(question);
     ours.metrics.push(Metric::fails("failing"));
     same(&ours, expected.max(question.count))
 }
@@ -376,7 +360,7 @@ fn aws_step() -> impl Strategy<Value = Steps> {
     })
 }
 
-fn aws_body(policy: &theirs::Policy) -> Result<String, TestCaseError> {
+fn aws_body(policy: &theirs::Policy) -> Result<String, String> {
     let theirs::Policy::Steps {
         alarm,
         threshold,
@@ -384,7 +368,7 @@ fn aws_body(policy: &theirs::Policy) -> Result<String, TestCaseError> {
     } = policy
     else {
         let theirs::Policy::Target(target) = policy else {
-            return Err(TestCaseError::fail("a policy without a body"));
+            return Err("a policy without a body".to_owned());
         };
         return Ok(aws::tracked(value(*target)));
     };
@@ -415,7 +399,7 @@ fn aws_body(policy: &theirs::Policy) -> Result<String, TestCaseError> {
     Ok(text)
 }
 
-fn aws_answers(question: AwsQuestion) -> Result<(), TestCaseError> {
+fn aws_answers(question: &AwsQuestion) -> Result<(), String> {
     let AwsQuestion { group, policies } = question;
     let mut metrics = Vec::new();
     for (place, (policy, metric)) in policies.iter().enumerate() {
@@ -428,12 +412,12 @@ fn aws_answers(question: AwsQuestion) -> Result<(), TestCaseError> {
         max: group.max as u64,
         ..Question::new(group.desired as u64, metrics)
     };
-    same(&ours, theirs::desired(&policies, group))
+    same(&ours, theirs::desired(policies, *group))
 }
 
 /// Whether a step applies at all, and what it makes of 100.
-fn aws_step_answers((alarm, threshold, steps, metric): Steps) -> Result<(), TestCaseError> {
-    let expected = theirs::step(alarm, threshold, &steps, metric).map(|step| {
+fn aws_step_answers((alarm, threshold, steps, metric): &Steps) -> Result<(), String> {
+    let expected = theirs::step(*alarm, *threshold, steps, *metric).map(|step| {
         let result = theirs::adjusted(100, step.adjustment);
         match alarm {
             // A high value never removes, whatever number is set.
@@ -442,13 +426,19 @@ fn aws_step_answers((alarm, threshold, steps, metric): Steps) -> Result<(), Test
         }
     });
     let body = aws_body(&theirs::Policy::Steps {
-        alarm,
-        threshold,
-        steps,
+        alarm: *alarm,
+        threshold: *threshold,
+        steps: steps.clone(),
     })?;
-    let question = Question::new(100, vec![Metric::new("m", body, &[value(metric)])]);
-    let asked = question.ask().map_err(TestCaseError::fail)?;
+    let question = Question::new(100, vec![Metric::new("m", body, &[value(*metric)])]);
+    let asked = question.ask()?;
     let ours = (!asked.has("abstained")).then(|| i128::from(asked.desired()));
-    prop_assert_eq!(ours, expected, "{}", asked.shown);
-    Ok(())
+    if ours == expected {
+        Ok(())
+    } else {
+        Err(format!(
+            "tideform: {ours:?}, the peer: {expected:?}\n{}",
+            asked.shown
+        ))
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Apart {
 pub(crate) fn trials() -> Vec<Trial> {
     LIST.iter()
         .map(|apart| {
-            Trial::test(format!("apart::{}", apart.name), || {
+            Trial::test(format!("nomad_aws_apart::{}", apart.name), || {
                 let (desired, shown) = (apart.question)().desired()?;
                 let theirs = (apart.theirs)();
                 if i128::from(apart.ours) == theirs {
