@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod cli;
 pub mod cost;
+pub mod defaults;
 pub mod demo;
 pub mod engine;
 pub mod examples;

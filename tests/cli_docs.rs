@@ -200,3 +200,18 @@ fn the_schema_of_a_decision_names_every_kind_of_reason() {
         .collect();
     assert_eq!(known, kinds);
 }
+
+/// `TIDEFORM_BLESS=1 cargo test --test cli_docs` writes the tables anew.
+#[test]
+fn the_page_of_the_defaults_is_what_the_program_says() {
+    const START: &str = "<!-- the tables: written by the test -->\n\n";
+    let text = page("defaults.md");
+    let (head, tables) = text.split_once(START).expect("the place of the tables");
+    let said = tideform::defaults::markdown();
+    if std::env::var_os("TIDEFORM_BLESS").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/defaults.md");
+        fs::write(path, format!("{head}{START}{said}")).expect("the page is written");
+        return;
+    }
+    assert_eq!(tables, said, "docs/defaults.md");
+}

@@ -92,8 +92,40 @@ fn resolved_shows_each_value_and_where_it_was_written() {
         .run(&["validate", "--resolved", "--show-defaults"])
         .exits(0);
     assert!(ran.stdout.contains("warmup"), "{}", ran.stdout);
+    let ran = directory.run(&["validate", "--show-defaults"]).exits(0);
+    let line = |start: &str| {
+        let found = ran.stdout.lines().find(|line| line.starts_with(start));
+        found.unwrap_or_else(|| panic!("{start}: {}", ran.stdout))
+    };
+    assert!(line("every ").contains("in all groups   Amazon CloudWatch"));
+    // The group says it.
+    assert!(!line("scale_in.stabilization").contains("in all groups"));
+    assert!(line("a sample is fresh for").contains("3 periods"));
+    let ran = directory
+        .run(&["validate", "--show-defaults", "--json"])
+        .exits(0);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let every = json["defaults"].as_array().and_then(|list| {
+        let mut list = list.iter();
+        list.find(|row| row["setting"] == "every")
+    });
+    assert_eq!(every.expect("every")["groups_in_force"], 1);
+    assert!(json["fixed"].as_array().is_some_and(|list| list.len() > 10));
     let ran = directory.run(&["validate", "--resolved", "wbe"]).exits(1);
     assert!(ran.stderr.contains("did you mean `web`"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_defaults_are_shown_before_there_is_a_file() {
+    let directory = Directory::with(&[]);
+    let ran = directory.run(&["validate", "--show-defaults"]).exits(0);
+    assert!(
+        ran.stdout.contains("metric.track.tolerance"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains("in force"), "{}", ran.stdout);
+    directory.run(&["validate"]).exits(1);
 }
 
 #[test]

@@ -14,7 +14,6 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["init", "--example", "bank"], "web"),
     (&["init", "extra"], "unexpected argument"),
     (&["validate", "extra"], "unexpected argument"),
-    (&["validate", "--show-defaults"], "--resolved"),
     (&["fmt", "no-such-file.hcl"], "no-such-file.hcl"),
     (&["test", "--junit"], "value is required"),
     (&["console", "1", "2"], "unexpected argument"),

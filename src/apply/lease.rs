@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tideform_state::{Lease, LeaseHolder, State, StateError};
 
+use crate::reconcile::LONGEST_CALL;
+
 /// A lease that we hold. It runs by the machine's clock, because it is between processes.
 #[derive(Debug)]
 pub struct HeldLease {
@@ -16,8 +18,8 @@ pub struct HeldLease {
 impl HeldLease {
     /// How long a lease lasts without renewal.
     pub const TIME: Duration = Duration::from_secs(90);
-    /// No call starts later than the lease's end less this.
-    pub const MARGIN: Duration = Duration::from_secs(35);
+    /// No call starts later than the lease's end less this: the longest call, and five seconds for a clock's fault.
+    pub const MARGIN: Duration = Duration::from_secs(LONGEST_CALL.as_secs() + 5);
 
     /// Takes the lease.
     ///

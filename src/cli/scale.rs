@@ -12,9 +12,7 @@ use super::error::CliError;
 use super::place::applied_address;
 use super::view;
 use super::{CliResult, exit};
-
-/// The longest that an override may hold: a pin that nobody remembers is an outage in waiting.
-pub(super) const LONGEST_OVERRIDE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+use crate::defaults::LONGEST_OVERRIDE;
 
 /// Pin a group to a number of instances for a while.
 ///

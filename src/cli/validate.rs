@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
+use tideform_policies::codes;
 use tideform_policies::diagnostic::Severity;
 use tideform_policies::model::{Configuration, GroupAddress, Origin};
 use tideform_policies::render;
@@ -13,6 +14,7 @@ use super::context::Context;
 use super::error::{CliError, Problems, plural};
 use super::output::{BOLD, DIM, GREEN, paint};
 use super::{CliResult, exit};
+use crate::defaults;
 use crate::plan::{GroupPattern, flat_values};
 
 /// Check the files and report every problem in them.
@@ -25,8 +27,8 @@ pub(super) struct ValidateArgs {
     #[arg(long, num_args = 0..=1, value_name = "GROUP", default_missing_value = "*")]
     resolved: Option<String>,
 
-    /// With --resolved: also the values that nobody set
-    #[arg(long, requires = "resolved")]
+    /// Print every default with its source; with --resolved, the values of the groups that nobody set
+    #[arg(long)]
     show_defaults: bool,
 
     #[command(flatten)]
@@ -40,6 +42,18 @@ pub(super) struct ValidateArgs {
 impl ValidateArgs {
     pub(super) fn run(self, cx: &Context, matches: Option<&clap::ArgMatches>) -> CliResult {
         let (configuration, diagnostics) = cx.read(&self.variables, matches)?;
+        let shows_language = self.show_defaults && self.resolved.is_none();
+        // The defaults are there before the first file is.
+        if shows_language && diagnostics.iter().any(|d| d.code == codes::NO_FILES) {
+            if self.json {
+                let mut document = json!({ "format_version": 1 });
+                add_defaults(&mut document, &configuration);
+                cx.output.json(&document);
+            } else {
+                print_defaults(cx, &configuration);
+            }
+            return Ok(exit::WELL);
+        }
         let failed = diagnostics.has_errors();
         if self.json {
             let mut document = json!({
@@ -61,6 +75,9 @@ impl ValidateArgs {
                     .collect();
                 object.insert("resolved".to_owned(), Json::Object(resolved));
             }
+            if shows_language {
+                add_defaults(&mut document, &configuration);
+            }
             cx.output.json(&document);
             return Ok(if failed { exit::FAILURE } else { exit::WELL });
         }
@@ -80,6 +97,10 @@ impl ValidateArgs {
             for address in self.chosen(&configuration, pattern)? {
                 self.print_group(cx, &configuration, address);
             }
+            return Ok(exit::WELL);
+        }
+        if shows_language {
+            print_defaults(cx, &configuration);
             return Ok(exit::WELL);
         }
         let warnings = diagnostics
@@ -192,6 +213,97 @@ impl ValidateArgs {
                 .line(format!("  {path:first$}  {text:second$}  {comment}"));
         }
         cx.output.line("");
+    }
+}
+
+/// In how many groups the default of each setting is in force.
+fn in_force(configuration: &Configuration) -> BTreeMap<String, usize> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for address in configuration.groups.keys() {
+        for setting in configuration.defaults_in_force(address) {
+            *counts.entry(setting).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn add_defaults(document: &mut Json, configuration: &Configuration) {
+    let counts = in_force(configuration);
+    let language: Vec<Json> = defaults::of_language()
+        .into_iter()
+        .map(|row| {
+            json!({
+                "setting": row.setting,
+                "default": row.default,
+                "source": row.source,
+                "groups_in_force": counts.get(&row.setting).copied().unwrap_or(0),
+            })
+        })
+        .collect();
+    document["defaults"] = Json::Array(language);
+    document["fixed"] = json!(defaults::fixed());
+}
+
+fn print_defaults(cx: &Context, configuration: &Configuration) {
+    let counts = in_force(configuration);
+    let groups = configuration.groups.len();
+    let rows: Vec<[String; 4]> = defaults::of_language()
+        .into_iter()
+        .map(|row| {
+            let in_force = match counts.get(&row.setting) {
+                Some(n) if *n == groups => "in all groups".to_owned(),
+                Some(n) => format!("in {n} of {groups}"),
+                None => String::new(),
+            };
+            [
+                row.setting,
+                row.default.to_owned(),
+                in_force,
+                row.source.to_owned(),
+            ]
+        })
+        .collect();
+    table(cx, ["setting", "default", "in force", "source"], &rows);
+    cx.output.line("");
+    let rows: Vec<[String; 4]> = defaults::fixed()
+        .into_iter()
+        .map(|row| {
+            [
+                row.name.to_owned(),
+                row.value,
+                String::new(),
+                row.source.to_owned(),
+            ]
+        })
+        .collect();
+    table(
+        cx,
+        ["what no file can change", "value", "", "source"],
+        &rows,
+    );
+}
+
+/// Columns as wide as their widest cell; a column that is empty throughout is left out.
+fn table(cx: &Context, head: [&str; 4], rows: &[[String; 4]]) {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        match cells.max() {
+            None | Some(0) => 0,
+            Some(widest) => widest.max(head[column].chars().count()),
+        }
+    };
+    let widths = [width(0), width(1), width(2)];
+    let line = |cells: [&str; 4]| {
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(widths).filter(|(_, width)| *width > 0) {
+            line.push_str(&format!("{cell:width$}   "));
+        }
+        line.push_str(cells[3]);
+        line
+    };
+    cx.output.line(paint(BOLD, line(head)));
+    for [first, second, third, last] in rows {
+        cx.output.line(line([first, second, third, last]));
     }
 }
 

@@ -11,7 +11,7 @@ use tideform_policies::model::{Budget, GroupAddress, OnExceed};
 use super::ledger::Timeline;
 
 /// How far back the rate is taken that the rest of the month is projected at.
-const PROJECTION_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const PROJECTION_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// When the month of a time began, in UTC.
 pub fn month_start(now: Timestamp) -> Timestamp {

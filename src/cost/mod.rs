@@ -12,7 +12,9 @@ mod prices;
 mod render;
 mod report;
 
-pub use budget::{MonthStatus, Spending, crossed_alerts, month_start, month_status};
+pub use budget::{
+    MonthStatus, PROJECTION_WINDOW, Spending, crossed_alerts, month_start, month_status,
+};
 pub use ledger::{BILLING_MINIMUM, LedgerRules, Timeline, Usage, billed};
 pub use money::Money;
 pub use monthly::{HOURS_PER_MONTH, MonthlyCost, hourly_cost, monthly_cost};

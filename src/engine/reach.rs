@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tideform_policies::defaults::FRESH_PERIODS;
 use tideform_policies::model::{Breach, Group, Metric, MetricSource, Name, OnMissing, Rule};
 
-/// How long a sample counts as fresh: three periods and the source's delay.
+/// How long a sample counts as fresh: [`FRESH_PERIODS`] and the source's delay.
 pub fn freshness(metric: &Metric) -> Duration {
-    (metric.period * 3).saturating_add(metric.delay)
+    let periods = metric.period.saturating_mul(FRESH_PERIODS);
+    periods.saturating_add(metric.delay)
 }
 
 /// How far back each metric is looked at: far enough for its own breach, `last`, and every formula and guard over it.

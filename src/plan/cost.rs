@@ -21,7 +21,7 @@ pub struct ProviderPrices {
 /// US dollars for asking CloudWatch for one metric once (GetMetricData: 0.01 USD per 1,000 metrics).
 ///
 /// Source: Amazon CloudWatch pricing, "API requests", us-east-1.
-const CLOUDWATCH_USD_PER_METRIC_READ: f64 = 0.01 / 1_000.0;
+pub const CLOUDWATCH_USD_PER_METRIC_READ: f64 = 0.01 / 1_000.0;
 
 /// The instance types whose prices a group's cost needs.
 pub(super) fn instance_types(group: &Group, live: Option<&LiveGroup>) -> BTreeSet<String> {

@@ -33,7 +33,7 @@ use tideform_policies::model::{Configuration, ProviderAddress, Resource};
 use tideform_provider::{Identity, ItemResult, LiveGroup, ProviderError};
 
 pub use compute::{Inputs, ResourceKey, compute};
-pub use cost::ProviderPrices;
+pub use cost::{CLOUDWATCH_USD_PER_METRIC_READ, ProviderPrices};
 pub use fingerprint::fingerprint;
 pub use flatten::flat_values;
 pub use known::{Applied, Known};

@@ -13,9 +13,9 @@ use super::shell::Shell;
 use crate::observe::chain;
 
 /// Calls that are under way at once.
-const CALLS_AT_ONCE: usize = 16;
+pub(crate) const CALLS_AT_ONCE: usize = 16;
 /// Tries of one call in all.
-const TRIES: u32 = 3;
+pub(crate) const TRIES: u32 = 3;
 
 impl Shell<'_> {
     pub(super) async fn act(&self, calls: &[Call], deadline: Timestamp) -> Vec<ActAnswer> {

@@ -11,7 +11,7 @@ use super::shell::Shell;
 use super::stop::Stop;
 
 /// How long a lease lasts without renewal. On the same machine a holder that died loses it at once.
-pub(super) const LEASE_TIME: Duration = Duration::from_secs(120);
+pub(crate) const LEASE_TIME: Duration = Duration::from_secs(120);
 /// How often a waiting loop looks whether somebody wants the lease, or whether it is free.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(200);
 

@@ -42,6 +42,15 @@ pub use settle::{
     Act, CALL_STARTS_WITHIN, CALL_TAKES_AT_MOST, LONGEST_CALL, OpenIntent, Settled,
     counts_as_action, settle,
 };
+
+/// What no file can change, for [`crate::defaults`].
+pub(crate) mod numbers {
+    pub(crate) use super::calls::{CALLS_AT_ONCE, TRIES};
+    pub(crate) use super::lease::LEASE_TIME;
+    pub(crate) use super::prices::PRICES_LAST;
+    pub(crate) use super::progress::LONGEST_BACK_OFF;
+    pub(crate) use super::settle::{CALL_STARTS_WITHIN, CALL_TAKES_AT_MOST};
+}
 pub use shell::run_loop;
 pub use step::{LoopState, step};
 pub use stop::{Stop, StopHandle, stop_pair};

@@ -11,7 +11,7 @@ use super::shell::Shell;
 use crate::registry::Providers;
 
 /// Prices are asked for again after this.
-const PRICES_LAST: Duration = Duration::from_secs(3600);
+pub(crate) const PRICES_LAST: Duration = Duration::from_secs(3600);
 
 impl Shell<'_> {
     /// Asks for the prices of instance types that are live and whose group does not say its own.

@@ -11,7 +11,7 @@ use tideform_policies::model::units::format_duration;
 use crate::observe::after;
 
 /// Longest pause between two visits of a group that fails, unless its own `every` is longer.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
+pub(crate) const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
 
 /// The loop's own memory of one group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

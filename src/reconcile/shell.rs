@@ -19,16 +19,15 @@ use super::metrics::LoopMetrics;
 use super::options::{Finished, Options, ProviderSource, ReconcileError, Watcher};
 use super::protocol::{Effect, Event, Moment, Settings, StopReason, TickReport};
 use super::record::Recorder;
-use super::settle::LONGEST_CALL;
 use super::spent::Ledgers;
 use super::step::{LoopState, step};
 use super::stop::Stop;
-use crate::apply::settle_leftovers;
+use crate::apply::{HeldLease, settle_leftovers};
 use crate::observe::{Beside, chain, observe};
 use crate::registry::{Providers, RetryPolicy};
 
-/// No call starts later than the lease's end less the longest call and five seconds for a clock's fault.
-const LEASE_MARGIN: Duration = Duration::from_secs(LONGEST_CALL.as_secs() + 5);
+/// No call starts later than the lease's end less this.
+const LEASE_MARGIN: Duration = HeldLease::MARGIN;
 /// Calls that are recorded in one transaction.
 const ROUND_SIZE: usize = 128;
 

@@ -347,7 +347,7 @@ fn mismatch(expected: &Expected, moment: &Moment<'_>) -> Option<Mismatch> {
         }
         Expected::Ready(expected) => {
             let ready = own_value(moment.rules, moment.seen, OwnValue::Ready, moment.now)?;
-            (f64::from(expected.get()) != ready).then(|| Mismatch::Ready {
+            (f64::from(expected.get()) != ready).then_some(Mismatch::Ready {
                 expected: *expected,
                 // Whole and within a capacity: the engine counts units.
                 actual: Capacity(ready as u32),

@@ -138,9 +138,6 @@ pub(super) fn check_capped(subject: &Subject<'_>, cx: &mut Context) {
                 place,
                 format!("one decision grows the group by at most {percent} %"),
             )
-            .why(format!(
-                "A utilization is cut at 100 %, so however large the overload, observed / target is at most 100 / {target}."
-            ))
-            .help("track a metric of the load as well (`requests_per_instance`), or add a step that adds more"),
+            .help("track the load as well (`requests_per_instance`), or add a step; `tideform explain P0524` says why"),
     );
 }

@@ -1,6 +1,6 @@
 //! Where each value of a resolved group comes from, for `validate --resolved` and for plans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Merged, layers_of, merge, policies};
@@ -52,7 +52,7 @@ impl Layers {
                     span: Some(span),
                     layer,
                 },
-                Line::Default(_) => Origin {
+                Line::Default(..) => Origin {
                     span: None,
                     layer: "default".into(),
                 },
@@ -60,6 +60,17 @@ impl Layers {
             origins.insert(path, origin);
         });
         origins
+    }
+
+    /// See [`Configuration::defaults_in_force`].
+    pub(crate) fn defaults_in_force(&self, address: &GroupAddress) -> BTreeSet<String> {
+        let mut settings = BTreeSet::new();
+        self.walk(address, &mut |_, line| {
+            if let Line::Default(_, setting) = line {
+                settings.insert(setting);
+            }
+        });
+        settings
     }
 
     fn walk(&self, address: &GroupAddress, visit: &mut dyn FnMut(String, Line<'_>)) {
@@ -73,7 +84,7 @@ impl Layers {
         let layers = layers_of(&group.block, &address.to_string(), &policies(tree));
         let names: Vec<Arc<str>> = layers.iter().map(|(name, _)| name.clone()).collect();
         if let Some(merged) = merge(&layers, schema) {
-            walk_block("", &merged, schema, &names, visit);
+            walk_block("", "", &merged, schema, &names, visit);
         }
     }
 }
@@ -81,7 +92,8 @@ impl Layers {
 enum Line<'a> {
     Written(&'a Attribute, Arc<str>),
     Block(crate::source::Span, Arc<str>),
-    Default(crate::defaults::Preset),
+    /// With the name of the setting, `metric.track.tolerance`.
+    Default(crate::defaults::Preset, String),
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -94,6 +106,7 @@ fn join(path: &str, name: &str) -> String {
 
 fn walk_block(
     path: &str,
+    kind: &str,
     block: &Merged<'_>,
     schema: &'static BlockSchema,
     layers: &[Arc<str>],
@@ -118,7 +131,8 @@ fn walk_block(
                 Line::Written(entry.attribute, layer(entry.layer)),
             ),
             (None, Some(default)) if !is_constant => {
-                visit(join(path, attribute.name), Line::Default(default));
+                let setting = join(kind, attribute.name);
+                visit(join(path, attribute.name), Line::Default(default, setting));
             }
             (None, _) => {}
         }
@@ -149,7 +163,8 @@ fn walk_block(
             inner_path.clone(),
             Line::Block(inner.span, layer(inner.layer)),
         );
-        walk_block(&inner_path, inner, inner_schema, layers, visit);
+        let inner_kind = join(kind, inner.kind);
+        walk_block(&inner_path, &inner_kind, inner, inner_schema, layers, visit);
     }
     for inner in schema.blocks.iter().filter(|inner| inner.implicit) {
         if block.block(inner.kind).is_none() {
@@ -158,7 +173,11 @@ fn walk_block(
                     && attribute.name != "enabled"
                 {
                     let inner_path = join(path, inner.kind);
-                    visit(join(&inner_path, attribute.name), Line::Default(default));
+                    let setting = join(&join(kind, inner.kind), attribute.name);
+                    visit(
+                        join(&inner_path, attribute.name),
+                        Line::Default(default, setting),
+                    );
                 }
             }
         }
@@ -182,7 +201,7 @@ pub fn render(configuration: &Configuration, group: &GroupAddress) -> Vec<Resolv
             }
             // A block is shown by its values.
             Line::Block(..) => return,
-            Line::Default(default) => (
+            Line::Default(default, _) => (
                 default.text.to_owned(),
                 format!("default ({})", default.source),
             ),

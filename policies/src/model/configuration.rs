@@ -1,6 +1,6 @@
 //! A whole directory, decoded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,12 @@ impl Configuration {
     /// It merges the group's layers anew: ask for the groups that are shown, not for all.
     pub fn origins(&self, group: &GroupAddress) -> BTreeMap<String, Origin> {
         self.layers.origins(group)
+    }
+
+    /// The settings whose default holds somewhere in a group, by their names in the schema: `every`,
+    /// `metric.track.tolerance`. Empty for an unknown group. It costs as much as [`Configuration::origins`].
+    pub fn defaults_in_force(&self, group: &GroupAddress) -> BTreeSet<String> {
+        self.layers.defaults_in_force(group)
     }
 }
 

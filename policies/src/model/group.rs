@@ -172,7 +172,7 @@ pub enum Combine {
     Weighted(WeightedConstants),
 }
 
-/// The constants of `combine = "weighted"`; the defaults are DESIGN's.
+/// The constants of `combine = "weighted"`; their defaults are in [`crate::defaults`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightedConstants {
     /// Mean score above which the group grows.

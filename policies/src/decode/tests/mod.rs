@@ -17,8 +17,8 @@ use crate::defaults;
 use crate::diagnostic::Diagnostic;
 use crate::layers::{Merged, plain};
 use crate::model::{
-    Direction, Expectation, Expected, Given, GivenInstance, GroupAddress, InstanceState, Invariant,
-    Lifecycle, Name, ReasonPattern, Test, TestOverride, TestStep,
+    Capacity, Direction, Expectation, Expected, Given, GivenInstance, GroupAddress, InstanceState,
+    Invariant, Lifecycle, Name, ReasonPattern, Test, TestOverride, TestStep,
 };
 use crate::schema::{self, tests as words};
 use crate::source::Span;
@@ -423,6 +423,9 @@ fn overrides(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<TestOve
     list
 }
 
+/// An attribute of `expect`, and what its value makes.
+type Named<T> = (&'static str, fn(T) -> Expected);
+
 fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expectation> {
     let mut list: Vec<Expectation> = Vec::new();
     // From the name to the end of the value: what a failure underlines.
@@ -439,7 +442,7 @@ fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expe
             span: span_of(name),
         });
     };
-    let counts: [(&str, fn(crate::model::Capacity) -> Expected); 6] = [
+    let counts: [Named<Capacity>; 6] = [
         ("desired", Expected::Desired),
         ("at_least", Expected::AtLeast),
         ("at_most", Expected::AtMost),
@@ -462,7 +465,7 @@ fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expe
             }),
         );
     }
-    let kinds: [(&str, fn(ReasonPattern) -> Expected); 2] = [
+    let kinds: [Named<ReasonPattern>; 2] = [
         ("reasons", Expected::Reason),
         ("without", Expected::NoReason),
     ];
