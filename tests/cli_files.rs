@@ -260,8 +260,25 @@ fn a_failing_test_is_exit_1_with_its_decision_and_a_junit_report() {
     assert!(directory.read("report.xml").contains("<failure"));
     let document = directory.run(&["test", "--json"]).exits(1).json();
     assert!(document.to_string().contains("hot"));
-    let ran = directory.run(&["test", "nothing like this"]).exits(0);
-    assert!(ran.stdout.contains("0 passed"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("expected desired 8, got 9\n"));
+}
+
+#[test]
+fn tests_are_chosen_by_name_and_group_and_a_choice_of_none_fails() {
+    let directory = Directory::with(&[("shop.hcl", SHOP)]);
+    let ran = directory.run(&["test", "--list"]).exits(0);
+    assert_eq!(ran.stdout, "hot: test\n\n1 test\n");
+    for chosen in [&["test", "ot", "x"][..], &["test", "--group", "w*"]] {
+        let ran = directory.run(chosen).exits(0);
+        assert!(ran.stdout.contains("1 passed"), "{}", ran.stdout);
+    }
+    for none in [&["test", "hit"][..], &["test", "hot", "--group", "api"]] {
+        let ran = directory.run(none).exits(1);
+        assert_eq!(ran.stdout, "");
+        assert!(ran.stderr.contains("No test to run"), "{}", ran.stderr);
+    }
+    let ran = directory.run(&["test", "hit"]).exits(1);
+    assert!(ran.stderr.contains("did you mean `hot`"), "{}", ran.stderr);
 }
 
 #[test]

@@ -218,7 +218,7 @@ pub(super) fn explain(error: &CliError) -> Explained {
             tests,
         } => {
             let explained = Explained::new("No test to run").why(format!(
-                "None of the {} matches `{filter}`.",
+                "`{filter}` matches no name or group of the {}.",
                 plural(*tests, "test")
             ));
             match nearest {
