@@ -88,7 +88,7 @@ pub(super) fn plan_and_apply(
     let plan = &planned.plan;
     check_diagnostics(cx, plan)?;
     if !as_json {
-        cx.output.print(&views::text(plan));
+        cx.output.print(&views::text(plan, cx.output.wrap_width()));
     }
     if plan.has_changes() && !auto_approve {
         let (question, consequence) = match mode {

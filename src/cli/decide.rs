@@ -58,7 +58,9 @@ impl DecideArgs {
         if self.json {
             cx.output.json(&observe_json::render(group, &decision));
         } else {
-            cx.output.print(&view::decision(group, &decision, None));
+            let width = cx.output.wrap_width();
+            cx.output
+                .print(&view::decision(group, &decision, now, None, width));
         }
         Ok(exit::WELL)
     }

@@ -1,18 +1,24 @@
 //! `tideform explain`.
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 use tideform_policies::codes;
-use tideform_state::OpenMode;
+use tideform_policies::model::{Controller, Direction, Group, GroupAddress};
+use tideform_state::{
+    Event, EventFilter, EventKind, Intent, IntentKind, OpenMode, Outcome, State, StoredDecision,
+};
 
 use super::args::{Moment, parse_group, parse_moment};
 use super::context::Context;
 use super::error::CliError;
-use super::output::{BOLD, CYAN, paint};
+use super::output::{BOLD, CYAN, DIM, paint};
 use super::place::applied_address;
 use super::view;
 use super::{CliResult, exit};
-use crate::engine::{Decision, explain};
+use crate::cost::{GroupPrices, hourly_cost};
+use crate::engine::Decision;
+use crate::engine::explain::{self, Line};
 
 /// Explain a decision, or a diagnostic's code.
 ///
@@ -46,48 +52,86 @@ impl ExplainArgs {
         let address = applied_address(&state, &address)?;
         let now = cx.now_of(&state)?;
         let at = self.at.map_or(now, |at| at.before(now));
+        if at > now {
+            return Err(CliError::Nothing {
+                summary: "Time in the future",
+                why: format!("{} has not come yet: it is {}.", view::time(at), view::time(now)),
+                hint: "Without `--at` the last decision is explained; `tideform plan` tells the next one."
+                    .to_owned(),
+            });
+        }
         let stored = state.decision_at(&address, at)?;
         let (Some(applied), Some(stored)) = (state.applied_group(&address)?, stored) else {
-            return Err(CliError::Nothing {
-                summary: "No decision",
-                why: format!(
-                    "No decision about {address} is kept from {} or before.",
-                    view::time(at)
-                ),
-                hint: "`tideform reconcile --once` makes one.".to_owned(),
-            });
+            return Err(nothing(&state, &address, at)?);
         };
+        let group = &applied.group;
         let decision: Decision = stored.decision.read()?;
+        let next = state.next_decision_at(&address, stored.at)?;
+        let intents = if stored.shadow {
+            Vec::new()
+        } else {
+            let mut intents = state.intents_at(&address, stored.at)?;
+            // An apply of the same moment is not the decision's doing.
+            intents.retain(|intent| intent.apply.is_none());
+            intents
+        };
+        let until = next.map_or(at, |next| next.min(at));
+        let since = events_since(&state, &address, stored.at, until, &intents)?;
+        let cost = cost_change(&state, group, &decision, stored.at)?;
+        let mut notes: Vec<String> = cost.map(explain::usd_per_hour).into_iter().collect();
+        if stored.shadow {
+            notes.push("dry run: nothing was changed".to_owned());
+        }
+        let note = Some(notes.join("   ")).filter(|note| !note.is_empty());
         if self.json {
+            let explanation = explain::explain(group, &decision, stored.at, note.as_deref());
             cx.output.json(&json!({
                 "format_version": 1,
                 "group": address,
                 "at": stored.at,
+                "in_force_at": at,
+                "next_decision_at": next,
                 "dry_run": stored.shadow,
                 "changed": stored.changed,
+                "cost_usd_per_hour": cost,
                 "decision": decision,
-                "explanation": explain::lines(
-                    &applied.group,
-                    decision.current,
-                    decision.desired,
-                    &decision.reasons,
-                    None,
-                ),
+                "explanation": explanation.lines(),
+                "otherwise": explanation.otherwise,
+                "intents": intents,
+                "events_since": since,
             }));
             return Ok(exit::WELL);
         }
-        let note = if stored.shadow {
-            "dry run: nothing was changed"
-        } else {
-            ""
-        };
-        cx.output
-            .line(format!("Decided at {}:", view::time(stored.at)));
-        cx.output.print(&view::decision(
-            &applied.group,
-            &decision,
-            Some(note).filter(|note| !note.is_empty()),
-        ));
+        let decided = view::time(stored.at);
+        cx.output.line(match self.at {
+            Some(_) if stored.at < at => {
+                format!("Decided at {decided}, and in force at {}:", view::time(at))
+            }
+            _ => format!("Decided at {decided}:"),
+        });
+        let width = cx.output.wrap_width();
+        let text = view::decision(group, &decision, stored.at, note.as_deref(), width);
+        cx.output.print(&text);
+        let times = explain::Times::of(&decision, stored.at);
+        let done = carried_out(&decision, &stored, &intents, &since, times);
+        block(cx, "what came of it:", &done);
+        let shown: Vec<Line> = since
+            .iter()
+            .filter(|event| stored.at < event.at)
+            .take(MOST_EVENTS)
+            .map(|event| happened(event, times))
+            .collect();
+        block(cx, "since then:", &shown);
+        if since.iter().filter(|event| stored.at < event.at).count() > MOST_EVENTS {
+            let all = format!("tideform events --group {}", address.short());
+            cx.output.line(format!("    and more: `{all}`"));
+        }
+        if let Some(next) = next.filter(|_| self.at.is_some()) {
+            cx.output.line(format!(
+                "The next decision that differs was made at {}",
+                view::time(next)
+            ));
+        }
         Ok(exit::WELL)
     }
 
@@ -117,6 +161,162 @@ impl ExplainArgs {
             }
         }
         Ok(exit::WELL)
+    }
+}
+
+/// Most events that are shown after a decision.
+const MOST_EVENTS: usize = 5;
+
+/// Why there is no decision to explain.
+fn nothing(state: &State, address: &GroupAddress, at: Timestamp) -> Result<CliError, CliError> {
+    let native = state
+        .applied_group(address)?
+        .is_some_and(|applied| applied.group.controller == Controller::Native);
+    let first = state.next_decision_at(address, at)?;
+    Ok(match first {
+        Some(first) => CliError::Nothing {
+            summary: "No decision",
+            why: format!(
+                "Nothing was decided about {address} at {} or before, as far as is kept: the first decision is of {}.",
+                view::time(at),
+                view::time(first)
+            ),
+            hint: format!(
+                "`tideform explain {} --at {first}` explains that one.",
+                address.short()
+            ),
+        },
+        None if native => CliError::Nothing {
+            summary: "No decision",
+            why: format!(
+                "{address} has `controller = \"native\"`: its provider scales it, and tideform decides nothing."
+            ),
+            hint: format!(
+                "`tideform events --group {}` shows what happened.",
+                address.short()
+            ),
+        },
+        None => CliError::Nothing {
+            summary: "No decision",
+            why: format!(
+                "No decision about {address} is kept from {} or before.",
+                view::time(at)
+            ),
+            hint: "`tideform reconcile --once` makes one.".to_owned(),
+        },
+    })
+}
+
+/// What happened to the group from a decision on until the next one, its own calls aside.
+fn events_since(
+    state: &State,
+    address: &GroupAddress,
+    from: Timestamp,
+    until: Timestamp,
+    intents: &[Intent],
+) -> Result<Vec<Event>, CliError> {
+    let mut events = state.events(&EventFilter {
+        group: Some(address.clone()),
+        since: Some(from),
+        until: Some(until),
+        ..EventFilter::default()
+    })?;
+    let is_own = |event: &Event| intents.iter().any(|intent| Some(intent.id) == event.intent);
+    events.retain(|event| !is_own(event) && event.kind != EventKind::ApplyStarted);
+    Ok(events)
+}
+
+/// What the change costs more for an hour, at the prices of that time; `None` where it changes nothing or nobody knows.
+fn cost_change(
+    state: &State,
+    group: &Group,
+    decision: &Decision,
+    at: Timestamp,
+) -> Result<Option<f64>, CliError> {
+    if decision.current == decision.desired {
+        return Ok(None);
+    }
+    let runs = state.capacity_runs(&group.address, at, at)?;
+    let Some(run) = runs.last() else {
+        return Ok(None);
+    };
+    let prices = GroupPrices::of_sample(&run.sample);
+    let cost = |capacity: u32| hourly_cost(capacity, group.policy.mix.as_ref(), &prices);
+    let (before, after) = (decision.current.get(), decision.desired.get());
+    Ok(cost(before)
+        .zip(cost(after))
+        .map(|(before, after)| after - before))
+}
+
+/// What became of what was decided: a line for each call.
+fn carried_out(
+    decision: &Decision,
+    stored: &StoredDecision,
+    intents: &[Intent],
+    since: &[Event],
+    times: explain::Times,
+) -> Vec<Line> {
+    let mut lines: Vec<Line> = intents
+        .iter()
+        .map(|intent| {
+            let subject = match (&intent.kind, intent.from, intent.to) {
+                (IntentKind::SetDesired, Some(from), Some(to)) => format!("{from} -> {to}"),
+                (IntentKind::SetDesired, ..) => "capacity".to_owned(),
+                (IntentKind::Terminate { instance }, ..) => format!("end {instance}"),
+                (IntentKind::ApplyChange { .. }, ..) => "change".to_owned(),
+            };
+            let settled = intent
+                .settled_at
+                .map_or_else(String::new, |at| times.text(at));
+            let text = match &intent.outcome {
+                None => "asked for, no answer yet: the next run of the loop finds out".to_owned(),
+                Some(Outcome::Done) => format!("carried out at {settled}"),
+                Some(Outcome::NotDone) => format!("had no effect, as was found at {settled}"),
+                Some(Outcome::Superseded) => {
+                    format!("superseded by another change, as was found at {settled}")
+                }
+                Some(Outcome::Failed { message }) => format!("failed at {settled}: {message}"),
+                Some(Outcome::Unknown) => "nobody can tell whether it took effect".to_owned(),
+            };
+            Line { subject, text }
+        })
+        .collect();
+    if intents.is_empty() && decision.direction != Direction::Hold && !stored.shadow {
+        let why = since
+            .iter()
+            .find(|event| event.at == stored.at && !event.text.is_empty())
+            .map_or_else(String::new, |event| format!(": {}", event.text));
+        lines.push(Line {
+            subject: explain::arrow(decision.current, decision.desired),
+            text: format!("was not asked of the provider{why}"),
+        });
+    }
+    lines
+}
+
+fn happened(event: &Event, times: explain::Times) -> Line {
+    let mut text = event.kind.to_string();
+    if let (Some(from), Some(to)) = (event.from, event.to) {
+        text.push_str(&format!(", {from} -> {to}"));
+    }
+    if !event.text.is_empty() {
+        text.push_str(&format!(": {}", event.text));
+    }
+    text.push_str(&format!(" ({})", event.actor));
+    Line {
+        subject: times.text(event.at),
+        text,
+    }
+}
+
+fn block(cx: &Context, title: &str, lines: &[Line]) {
+    if lines.is_empty() {
+        return;
+    }
+    cx.output.line(paint(DIM, format!("  {title}")));
+    let subjects = explain::subject_width(lines);
+    for line in explain::layout(lines, 4, subjects, cx.output.wrap_width()) {
+        cx.output.line(line);
     }
 }
 

@@ -170,6 +170,11 @@ impl Output {
         terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).clamp(60, 160))
     }
 
+    /// Where lines break on a terminal; `None` where they are read by a program, which wants them whole.
+    pub(super) fn wrap_width(&self) -> Option<usize> {
+        self.stdout_is_terminal.then(|| self.width())
+    }
+
     /// A fault in writing that was not a reader going away.
     pub(super) fn fault(&self) -> Option<io::Error> {
         let out = self.stdout.lock().ok().and_then(|mut s| s.fault.take());

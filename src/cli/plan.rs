@@ -227,7 +227,7 @@ impl PlanArgs {
             if self.markdown {
                 cx.output.print(&views::markdown(plan));
             } else {
-                cx.output.print(&views::text(plan));
+                cx.output.print(&views::text(plan, cx.output.wrap_width()));
             }
         }
         check_failures(plan)?;

@@ -66,7 +66,7 @@ impl ShowArgs {
             } else if self.markdown {
                 cx.output.print(&views::markdown(&plan));
             } else {
-                cx.output.print(&views::text(&plan));
+                cx.output.print(&views::text(&plan, cx.output.wrap_width()));
             }
             return Ok(exit::WELL);
         }

@@ -8,32 +8,31 @@ use crate::engine::{Decision, Reason, explain};
 
 /// A decision with its reasons, a line each, and what would have to change for another answer.
 ///
+/// - `now`: when it was made.
 /// - `note`: stands at the end of the headline.
-pub(super) fn decision(group: &Group, decision: &Decision, note: Option<&str>) -> String {
-    let mut lines = explain::lines(
-        group,
-        decision.current,
-        decision.desired,
-        &decision.reasons,
-        note,
-    )
-    .into_iter();
-    let mut text = String::new();
-    if let Some(headline) = lines.next() {
-        text.push_str(&paint(BOLD, headline));
-        text.push('\n');
-    }
-    for line in lines {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    let nearest = explain::nearest_changes(group, decision);
-    if !nearest.is_empty() {
+/// - `width`: of the lines; `None`: no end.
+pub(super) fn decision(
+    group: &Group,
+    decision: &Decision,
+    now: Timestamp,
+    note: Option<&str>,
+    width: Option<usize>,
+) -> String {
+    let explanation = explain::explain(group, decision, now, note);
+    let subjects = explanation.subject_width();
+    let mut text = paint(BOLD, &explanation.headline);
+    text.push('\n');
+    let block = |lines: &[explain::Line]| -> String {
+        explain::layout(lines, 4, subjects, width)
+            .into_iter()
+            .map(|line| line + "\n")
+            .collect()
+    };
+    text.push_str(&block(&explanation.reasons));
+    if !explanation.otherwise.is_empty() {
         text.push_str(&paint(DIM, "  for another answer:"));
         text.push('\n');
-        for line in nearest {
-            text.push_str(&format!("    {line}\n"));
-        }
+        text.push_str(&block(&explanation.otherwise));
     }
     text
 }

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::{Instance, InstanceModel, InstanceState, Lifecycle, Policy};
 use tideform_provider::Prices;
+use tideform_state::CapacitySample;
 
 const TABLE: &str = include_str!("prices.csv");
 
@@ -78,6 +79,26 @@ pub struct GroupPrices {
 }
 
 impl GroupPrices {
+    /// The prices of a recorded sample, which does not say where they came from.
+    pub fn of_sample(sample: &CapacitySample) -> GroupPrices {
+        let price = |usd_per_hour: Option<f64>| {
+            usd_per_hour.map(|usd_per_hour| Price {
+                usd_per_hour,
+                source: PriceSource::Several,
+            })
+        };
+        let instances = sample.on_demand.saturating_add(sample.spot);
+        GroupPrices {
+            on_demand: price(sample.on_demand_usd_per_hour),
+            spot: price(sample.spot_usd_per_hour),
+            units_per_instance: if instances == 0 {
+                1.0
+            } else {
+                f64::from(sample.units) / f64::from(instances)
+            },
+        }
+    }
+
     /// The price of one unit of capacity for an hour.
     pub fn per_unit(&self, lifecycle: Lifecycle) -> Option<f64> {
         let price = match lifecycle {

@@ -203,7 +203,7 @@ mod tests {
         assert!(
             texts
                 .iter()
-                .any(|text| text.contains("with 1 ready of 10 wants 9")),
+                .any(|text| text.contains("with 1 ready of 10, wants 9")),
             "{texts:?}"
         );
         // With none ready nobody knows what may go.

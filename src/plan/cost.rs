@@ -91,6 +91,24 @@ pub(super) fn cost_change(
     Some(change)
 }
 
+/// What another capacity costs more for an hour; `None` where it is the same or a price is not known.
+pub(super) fn hourly_change(
+    group: &Group,
+    live: &LiveGroup,
+    before: u32,
+    after: u32,
+    known: &BTreeMap<ProviderAddress, ProviderPrices>,
+) -> Option<f64> {
+    if before == after {
+        return None;
+    }
+    let prices = prices(group, Some(live), known);
+    let live_mix = live.attributes.mix.as_ref().map(as_mix);
+    let mix = group.policy.mix.as_ref().or(live_mix.as_ref());
+    let cost = |capacity| hourly_cost(capacity, mix, &prices);
+    Some(rounded(cost(after)? - cost(before)?))
+}
+
 /// Without the noise of sums of floats: to millionths of a dollar.
 fn rounded(usd: f64) -> f64 {
     (usd * 1e6).round() / 1e6

@@ -210,6 +210,7 @@ pub async fn make(
             configuration,
             known,
             providers,
+            &prices,
             options.decisions,
         )
         .await;

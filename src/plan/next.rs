@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tideform_policies::model::{Configuration, Controller, Group, GroupAddress};
+use jiff::Timestamp;
+use tideform_policies::model::{Configuration, Controller, Group, GroupAddress, ProviderAddress};
 
+use super::cost::{ProviderPrices, hourly_change};
 use super::known::Known;
 use super::types::{NextDecision, Plan, Reason};
-use crate::engine::{Decision, Memory, Rules, decide, explain};
+use crate::engine::{Decision, Memory, Rules, decide, explain, nearest};
 use crate::observe::{Beside, observe};
 use crate::reconcile::overrides_by_group;
 use crate::registry::Providers;
@@ -20,6 +22,7 @@ pub(super) async fn add_decisions(
     configuration: &Configuration,
     known: Option<&Known>,
     providers: &Providers,
+    prices: &BTreeMap<ProviderAddress, ProviderPrices>,
     most: usize,
 ) {
     let is_there = |plan: &super::GroupPlan| plan.fingerprint.is_some() && plan.failure.is_none();
@@ -80,28 +83,42 @@ pub(super) async fn add_decisions(
             // A memory of another version is as none: the loop says so when it meets it.
             .and_then(|text| serde_json::from_str::<Memory>(text.as_str()).ok())
             .unwrap_or_default();
-        let decision = decide(&Rules::new(group), &observed.observation, &memory, now);
-        decisions.insert(group.address.clone(), said(group, &decision));
+        let rules = Rules::new(group);
+        let seen = &observed.observation;
+        let mut decision = decide(&rules, seen, &memory, now);
+        let nearest = nearest(&rules, seen, &memory, now, &decision);
+        decision.nearest = Some(Box::new(nearest));
+        let (before, after) = (decision.current.get(), decision.desired.get());
+        let cost = hourly_change(group, &observed.live, before, after, prices);
+        let said = said(group, decision, now, cost);
+        decisions.insert(group.address.clone(), said);
     }
     for group in &mut plan.groups {
         group.decision = decisions.remove(&group.address);
     }
 }
 
-fn said(group: &Group, decision: &Decision) -> NextDecision {
-    let lines = explain::reason_lines(group, &decision.reasons);
+fn said(group: &Group, decision: Decision, now: Timestamp, cost: Option<f64>) -> NextDecision {
+    let explanation = explain::explain(group, &decision, now, None);
+    let reasons = decision
+        .reasons
+        .iter()
+        .zip(explain::short_form(&decision.reasons))
+        .zip(explanation.reasons)
+        .map(|((reason, is_decisive), line)| Reason {
+            kind: reason.kind().to_owned(),
+            subject: line.subject,
+            text: line.text,
+            is_decisive,
+        })
+        .collect();
     NextDecision {
         current: decision.current.get(),
         desired: decision.desired.get(),
         direction: decision.direction,
-        reasons: decision
-            .reasons
-            .iter()
-            .zip(lines)
-            .map(|(reason, text)| Reason {
-                kind: reason.kind().to_owned(),
-                text,
-            })
-            .collect(),
+        cost_usd_per_hour: cost,
+        reasons,
+        nearest: decision.nearest.map(|nearest| *nearest),
+        otherwise: explanation.otherwise,
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engine::Nearest;
+use crate::engine::explain::Line;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -182,8 +184,18 @@ pub struct Unmanaged {
 pub struct Reason {
     /// Stable, machine-readable.
     pub kind: String,
-    /// One line for people.
+    /// What it is about, for people: a metric, a rule.
+    #[serde(default)]
+    pub subject: String,
+    /// One line for people, without the subject.
     pub text: String,
+    /// Without it the answer would be another one, or a surprise: the text and Markdown views show only these.
+    #[serde(default = "yes")]
+    pub is_decisive: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What the loop would decide now, under the planned policy.
@@ -195,8 +207,17 @@ pub struct NextDecision {
     pub desired: u32,
     /// Which way.
     pub direction: Direction,
+    /// What that costs more for an hour; `None`: nothing changes, or a price is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd_per_hour: Option<f64>,
     /// In the order of the rules.
     pub reasons: Vec<Reason>,
+    /// What would have to differ for another answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Nearest>,
+    /// The same in words.
+    #[serde(default)]
+    pub otherwise: Vec<Line>,
 }
 
 /// What an entry of the calendar is.

@@ -276,13 +276,7 @@ impl Run<'_> {
             current: decision.current,
             desired: decision.desired,
             failures,
-            explanation: explain::lines(
-                self.rules.group(),
-                decision.current,
-                decision.desired,
-                &decision.reasons,
-                None,
-            ),
+            explanation: explain::explain(self.rules.group(), &decision, time, None).lines(),
             decision,
         }
     }

@@ -678,7 +678,7 @@ test "a dip after a spike" {
           cpu        20 % against a target of 60 % wants 3
           combined   the largest want is 3
           limits     2 to 40, not reached
-          victims    0 named, unhealthy ones first; 4 left to the backend
+          victims    0 named: unhealthy ones first; 4 left to the backend
 
     failures:
         a dip after a spike

@@ -200,6 +200,26 @@ fn read_intent(row: &Row<'_>) -> Result<Intent, StateError> {
 }
 
 impl State {
+    /// The intents of a group that were recorded at a time: what a decision or an apply asked for, in its order.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn intents_at(
+        &self,
+        group: &GroupAddress,
+        at: Timestamp,
+    ) -> Result<Vec<Intent>, StateError> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "{COLUMNS} WHERE g.address = ?1 AND i.at = ?2 ORDER BY i.id"
+        ))?;
+        let mut rows = statement.query((group.to_string(), millis(at)))?;
+        let mut intents = Vec::new();
+        while let Some(row) = rows.next()? {
+            intents.push(read_intent(row)?);
+        }
+        Ok(intents)
+    }
+
     /// The intents that are not settled, oldest first.
     ///
     /// # Errors

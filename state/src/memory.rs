@@ -169,6 +169,26 @@ impl State {
             })),
         }
     }
+
+    /// When the first kept decision of a group after `time` was made, also shadow ones: it changed something, or its
+    /// reasons are of other kinds than those before.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn next_decision_at(
+        &self,
+        group: &GroupAddress,
+        time: Timestamp,
+    ) -> Result<Option<Timestamp>, StateError> {
+        let Some(id) = self.group_number(group)? else {
+            return Ok(None);
+        };
+        let at: Option<i64> = self
+            .connection()
+            .prepare_cached("SELECT min(at) FROM decisions WHERE group_id = ?1 AND at > ?2")?
+            .query_row((id, millis(time)), |row| row.get(0))?;
+        at.map(timestamp).transpose()
+    }
 }
 
 impl Transaction<'_> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use tideform::engine::{self, Decision, Rules, explain, observe_json};
@@ -136,14 +137,9 @@ pub(crate) fn decide(policy: &Policy, observation: &Value) -> Result<Decision, S
 
 /// The policy, the observation and tideform's explanation, as a failure shows them.
 pub(crate) fn shown(policy: &Policy, observation: &Value, decision: &Decision) -> String {
-    let explanation = explain::lines(
-        &policy.group,
-        decision.current,
-        decision.desired,
-        &decision.reasons,
-        None,
-    )
-    .join("\n");
+    let explanation = explain::explain(&policy.group, decision, Timestamp::UNIX_EPOCH, None)
+        .lines()
+        .join("\n");
     format!("{}\n{observation:#}\n{explanation}", policy.hcl)
 }
 

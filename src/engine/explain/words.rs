@@ -1,32 +1,114 @@
 //! Each reason as a sentence, and numbers, bounds and adjustments as people write them.
 
+use jiff::Timestamp;
 use tideform_policies::model::units::format_duration;
 use tideform_policies::model::{
-    Adjustment, Blocks, Capacity, Group, GuardEffect, MetricSource, RateAmount, Share, StepBound,
-    VictimOrder,
+    Adjustment, Blocks, Breach, Capacity, Direction, Group, GuardEffect, RateAmount, Rule,
+    StepBound, VictimOrder,
 };
 
-use super::arrow;
+use super::numbers::{number, number_beside, percent, unit};
+use super::times::Times;
+use super::{Line, arrow};
 use crate::engine::reason::{Abstention, Basis, Bound, Combination, Reason, Substitute};
+use crate::engine::time::{age, later};
+
+/// Whose words, and for which text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Words<'a> {
+    pub(super) group: &'a Group,
+    pub(super) times: Times,
+    /// The capacity last asked for, where it is known.
+    pub(super) current: Option<Capacity>,
+}
+
+impl Words<'_> {
+    /// What a reason is about, and what it says.
+    pub(super) fn line(&self, reason: &Reason) -> Line {
+        let (subject, text) = sentence(self, reason);
+        Line { subject, text }
+    }
+
+    fn value(&self, metric: &str, x: f64) -> String {
+        format!("{}{}", number(x), unit(self.group, metric))
+    }
+
+    /// A value that a rule of the metric was applied to, with as many digits as show on which side of its bounds.
+    fn value_beside(&self, metric: &str, x: f64, marks: &[f64]) -> String {
+        format!("{}{}", number_beside(x, marks), unit(self.group, metric))
+    }
+
+    /// Where the metric's steps begin and end.
+    fn bounds(&self, metric: &str) -> Vec<f64> {
+        let Some(Rule::Steps(steps)) = self.group.metric(metric).and_then(|m| m.rule.as_ref())
+        else {
+            return Vec::new();
+        };
+        steps
+            .iter()
+            .flat_map(|step| match step.when {
+                StepBound::Above { from, to } | StepBound::Below { from, to } => [Some(from), to],
+                StepBound::Band { from, to } => [from, to],
+            })
+            .flatten()
+            .collect()
+    }
+}
+
+/// Where the want of a tracked metric changes: the ends of its tolerance, and the whole capacities around the want.
+fn marks(
+    group: &Group,
+    metric: &str,
+    target: f64,
+    is_total: bool,
+    counted: u32,
+    want: u32,
+) -> Vec<f64> {
+    let counted = f64::from(counted.max(1));
+    let unit = if is_total { target } else { target / counted };
+    let middle = unit * counted;
+    let want = f64::from(want);
+    let mut marks = vec![middle, unit * want, unit * (want - 1.0)];
+    if let Some(Rule::Track(track)) = group.metric(metric).and_then(|m| m.rule.as_ref()) {
+        marks.push(middle * (1.0 + track.tolerance_out.fraction()));
+        marks.push(middle * (1.0 - track.tolerance_in.fraction()));
+    }
+    marks
+}
 
 /// What a reason is about, and what it says.
-pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
-    let value = |metric: &str, x: f64| with_unit(group, metric, x);
+fn sentence(words: &Words<'_>, reason: &Reason) -> (String, String) {
+    let value = |metric: &str, x: f64| words.value(metric, x);
+    let time = |at: &Timestamp| words.times.text(*at);
     let (subject, text) = match reason {
         Reason::Opinion {
             metric,
             observed,
             target,
             basis,
+            counted,
             missing,
             unready,
             is_within_tolerance,
             want,
             ..
         } => {
-            let observed = value(metric, *observed);
+            let is_total = *basis == Basis::Total;
+            let marks = marks(
+                words.group,
+                metric,
+                *target,
+                is_total,
+                counted.get(),
+                want.get(),
+            );
+            let observed = words.value_beside(metric, *observed, &marks);
             let target = value(metric, *target);
             let mut aside = Vec::new();
+            if *basis == Basis::Average && words.current.is_some_and(|current| current != *counted)
+            {
+                aside.push(format!("the mean of {counted}"));
+            }
             if *missing > 0 {
                 aside.push(format!("{missing} without a sample"));
             }
@@ -45,7 +127,7 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
                 Basis::Total => format!("a total of {observed} against {target} an instance"),
             };
             let text = if *is_within_tolerance {
-                format!("{against} is near enough, wants {want}")
+                format!("{against} is within tolerance: wants {want}")
             } else {
                 format!("{against} wants {want}")
             };
@@ -57,7 +139,10 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             want,
         } => (
             metric.to_string(),
-            format!("is {}, wants {want}", number(*observed)),
+            format!(
+                "is {}: wants {want}",
+                number_beside(*observed, &[observed.round()])
+            ),
         ),
         Reason::Step {
             metric,
@@ -71,8 +156,8 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             metric.to_string(),
             format!(
-                "{} {} {}: {}{} with {ready} ready{} wants {want}",
-                value(metric, *observed),
+                "{} {} {}: {}{} with {ready} ready{}, wants {want}",
+                words.value_beside(metric, *observed, &words.bounds(metric)),
                 if when.contains(*observed) {
                     "is"
                 } else {
@@ -89,19 +174,30 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             observed,
             why,
         } => {
-            let observed = observed.map_or_else(String::new, |x| format!("{} ", value(metric, x)));
+            let observed = observed.map_or_else(String::new, |x| {
+                let bounds = words.bounds(metric);
+                format!("{} ", words.value_beside(metric, x, &bounds))
+            });
             (
                 metric.to_string(),
                 match why {
-                    Abstention::NoStep => format!("{observed}is in no step, no opinion"),
+                    Abstention::NoStep => format!("{observed}is in no step: no opinion"),
                     Abstention::BreachTooShort => {
-                        format!("{observed}is not breached for long enough yet, no opinion")
+                        let breach = words.group.metric(metric).map(|metric| metric.breach);
+                        let long = match breach {
+                            Some(Breach::For(time)) => format!("for {}", format_duration(time)),
+                            Some(Breach::Of { breaching, periods }) => {
+                                format!("in {breaching} of {periods} periods")
+                            }
+                            Some(Breach::Now) | None => "for long enough".to_owned(),
+                        };
+                        format!("{observed}has not breached {long} yet: no opinion")
                     }
                     Abstention::AtZero => {
-                        "has no opinion: there is no instance that it could describe".to_owned()
+                        "no opinion: at 0 there is no instance that it could describe".to_owned()
                     }
                     Abstention::NoneReady => {
-                        format!("{observed}would remove instances, but none is ready, no opinion")
+                        format!("{observed}would remove instances, but none is ready: no opinion")
                     }
                 },
             )
@@ -109,8 +205,8 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         Reason::NoData { metric, newest_at } => (
             metric.to_string(),
             match newest_at {
-                Some(at) => format!("has no data to go by since {at}"),
-                None => "has no data".to_owned(),
+                Some(at) => format!("no usable data since {}", time(at)),
+                None => "no data".to_owned(),
             },
         ),
         Reason::Substituted {
@@ -124,10 +220,11 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
                 metric.to_string(),
                 match (by, sampled_at) {
                     (Substitute::Last, Some(at)) => {
-                        format!("has no data, taken as {x} as last at {at}")
+                        format!("no fresh data: taken as {x}, as last seen at {}", time(at))
                     }
-                    (Substitute::Last | Substitute::Number, _) => {
-                        format!("has no data, taken as {x}")
+                    (Substitute::Last, None) => format!("no fresh data: taken as {x}"),
+                    (Substitute::Number, _) => {
+                        format!("no data: taken as {x}, as its `on_missing` says")
                     }
                 },
             )
@@ -138,7 +235,10 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             want,
         } => (
             metric.to_string(),
-            format!("has had no data since {since} and adds one, once: wants {want}"),
+            format!(
+                "no data since {}: adds one, once, wants {want}",
+                time(since)
+            ),
         ),
         Reason::Cut {
             metric,
@@ -164,7 +264,7 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             metric.to_string(),
             format!(
-                "would want {wanted}, but only {ready} of {want} are ready and the rest is warming: wants {want}"
+                "would want {wanted}, but {ready} of {want} are ready and the rest is on its way: wants {want}"
             ),
         ),
         Reason::Combined {
@@ -184,9 +284,11 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             "stabilization".to_owned(),
             format!(
-                "{}: {after} was recommended at {recommended_at}, within the last {}",
+                "{}: {after} was recommended at {} and counts for {}, until {}",
                 arrow(*before, *after),
-                format_duration(*window)
+                time(recommended_at),
+                format_duration(*window),
+                time(&later(*recommended_at, *window))
             ),
         ),
         Reason::RateLimited {
@@ -200,11 +302,15 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             "rate".to_owned(),
             format!(
-                "{}: {direction} is at most {} in {}, from {base}",
+                "{}: at most {} {} in {}, counted from {base}",
                 arrow(*before, *after),
                 match amount {
                     RateAmount::Count(n) => n.to_string(),
                     RateAmount::Share(share) => percent(*share),
+                },
+                match direction {
+                    Direction::In => "fewer",
+                    Direction::Out | Direction::Hold => "more",
                 },
                 format_duration(*per)
             ),
@@ -215,7 +321,7 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             after,
         } => (
             direction.to_string(),
-            format!("{}: is switched off", arrow(*before, *after)),
+            format!("{}: switched off in the policy", arrow(*before, *after)),
         ),
         Reason::InCooldown {
             direction,
@@ -227,8 +333,11 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             "cooldown".to_owned(),
             format!(
-                "{}: {direction} waits until {until}, after the {after_direction} at {changed_at}",
-                arrow(*before, *after)
+                "{}: {direction} waits until {}, {} after the {after_direction} at {}",
+                arrow(*before, *after),
+                time(until),
+                format_duration(age(*until, *changed_at)),
+                time(changed_at)
             ),
         ),
         Reason::GuardTripped {
@@ -238,8 +347,15 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             format!("guard {guard}"),
             match releases_at {
-                Some(at) => format!("is tripped, {}, until {at}", effect_text(effect)),
-                None => format!("is tripped, {}", effect_text(effect)),
+                Some(at) => format!(
+                    "tripped: {}, until {} if its condition stays away",
+                    effect_text(effect),
+                    time(at)
+                ),
+                None => format!(
+                    "tripped: {}, while its condition holds",
+                    effect_text(effect)
+                ),
             },
         ),
         Reason::Guarded {
@@ -260,8 +376,9 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             format!("freeze {freeze}"),
             format!(
-                "{}: until {until}{}",
+                "{}: no such move until {}{}",
                 arrow(*before, *after),
+                time(until),
                 because(reason)
             ),
         ),
@@ -273,7 +390,7 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             "budget".to_owned(),
             format!(
-                "{}: {spent_usd:.2} USD of {monthly_usd:.2} USD are spent this month",
+                "{}: no scale out, {spent_usd:.2} of {monthly_usd:.2} USD are spent this month",
                 arrow(*before, *after)
             ),
         ),
@@ -286,7 +403,8 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             "pin".to_owned(),
             format!(
-                "metrics want {before}; the pin holds {after} until {until}, by {by}{}",
+                "metrics want {before}; the pin holds {after} until {}, by {by}{}",
+                time(until),
                 because(reason)
             ),
         ),
@@ -333,8 +451,9 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         } => (
             "pause".to_owned(),
             format!(
-                "{}: paused by {by} until {until}{}",
+                "{}: paused by {by} until {}{}",
                 arrow(*before, *after),
+                time(until),
                 because(reason)
             ),
         ),
@@ -344,7 +463,10 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
         ),
         Reason::Fallback { until, moved, .. } => (
             "fallback".to_owned(),
-            format!("spot does not launch: {moved} on demand instead, until {until}"),
+            format!(
+                "spot does not launch: {moved} on demand instead, until {}",
+                time(until)
+            ),
         ),
         Reason::Victims {
             instances,
@@ -353,8 +475,8 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             ..
         } => {
             let order = match order {
-                VictimOrder::Newest => ", the newest first",
-                VictimOrder::Oldest => ", the oldest first",
+                VictimOrder::Newest => ", then the newest",
+                VictimOrder::Oldest => ", then the oldest",
                 VictimOrder::Default => "",
             };
             let rest = match (left.get(), instances) {
@@ -363,14 +485,14 @@ pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
             };
             (
                 "victims".to_owned(),
-                format!("{instances} named, unhealthy ones first{order}{rest}"),
+                format!("{instances} named: unhealthy ones first{order}{rest}"),
             )
         }
     };
     (subject, text)
 }
 
-pub(super) fn bound_text(when: &StepBound, value: &dyn Fn(f64) -> String) -> String {
+fn bound_text(when: &StepBound, value: &dyn Fn(f64) -> String) -> String {
     match when {
         StepBound::Above { from, .. } => format!("at or above {}", value(*from)),
         StepBound::Below { from, .. } => format!("at or below {}", value(*from)),
@@ -383,7 +505,7 @@ pub(super) fn bound_text(when: &StepBound, value: &dyn Fn(f64) -> String) -> Str
     }
 }
 
-pub(super) fn adjustment_text(adjustment: &Adjustment) -> String {
+fn adjustment_text(adjustment: &Adjustment) -> String {
     match adjustment {
         Adjustment::Add(n) => format!("add {n}"),
         Adjustment::Remove(n) => format!("remove {n}"),
@@ -441,42 +563,4 @@ fn because(reason: &Option<String>) -> String {
     reason
         .as_ref()
         .map_or_else(String::new, |reason| format!(" ({reason})"))
-}
-
-fn percent(share: Share) -> String {
-    format!("{} %", number(share.percent()))
-}
-
-/// A value with the unit of the known metrics: percent, seconds.
-pub(super) fn with_unit(group: &Group, metric: &str, value: f64) -> String {
-    let name = match group.metric(metric).map(|metric| &metric.source) {
-        Some(MetricSource::Query(query)) => query.name.to_ascii_lowercase(),
-        _ => String::new(),
-    };
-    let unit = if name == "cpu"
-        || name == "memory"
-        || name == "error_rate"
-        || name.contains("utilization")
-    {
-        " %"
-    } else if name == "latency" {
-        " s"
-    } else {
-        ""
-    };
-    format!("{}{unit}", number(value))
-}
-
-/// At most three decimals; what is tiny or huge in powers of ten.
-pub fn number(x: f64) -> String {
-    let size = x.abs();
-    if x == 0.0 {
-        return "0".to_owned();
-    }
-    if !(1e-3..1e15).contains(&size) {
-        return format!("{x:.2e}");
-    }
-    let text = format!("{x:.3}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    text.to_owned()
 }

@@ -71,12 +71,13 @@ pub struct NearestValue {
     pub desired: Capacity,
 }
 
-/// A direction in which no value of any metric moves the group.
+/// A direction in which no value of any one metric moves the group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     /// Which.
     pub direction: Direction,
-    /// What holds it: the reason that a decision would give for the most extreme value of a metric.
+    /// What holds it: the reason that a decision would give for the most extreme value of a metric, or the opinion of
+    /// another metric that counts for more.
     pub by: Reason,
 }
 
@@ -207,6 +208,18 @@ fn held(
             what_if.restore(variable);
             by
         });
+        let by = by.or_else(|| {
+            // Each metric alone would; together they do not.
+            variables.iter().find_map(|variable| {
+                let by = [Side::Above, Side::Below].into_iter().find_map(|side| {
+                    let reasons =
+                        what_if.reasons_with(variable, variable.range(side).end, variable.window);
+                    outvoter(&reasons, &variable.name, direction, current)
+                });
+                what_if.restore(variable);
+                by
+            })
+        });
         held.extend(by.map(|by| Held { direction, by }));
     }
     held
@@ -235,6 +248,28 @@ fn holder(reasons: &[Reason], direction: Direction, current: Capacity) -> Option
                 .is_some_and(|change| goes_there(change.before) && !goes_there(change.after)),
         })
         .cloned()
+}
+
+/// Where one metric wants to go in a direction: the other one that does not, and whose word counts.
+fn outvoter(
+    reasons: &[Reason],
+    metric: &Name,
+    direction: Direction,
+    current: Capacity,
+) -> Option<Reason> {
+    let goes_there = |n: Capacity| Direction::between(current, n) == direction;
+    let said = |reason: &Reason| match reason {
+        Reason::Opinion { metric, want, .. }
+        | Reason::Want { metric, want, .. }
+        | Reason::Step { metric, want, .. } => Some((metric.clone(), *want)),
+        _ => None,
+    };
+    let opinions = || reasons.iter().filter_map(|r| Some((r, said(r)?)));
+    opinions().find(|(_, (of, want))| of == metric && goes_there(*want))?;
+    opinions()
+        .filter(|(_, (of, want))| of != metric && !goes_there(*want))
+        .max_by_key(|(_, (_, want))| *want)
+        .map(|(reason, _)| reason.clone())
 }
 
 #[cfg(test)]

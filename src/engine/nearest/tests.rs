@@ -247,6 +247,20 @@ fn what_holds_a_direction_is_named_and_the_time_at_which_it_lets_go() {
 }
 
 #[test]
+fn where_one_metric_alone_moves_nothing_the_other_one_is_named() {
+    let rules = cpu_rules(|policy| policy.metrics.push(metric("memory", track(60.0))));
+    let seen = seen(6, &[("cpu", 60.0), ("memory", 60.0)], at(0.0));
+    let nearest = found(&rules, &seen, &Memory::default());
+    assert_eq!(values(&nearest), "cpu >66.1 7, memory >66.1 7");
+    assert_eq!(nearest.held[0].direction, Direction::In);
+    assert!(
+        matches!(&nearest.held[0].by, Reason::Opinion { metric, .. } if **metric == *"memory"),
+        "{:?}",
+        nearest.held
+    );
+}
+
+#[test]
 fn a_pause_a_pin_and_a_freeze_leave_nothing_to_the_metrics() {
     let paused = cpu_rules(|_| {});
     let mut seen = seen(6, &[("cpu", 90.0)], at(0.0));
@@ -420,12 +434,10 @@ fn changed(seen: &Observation, value: &NearestValue, base: f64) -> Observation {
         }
         MetricReading::PerInstance { values, .. } => {
             for one in values {
-                one.value = one.value.map(|x| {
-                    if base == 0.0 {
-                        value.value
-                    } else {
-                        x * (value.value / base)
-                    }
+                one.value = one.value.map(|x| match one.of {
+                    _ if base != 0.0 => x * (value.value / base),
+                    Some(of) => of * (value.value / 100.0),
+                    None => value.value,
                 });
             }
         }

@@ -12,6 +12,8 @@ use crate::engine::reason::{Abstention, Reason};
 use crate::engine::time::{age, later};
 use crate::engine::{Decision, Observation, Rules, decide_quiet};
 
+/// How far ahead is looked: a metric that stays as it is for longer is nobody's guess.
+const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 /// Most times that are tried.
 const MOST_EDGES: usize = 40;
 /// Most samples that are added to carry a metric on.
@@ -37,7 +39,8 @@ pub(super) fn by_time(
         },
     );
     further(&moment, decision, &mut tried);
-    tried.retain(|(at, _)| *at > now);
+    let end = later(now, AHEAD);
+    tried.retain(|(at, edge)| *at > now && (*at <= end || is_an_override(edge)));
     if tried.is_empty() {
         return None;
     }
@@ -51,6 +54,11 @@ pub(super) fn by_time(
         let desired = decide_quiet(rules, &carried, &mut memory, at).desired;
         (desired != decision.desired).then_some(ByTime { at, edge, desired })
     })
+}
+
+/// What people have asked for ends when they have said, however long that is.
+fn is_an_override(edge: &Edge) -> bool {
+    matches!(edge, Edge::Pin | Edge::Pause | Edge::Freeze(_))
 }
 
 /// Times that matter only once a first one has passed, or while the metrics stay as they are.

@@ -208,12 +208,11 @@ impl<'a> WhatIf<'a> {
             }) = self.seen.metrics.get_mut(&variable.name)
             {
                 for (changed, value) in changed.iter_mut().zip(values) {
-                    changed.value = value.value.map(|value| {
-                        if variable.base == 0.0 {
-                            x
-                        } else {
-                            value * (x / variable.base)
-                        }
+                    changed.value = value.value.map(|amount| match value.of {
+                        _ if variable.base != 0.0 => amount * (x / variable.base),
+                        // The metric is a percentage of what the instance has.
+                        Some(of) => of * (x / 100.0),
+                        None => x,
                     });
                 }
             }

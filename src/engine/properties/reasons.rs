@@ -31,7 +31,7 @@ proptest! {
             prop_assert!(kinds().iter().any(|kind| kind.name == reason.kind()));
             prop_assert!(!explain::sentence(rules.group(), reason).1.is_empty());
         }
-        explain::nearest_changes(rules.group(), &decision);
+        explain::explain(rules.group(), &decision, at(0.0), None);
     }
 
     #[test]

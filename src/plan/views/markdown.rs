@@ -154,8 +154,14 @@ fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
             "\n**Next decision:** {}\n",
             escape(&words::decision(decision))
         )?;
-        for reason in &decision.reasons {
-            writeln!(out, "- {}", escape(&reason.text))?;
+        for line in words::reasons(decision) {
+            writeln!(out, "- {}: {}", escape(&line.subject), escape(&line.text))?;
+        }
+        if !decision.otherwise.is_empty() {
+            writeln!(out, "\n**For another answer**\n")?;
+            for line in &decision.otherwise {
+                writeln!(out, "- {}: {}", escape(&line.subject), escape(&line.text))?;
+            }
         }
     }
     if !group.calendar.is_empty() {

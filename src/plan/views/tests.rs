@@ -110,9 +110,34 @@ fn plan() -> Plan {
                 current: 4,
                 desired: 6,
                 direction: tideform_policies::model::Direction::Out,
-                reasons: vec![Reason {
-                    kind: "opinion".into(),
-                    text: "cpu   82 % against a target of 60 % wants 6".into(),
+                cost_usd_per_hour: Some(0.192),
+                reasons: vec![
+                    Reason {
+                        kind: "opinion".into(),
+                        subject: "cpu".into(),
+                        text: "82 % against a target of 60 % wants 6".into(),
+                        is_decisive: true,
+                    },
+                    Reason {
+                        kind: "within_limits".into(),
+                        subject: "limits".into(),
+                        text: "3 to 20, not reached".into(),
+                        is_decisive: false,
+                    },
+                ],
+                nearest: Some(crate::engine::Nearest {
+                    values: vec![crate::engine::NearestValue {
+                        metric: "cpu".into(),
+                        side: Some(crate::engine::Side::Above),
+                        value: 90.1,
+                        lasting: None,
+                        desired: tideform_policies::model::Capacity(7),
+                    }],
+                    ..Default::default()
+                }),
+                otherwise: vec![crate::engine::explain::Line {
+                    subject: "cpu".into(),
+                    text: "at 90.1 % it would scale out to 7".into(),
                 }],
             });
             group.cost = Some(CostChange {
@@ -129,7 +154,7 @@ fn plan() -> Plan {
 
 #[test]
 fn text_shows_drift_changes_decision_calendar_cost_and_the_summary_last() {
-    insta::assert_snapshot!(anstream::adapter::strip_str(&text(&plan())).to_string());
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text(&plan(), None)).to_string());
 }
 
 #[test]
@@ -172,7 +197,7 @@ fn ten_thousand_groups_without_changes_print_only_the_summary() {
         now: "2026-11-21T12:00:00Z".parse().unwrap(),
     });
     assert_eq!(
-        anstream::adapter::strip_str(&text(&plan)).to_string(),
+        anstream::adapter::strip_str(&text(&plan, None)).to_string(),
         "No changes.\n"
     );
     assert_eq!(json(&plan)["changes"], json!([]));

@@ -7,6 +7,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::blocks::{self, Line};
 use super::words;
+use crate::engine::explain;
 use crate::plan::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange};
 
 const ADD: Style = AnsiColor::Green.on_default();
@@ -17,14 +18,16 @@ const QUIET: Style = Style::new().dimmed();
 const HEAD: Style = Style::new().bold();
 
 /// The whole plan; the last line is the summary. Groups without changes are not in it.
-pub fn text(plan: &Plan) -> String {
+///
+/// - `wrap`: the width at which the lines of a decision break; `None`: nowhere.
+pub fn text(plan: &Plan, wrap: Option<usize>) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
-    let _ = write_plan(&mut out, plan);
+    let _ = write_plan(&mut out, plan, wrap);
     out
 }
 
-fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
+fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::Result {
     let drifted: Vec<&GroupPlan> = plan
         .groups
         .iter()
@@ -58,7 +61,7 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(out)?;
     }
     for group in changed {
-        write_group(out, group)?;
+        write_group(out, group, wrap)?;
         writeln!(out)?;
     }
     // What is left alone is told of groups that do not change too, while these are few.
@@ -119,7 +122,7 @@ fn group_style(group: &GroupPlan) -> Style {
     }
 }
 
-fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
+fn write_group(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std::fmt::Result {
     let sign_style = group_style(group);
     writeln!(
         out,
@@ -146,8 +149,16 @@ fn write_group(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
     write_unmanaged(out, group)?;
     if let Some(decision) = &group.decision {
         writeln!(out, "    next decision: {}", words::decision(decision))?;
-        for reason in &decision.reasons {
-            writeln!(out, "        {QUIET}{}{QUIET:#}", reason.text)?;
+        let reasons = words::reasons(decision);
+        let subjects = explain::subject_width(reasons.iter().chain(&decision.otherwise));
+        for line in explain::layout(&reasons, 8, subjects, wrap) {
+            writeln!(out, "{QUIET}{line}{QUIET:#}")?;
+        }
+        if !decision.otherwise.is_empty() {
+            writeln!(out, "      for another answer:")?;
+            for line in explain::layout(&decision.otherwise, 8, subjects, wrap) {
+                writeln!(out, "{QUIET}{line}{QUIET:#}")?;
+            }
         }
     }
     if !group.calendar.is_empty() {

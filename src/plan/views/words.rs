@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::engine::explain::{self, Line};
 use crate::plan::types::{
     Action, CalendarEntry, CalendarKind, CostChange, Drift, DriftOutcome, GroupPlan, NextDecision,
     Plan,
@@ -57,17 +58,34 @@ pub(super) fn action(group: &GroupPlan) -> String {
     }
 }
 
-/// `4 -> 6   scale out by 2`.
+/// `4 -> 6   scale out by 2   +0.19 USD/h`.
 pub(super) fn decision(decision: &NextDecision) -> String {
     let NextDecision {
         current, desired, ..
     } = decision;
     if current == desired {
-        format!("stays at {current}")
-    } else {
-        let by = current.abs_diff(*desired);
-        format!("{current} -> {desired}   {} by {by}", decision.direction)
+        return format!("stays at {current}");
     }
+    let by = current.abs_diff(*desired);
+    let mut line = format!("{current} -> {desired}   {} by {by}", decision.direction);
+    if let Some(cost) = decision.cost_usd_per_hour {
+        line.push_str("   ");
+        line.push_str(&explain::usd_per_hour(cost));
+    }
+    line
+}
+
+/// The reasons that matter, as lines.
+pub(super) fn reasons(decision: &NextDecision) -> Vec<Line> {
+    decision
+        .reasons
+        .iter()
+        .filter(|reason| reason.is_decisive)
+        .map(|reason| Line {
+            subject: reason.subject.clone(),
+            text: reason.text.clone(),
+        })
+        .collect()
 }
 
 /// The entries of a calendar, at most two of a block: `schedule office   Mon 2026-11-23 08:00 to 18:00 …`.
