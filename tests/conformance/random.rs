@@ -36,7 +36,7 @@ pub(crate) fn check<S: Strategy>(
     let config = Config {
         cases: asked.and_then(|n| n.parse().ok()).unwrap_or(cases),
         failure_persistence: None,
-        max_shrink_iters: 2_000,
+        max_shrink_iters: 300,
         ..Config::default()
     };
     let mut runner =

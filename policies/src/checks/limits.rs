@@ -87,7 +87,7 @@ pub(super) fn check_zero(subject: &Subject<'_>, cx: &mut Context) {
         .why("An empty group has no instances to measure, so a metric with `scope = \"instance\"` has no opinion there.");
     cx.push(if grows {
         diagnostic.help(
-            "write `min = 1`, or add a metric with `scope = \"group\"`, a schedule or a surge with a floor",
+            "write `min = 1`, or add a metric with `scope = \"group\"` or `\"shared\"`, a schedule or a surge with a floor",
         )
     } else {
         diagnostic.help("`scale_out { enabled = false }` keeps metrics from growing it: write `min = 1`")
