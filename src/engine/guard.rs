@@ -98,11 +98,12 @@ fn update(
         .saturating_add(guard.release)
         .saturating_add(inputs.period.saturating_mul(4));
     let earliest = earlier(moment.now, reach);
-    let mut seen = remembered.map_or(earliest, |memory| memory.seen.max(earliest));
+    let mut last = remembered.map_or(earliest, |memory| memory.seen);
+    let mut seen = last.max(earliest);
     while let Some(at) = moment.time_after(inputs, seen) {
         flip_if_due(moment, guard, &mut standing, at);
         // A silence that nobody looked at counts as one that somebody did.
-        if age(at, seen) > inputs.period
+        if age(at, last) > inputs.period
             && let Ok(before) = at.checked_sub(Duration::from_nanos(1))
             && guard.when.truth(&moment.at(before)).is_none()
         {
@@ -118,6 +119,7 @@ fn update(
             holds,
             inputs.period,
         );
+        last = at;
         seen = at;
     }
     flip_if_due(moment, guard, &mut standing, moment.now);
@@ -370,6 +372,8 @@ mod tests {
             };
         for (looks, is_tripped) in [
             (vec![3.0, 61.0], true),
+            // So late that what came right after the silence is the oldest that can matter.
+            (vec![3.0, 68.5], false),
             (vec![3.0, 63.9], true),
             (vec![3.0, 64.0], false),
         ] {
@@ -381,6 +385,29 @@ mod tests {
                 memory = decision.memory;
             }
             assert_eq!(last, Some(is_tripped), "{looks:?}");
+        }
+    }
+
+    #[test]
+    fn one_good_sample_after_a_silence_is_no_release_however_late_anyone_looks() {
+        let rules = guarded(Breach::Now, block_in());
+        let seen = |now: f64| {
+            let mut seen = observed("0 50 50 0", now, 30.0);
+            if let Some(MetricReading::Group(samples)) = seen.metrics.get_mut("errors")
+                && now > 53.0
+            {
+                samples.push(Sample {
+                    at: at(53.0),
+                    value: 0.0,
+                });
+            }
+            seen
+        };
+        for late in [54.0, 58.0, 61.0, 61.5, 62.0, 70.0, 500.0] {
+            let first = decided(&rules, &seen(3.0), &before(), at(3.0));
+            assert!(first.has("guard_tripped"));
+            let decision = decided(&rules, &seen(late), &first.memory, at(late));
+            assert!(decision.has("guard_tripped"), "{late}");
         }
     }
 

@@ -443,6 +443,41 @@ mod tests {
     }
 
     #[test]
+    fn amounts_of_what_instances_have_become_one_percentage_for_steps() {
+        // 900 of 1000 and 100 of 1000 are 50 %.
+        for (above_what, desired) in [(50.0, 6), (50.1, 4)] {
+            let rules = rules(|policy| {
+                policy.metrics.push(metric(
+                    "cpu",
+                    Some(Rule::Steps(vec![above(
+                        above_what,
+                        None,
+                        Adjustment::Add(2),
+                    )])),
+                ));
+            });
+            let mut seen = seen(4, &[], at(0.0));
+            let values = [("a", 900.0), ("b", 100.0)];
+            seen.metrics.insert(
+                "cpu".into(),
+                MetricReading::PerInstance {
+                    at: at(0.0),
+                    values: values
+                        .iter()
+                        .map(|(id, value)| InstanceSample {
+                            id: (*id).into(),
+                            value: Some(*value),
+                            of: Some(1000.0),
+                        })
+                        .collect(),
+                },
+            );
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(decision.desired.get(), desired, "{above_what}");
+        }
+    }
+
+    #[test]
     fn the_score_is_zero_inside_the_threshold_and_without_one_inside_the_tolerance() {
         let uneven = |tolerance_out, tolerance_in| {
             Some(Rule::Track(Track {

@@ -84,6 +84,35 @@ mod tests {
     }
 
     #[test]
+    fn of_equal_recommendations_the_newest_is_named_since_it_holds_for_longest() {
+        for (list, current, cpu, next_change) in [
+            // Held out by the 5 of three minutes ago, not by the one of four.
+            ([(-4.0, 5), (-3.5, 9), (-3.0, 5), (-1.0, 9)], 5, 120.0, 2.0),
+            // Held in by the 9 of three minutes ago.
+            ([(-4.0, 9), (-3.5, 5), (-3.0, 9), (-1.0, 5)], 9, 30.0, 2.0),
+        ] {
+            let rules = windows(5, 5);
+            let mut memory = Memory::default();
+            for (minutes, desired) in list {
+                memory.log(at(minutes), Capacity(desired));
+            }
+            let decision = decide(
+                &rules,
+                &seen(current, &[("cpu", cpu)], at(0.0)),
+                &memory,
+                at(0.0),
+            );
+            assert_eq!(decision.desired.get(), current, "{list:?}");
+            let by = decision.reasons.iter().find_map(|reason| match reason {
+                Reason::Stabilized { recommended_at, .. } => Some(*recommended_at),
+                _ => None,
+            });
+            assert_eq!(by, Some(at(next_change - 5.0)), "{list:?}");
+            assert_eq!(decision.next_change, Some(at(next_change)), "{list:?}");
+        }
+    }
+
+    #[test]
     fn a_group_seen_for_the_first_time_has_its_capacity_recommended() {
         check_decisions(
             &windows(0, 5),
@@ -117,6 +146,11 @@ mod tests {
             (1, 100, vec![(600, 10), (540, 9)], 0, 0, 100),
             (5, 10, vec![(240, 7), (120, 8)], 300, 600, 7),
             (5, 5, vec![(60, 5)], 300, 600, 5),
+            // A move that is held back never becomes one the other way, or a larger one.
+            (5, 3, vec![(60, 8)], 300, 300, 5),
+            (5, 6, vec![(60, 8)], 300, 300, 6),
+            (5, 8, vec![(60, 3)], 300, 300, 5),
+            (5, 4, vec![(60, 3)], 300, 300, 4),
             (
                 2,
                 4,

@@ -105,6 +105,27 @@ mod tests {
     }
 
     #[test]
+    fn of_steps_that_want_the_same_the_newest_values_own_is_named() {
+        let low = band(Some(10.0), Some(20.0), Adjustment::Add(1));
+        let high = band(Some(20.0), Some(30.0), Adjustment::Add(1));
+        let of = Breach::Of {
+            breaching: 2,
+            periods: 4,
+        };
+        for (samples, expected) in [
+            ([25.0, 25.0, 15.0, 15.0], low.when),
+            ([15.0, 15.0, 25.0, 25.0], high.when),
+        ] {
+            let decision = from_samples(vec![low, high], of, &samples);
+            let said = decision.reasons.iter().find_map(|reason| match reason {
+                crate::engine::Reason::Step { when, .. } => Some(*when),
+                _ => None,
+            });
+            assert_eq!(said, Some(expected), "{samples:?}");
+        }
+    }
+
+    #[test]
     fn a_steps_far_end_is_no_part_of_it() {
         let steps = aws();
         for (place, inside, outside) in [(0, 59.9, 60.0), (3, 40.1, 40.0)] {

@@ -419,6 +419,34 @@ mod tests {
     }
 
     #[test]
+    fn amounts_of_instances_that_nobody_knows_are_no_data_where_any_lacks() {
+        let amount = |id: &str| InstanceSample {
+            id: id.into(),
+            value: Some(600.0),
+            of: Some(1000.0),
+        };
+        for (values, expected) in [
+            (vec![amount("a"), amount("b")], Some(4)),
+            (vec![amount("a")], None),
+            (vec![amount("a"), amount("b"), amount("c")], Some(6)),
+        ] {
+            let tracked = per_instance(
+                &tracking(30.0, 0.1, 0.1),
+                &Pods {
+                    instances: None,
+                    values: &values,
+                    current: 2,
+                    gate: None,
+                    now: at(0.0),
+                    is_utilization: false,
+                },
+            );
+            let got = tracked.map(|tracked| tracked.want);
+            assert_eq!(got, expected, "{} of 2", values.len());
+        }
+    }
+
+    #[test]
     fn what_a_total_is_divided_among_makes_its_ratio_but_at_zero() {
         let track = tracking(25.0, 0.1, 0.1);
         for (observed, counted, current, ratio) in [
@@ -743,8 +771,16 @@ mod tests {
             (0.0, 0, 0, Some(0)),
             (1e308, 0, 0, Some(u32::MAX)),
         ] {
-            let got = shared(&track, observed, ready, current).map(|tracked| tracked.want);
-            assert_eq!(got, want, "{observed}, {ready} of {current}");
+            let got = shared(&track, observed, ready, current);
+            assert_eq!(
+                got.map(|tracked| tracked.want),
+                want,
+                "{observed}, {ready} of {current}"
+            );
+            assert!(
+                current > 0 || got.is_some_and(|tracked| !tracked.is_within_tolerance),
+                "{observed} from zero"
+            );
         }
     }
 
