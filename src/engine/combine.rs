@@ -414,6 +414,23 @@ mod tests {
     }
 
     #[test]
+    fn weighted_removes_nothing_while_a_scale_out_is_warming_where_the_want_is_the_present_count() {
+        let rules = rules(|policy| {
+            policy.combine = Combine::Weighted(WeightedConstants::default());
+            let mut queue = metric("queue", track(60.0));
+            queue.scope = tideform_policies::model::Scope::Group;
+            policy.metrics.push(queue);
+        });
+        // 590 / 60 is 10, and among 11 it is 11 % below the target.
+        let mut seen = seen(10, &[("queue", 590.0)], at(0.0));
+        let mut big = instance("b", -1.0);
+        big.weight = 9;
+        seen.instances = Some(vec![instance("a", 60.0), instance("c", 60.0), big]);
+        let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+        assert_eq!(decision.desired.get(), 10, "{:#?}", decision.reasons);
+    }
+
+    #[test]
     fn nothing_combined_wants_less_while_a_scale_out_is_warming() {
         for combine in [
             Combine::Max,

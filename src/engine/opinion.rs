@@ -115,8 +115,12 @@ pub(super) fn opinion(
         }
     };
     let want = cut(moment, metric, want, sink);
-    if want >= moment.current || !scale_out_is_warming(moment, memory) {
+    // A want of the present count may come with a score below zero: rounded out, it is that count.
+    if (want >= moment.current && score >= 0.0) || !scale_out_is_warming(moment, memory) {
         return Opinion::Want { want, score };
+    }
+    if want >= moment.current {
+        return Opinion::Want { want, score: 0.0 };
     }
     sink.say(|| Reason::Warming {
         metric: metric.name.clone(),
