@@ -397,3 +397,54 @@ fn units(instances: &[Instance], warmup: Duration, now: Timestamp) -> Units {
     }
     units
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{OnMissing, OwnValue};
+
+    use crate::engine::testing::{at, cpu_rules, instance, limits, metric, seen};
+    use crate::engine::{metric_value, own_value};
+
+    #[test]
+    fn a_metric_has_the_value_that_the_decision_sees() {
+        let rules = cpu_rules(|policy| {
+            let mut silent = metric("silent", None);
+            silent.on_missing = OnMissing::Value(7.0);
+            policy.metrics.push(silent);
+        });
+        let seen = seen(6, &[("cpu", 82.0)], at(0.0));
+        for (name, minutes, expected) in [
+            ("cpu", 0.0, Some(82.0)),
+            ("cpu", 3.0, Some(82.0)),
+            ("cpu", 3.1, None),
+            ("silent", 0.0, Some(7.0)),
+            ("stranger", 0.0, None),
+        ] {
+            let got = metric_value(&rules, &seen, name, at(minutes));
+            assert_eq!(got, expected, "{name} at {minutes}");
+        }
+    }
+
+    #[test]
+    fn a_formula_knows_the_groups_own_capacities() {
+        let rules = cpu_rules(|policy| policy.limits = limits(2, 9));
+        let mut seen = seen(6, &[], at(0.0));
+        seen.instances = Some(vec![
+            instance("a", 60.0),
+            instance("b", 60.0),
+            instance("c", 1.0),
+        ]);
+        for (value, expected) in [
+            (OwnValue::Ready, 2.0),
+            (OwnValue::Live, 3.0),
+            (OwnValue::Desired, 6.0),
+            (OwnValue::Min, 2.0),
+            (OwnValue::Max, 9.0),
+        ] {
+            let got = own_value(&rules, &seen, value, at(0.0));
+            assert_eq!(got, Some(expected), "{value:?}");
+        }
+        let unlimited = cpu_rules(|policy| policy.limits = None);
+        assert_eq!(own_value(&unlimited, &seen, OwnValue::Min, at(0.0)), None);
+    }
+}

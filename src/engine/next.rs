@@ -310,3 +310,131 @@ fn wants_more(metric: &Metric, moment: &Moment<'_>, reasons: &[Reason]) -> bool 
 fn after(at: Timestamp, holds: Duration) -> Timestamp {
     later(later(at, holds), Duration::from_nanos(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{Blocks, Freeze, Mix, OnMissing, Share};
+
+    use super::*;
+    use crate::engine::testing::{at, cpu_rules, decided, instance, mins, seen};
+    use crate::engine::{ActiveSurge, FallbackMemory, Observation, Pause, Pin};
+
+    /// The next change of a group at rest whose cpu was sampled at 0.
+    fn next(
+        change: impl FnOnce(&mut tideform_policies::model::Policy),
+        look: impl FnOnce(&mut Observation),
+        memory: &Memory,
+    ) -> Option<Timestamp> {
+        let rules = cpu_rules(change);
+        let mut seen = seen(6, &[("cpu", 60.0)], at(0.0));
+        look(&mut seen);
+        decided(&rules, &seen, memory, at(0.0)).next_change
+    }
+
+    #[test]
+    fn at_rest_nothing_changes_by_time_alone() {
+        assert_eq!(next(|_| {}, |_| {}, &Memory::default()), None);
+    }
+
+    #[test]
+    fn the_end_of_what_holds_is_a_next_change() {
+        let memory = Memory::default();
+        let pinned = |seen: &mut Observation| {
+            seen.overrides.pin = Some(Pin {
+                capacity: Capacity(6),
+                until: at(7.0),
+                reason: None,
+                by: "ada".to_owned(),
+            });
+        };
+        assert_eq!(next(|_| {}, pinned, &memory), Some(at(7.0)));
+        let paused = |seen: &mut Observation| {
+            seen.overrides.pause = Some(Pause {
+                until: at(8.0),
+                reason: None,
+                by: "ada".to_owned(),
+            });
+        };
+        assert_eq!(next(|_| {}, paused, &memory), Some(at(8.0)));
+        let fallback = Memory {
+            fallback: Some(FallbackMemory { until: at(9.0) }),
+            ..Memory::default()
+        };
+        let mixed = |policy: &mut tideform_policies::model::Policy| {
+            policy.mix = Some(Mix {
+                on_demand_base: 0,
+                spot: Share(0.5),
+                types: vec![],
+                allocation: None,
+                rebalance: None,
+                fallback: Some(tideform_policies::model::Fallback {
+                    after: 3,
+                    duration: mins(30),
+                }),
+            });
+        };
+        assert_eq!(next(mixed, |_| {}, &fallback), Some(at(9.0)));
+    }
+
+    #[test]
+    fn of_several_the_earliest_after_now_is_next_whatever_their_order() {
+        let surge = |from, until| ActiveSurge {
+            name: "campaign".into(),
+            min: Capacity(1),
+            from: at(from),
+            until: at(until),
+        };
+        for (surges, expected) in [
+            (vec![surge(5.0, 20.0), surge(3.0, 30.0)], Some(3.0)),
+            (vec![surge(3.0, 30.0), surge(5.0, 20.0)], Some(3.0)),
+            (vec![surge(-5.0, 20.0), surge(-9.0, 30.0)], Some(20.0)),
+            // What begins or ends right now has begun or ended.
+            (vec![surge(-5.0, 0.0), surge(0.0, 4.0)], Some(4.0)),
+            (vec![surge(-5.0, -1.0)], None),
+        ] {
+            let got = next(
+                |_| {},
+                |seen| seen.overrides.surges = surges.clone(),
+                &Memory::default(),
+            );
+            assert_eq!(got, expected.map(at), "{surges:?}");
+        }
+        let frozen = |policy: &mut tideform_policies::model::Policy| {
+            policy.freezes.push(Freeze {
+                name: "release".into(),
+                start: at(2.0),
+                end: at(4.0),
+                blocks: Blocks::All,
+                reason: None,
+            });
+        };
+        let got = next(
+            frozen,
+            |seen| seen.overrides.surges = vec![surge(3.0, 9.0)],
+            &Memory::default(),
+        );
+        assert_eq!(got, Some(at(2.0)));
+    }
+
+    #[test]
+    fn an_instance_that_warms_up_is_a_next_change() {
+        let warming = |seen: &mut Observation| {
+            seen.instances = Some(vec![instance("a", 60.0), instance("b", 1.0)]);
+        };
+        assert_eq!(next(|_| {}, warming, &Memory::default()), Some(at(2.0)));
+    }
+
+    #[test]
+    fn a_last_sample_stands_in_until_it_is_too_old() {
+        let rules = cpu_rules(|policy| policy.metrics[0].on_missing = OnMissing::Last);
+        let decision = decided(
+            &rules,
+            &seen(6, &[("cpu", 90.0)], at(-9.0)),
+            &Memory::default(),
+            at(0.0),
+        );
+        assert!(decision.has("substituted"));
+        let next = decision.next_change.expect("an end");
+        assert!(at(6.0) <= next && next <= at(6.001), "{next}");
+    }
+}

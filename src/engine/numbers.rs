@@ -122,6 +122,22 @@ mod tests {
     }
 
     #[test]
+    fn cutting_forgives_a_rounding_error_and_nothing_else() {
+        for (x, whole) in [
+            (56.9, 56.0),
+            (57.0, 57.0),
+            (28.999_999_999_999_996, 29.0),
+            (29.000_000_000_000_004, 29.0),
+            (999_999.999_99, 1_000_000.0),
+            (999_999.99, 999_999.0),
+            (0.5, 0.0),
+            (0.0, 0.0),
+        ] {
+            assert_eq!(cut(x), whole, "{x}");
+        }
+    }
+
+    #[test]
     fn what_is_whole_but_for_a_rounding_error_stays_whole() {
         for (a, b, c, want) in [
             (3.0, 90.0, 60.0, 5),

@@ -127,3 +127,28 @@ pub struct ForecastFloor {
     /// The time that it is needed for.
     pub at: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::Sample;
+
+    use super::*;
+    use crate::engine::testing::{at, cpu_rules};
+
+    #[test]
+    fn an_observation_for_rules_has_a_place_for_each_metric() {
+        let rules = cpu_rules(|_| {});
+        let mut seen = Observation::of(&rules);
+        assert_eq!(seen, Observation::default());
+        seen.metrics.record(
+            &rules,
+            0,
+            Sample {
+                at: at(0.0),
+                value: 1.0,
+            },
+        );
+        assert!(seen.metrics.contains_key("cpu"));
+        assert!(!seen.metrics.contains_key("queue"));
+    }
+}

@@ -78,3 +78,87 @@ fn breach_span(breach: &Breach, metric: &Metric) -> Duration {
     };
     window.saturating_add(freshness(metric))
 }
+
+#[cfg(test)]
+mod tests {
+    use tideform_policies::model::{
+        Adjustment, BinaryOperator, Blocks, Expression, Formula, Guard, GuardEffect,
+    };
+
+    use super::*;
+    use crate::engine::testing::{above, cpu_rules, metric, mins};
+
+    fn formula(input: &str) -> Formula {
+        Formula {
+            text: format!("metric.{input} > 1"),
+            expression: Expression::Binary(
+                BinaryOperator::Greater,
+                Box::new(Expression::Metric(input.into())),
+                Box::new(Expression::Number(1.0)),
+            ),
+        }
+    }
+
+    #[test]
+    fn each_metric_is_read_as_far_back_as_any_rule_looks() {
+        let steps = || Some(Rule::Steps(vec![above(80.0, None, Adjustment::Add(1))]));
+        let rules = cpu_rules(|policy| {
+            // Built on one another, the last first: a breach of 30 minutes reaches through both.
+            let mut top = metric("top", steps());
+            top.breach = Breach::For(mins(30));
+            top.source = MetricSource::Formula(formula("middle"));
+            let mut middle = metric("middle", None);
+            middle.source = MetricSource::Formula(formula("bottom"));
+            policy.metrics.insert(0, middle);
+            policy.metrics.push(top);
+            policy.metrics.push(metric("bottom", None));
+            let mut counted = metric("counted", steps());
+            counted.breach = Breach::Of {
+                breaching: 2,
+                periods: 5,
+            };
+            counted.delay = mins(2);
+            policy.metrics.push(counted);
+            let mut last = metric("last", None);
+            last.on_missing = OnMissing::Last;
+            last.max_age = mins(15);
+            last.delay = mins(1);
+            policy.metrics.push(last);
+            // A breach without steps is not looked at.
+            let mut idle = metric("idle", None);
+            idle.breach = Breach::For(mins(99));
+            policy.metrics.push(idle);
+            for name in ["errors", "faults"] {
+                policy.metrics.push(metric(name, None));
+            }
+            for (input, breach, release) in [
+                ("errors", 4, 5),
+                ("faults", 20, 1),
+                ("faults", 1, 2),
+                ("cpu", 0, 0),
+            ] {
+                policy.guards.push(Guard {
+                    name: format!("{input}-{breach}").into(),
+                    when: formula(input),
+                    breach: Breach::For(mins(breach)),
+                    effect: GuardEffect::Block(Blocks::All),
+                    release: mins(release),
+                });
+            }
+        });
+        let spans = reach(rules.group());
+        for (name, minutes) in [
+            ("cpu", 3),
+            ("top", 33),
+            ("middle", 33),
+            ("bottom", 33),
+            ("counted", 5 + 3 + 2),
+            ("last", 16),
+            ("idle", 3),
+            ("errors", 4 + 3 + 5),
+            ("faults", 20 + 3 + 1),
+        ] {
+            assert_eq!(spans.get(name), Some(&mins(minutes)), "{name}");
+        }
+    }
+}

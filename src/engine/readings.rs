@@ -193,6 +193,26 @@ mod tests {
     }
 
     #[test]
+    fn readings_are_equal_where_each_metric_was_read_alike() {
+        let reading = |value| MetricReading::Group(vec![Sample { at: at(0.0), value }]);
+        let of = |pairs: &[(&str, f64)]| -> Readings {
+            let pairs = pairs.iter().map(|(name, x)| ((*name).into(), reading(*x)));
+            pairs.collect()
+        };
+        let two = of(&[("cpu", 1.0), ("queue", 2.0)]);
+        assert_eq!(two, of(&[("queue", 2.0), ("cpu", 1.0)]));
+        for other in [
+            of(&[("cpu", 1.0)]),
+            of(&[("cpu", 1.0), ("queue", 3.0)]),
+            of(&[("cpu", 1.0), ("errors", 2.0)]),
+            of(&[]),
+        ] {
+            assert_ne!(two, other);
+            assert_ne!(other, two);
+        }
+    }
+
+    #[test]
     fn recorded_samples_are_bounded_and_hold_all_that_the_rules_look_at() {
         let rules = cpu_rules(|policy| {
             let metric = &mut policy.metrics[0];

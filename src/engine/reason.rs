@@ -618,6 +618,42 @@ mod tests {
     const DOCS: &str = include_str!("../../docs/decisions.md");
 
     #[test]
+    fn a_reason_knows_what_it_is_about_and_what_is_wanted() {
+        let moved = (Capacity(3), Capacity(6));
+        let raised = |bound| Reason::RaisedToFloor {
+            bound,
+            before: moved.0,
+            after: moved.1,
+        };
+        let want = Reason::Want {
+            metric: "queue".into(),
+            observed: 2.5,
+            want: Capacity(3),
+        };
+        for (reason, subject) in [
+            (want.clone(), Some("queue")),
+            (raised(Bound::Limits), Some("limits")),
+            (raised(Bound::Forecast), Some("forecast")),
+            (raised(Bound::Schedule("office".into())), Some("office")),
+            (raised(Bound::Surge("campaign".into())), Some("campaign")),
+            (
+                Reason::Paused {
+                    until: Timestamp::UNIX_EPOCH,
+                    by: "ada".to_owned(),
+                    reason: None,
+                    before: moved.0,
+                    after: moved.1,
+                },
+                None,
+            ),
+        ] {
+            assert_eq!(reason.subject(), subject, "{reason:?}");
+        }
+        assert_eq!(want.want(), Some((&"queue".into(), Capacity(3))));
+        assert_eq!(raised(Bound::Limits).want(), None);
+    }
+
+    #[test]
     fn every_kind_is_documented_with_its_line_and_no_other_is() {
         let rows: Vec<(&str, &str)> = DOCS
             .lines()
