@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn the_value_is_the_shortest_that_gives_another_answer() {
-        type Ask = fn(f64) -> u32;
-        let table: [(f64, f64, Ask, Option<(f64, u32)>); 9] = [
+        type Row = (f64, f64, fn(f64) -> u32, Option<(f64, u32)>);
+        let table: [Row; 9] = [
             // A bound that does not include its number, and one that does.
             (60.0, 1e5, |x| u32::from(x > 66.0), Some((66.1, 1))),
             (60.0, 1e5, |x| u32::from(x >= 66.0), Some((66.0, 1))),
