@@ -49,7 +49,7 @@ class Server:
     def answer(self, environ, body):
         path = environ.get("PATH_INFO", "/")
         if path.startswith("/_strict/"):
-            status, value = self.control.handle(path[len("/_strict/"):], environ, body)
+            status, value = self.control.handle(path[len("/_strict/") :], environ, body)
             return status, [("Content-Type", "application/json")], json.dumps(value, default=str).encode(), False
         if path.startswith("/moto-api"):
             return *self.moto(environ, body), False
@@ -65,9 +65,19 @@ class Server:
             call.bad.append(f"unreadable request: {type(error).__name__}: {error}")
         account = accounts.of_key(call.key)
         entry = {
-            "at": started, "account": account, "region": call.region, "service": call.service, "op": call.op,
-            "action": action_of(call.service, call.op), "proto": call.proto, "params": call.params, "bad": call.bad,
-            "agent": environ.get("HTTP_USER_AGENT", "")[:60], "status": 0, "code": None, "fault": None,
+            "at": started,
+            "account": account,
+            "region": call.region,
+            "service": call.service,
+            "op": call.op,
+            "action": action_of(call.service, call.op),
+            "proto": call.proto,
+            "params": call.params,
+            "bad": call.bad,
+            "agent": environ.get("HTTP_USER_AGENT", "")[:60],
+            "status": 0,
+            "code": None,
+            "fault": None,
         }
         try:
             status, headers, out, cut = self._respond(call, account, environ, body, entry)
@@ -84,7 +94,9 @@ class Server:
 
         if call.bad and not self.record_only:
             status = 403 if call.service is None else 400
-            return refuse(ApiError("EmulatorRequestInvalid", f"{call.service} {call.op}: {'; '.join(call.bad)[:1500]}", status))
+            return refuse(
+                ApiError("EmulatorRequestInvalid", f"{call.service} {call.op}: {'; '.join(call.bad)[:1500]}", status)
+            )
         fault = self.faults.take(account, call)
         done = None
         if fault:
@@ -130,7 +142,9 @@ class Server:
             raise
         except Exception as error:
             where = traceback.format_exc().splitlines()[-4:-1]
-            raise ApiError("EmulatorCrashed", f"{call.service} {call.op}: {type(error).__name__}: {error} {where}") from error
+            raise ApiError(
+                "EmulatorCrashed", f"{call.service} {call.op}: {type(error).__name__}: {error} {where}"
+            ) from error
 
     # ---- moto -----------------------------------------------------------------------------------
 
@@ -156,7 +170,9 @@ class Server:
         try:
             status, headers, out = self.moto(environ, body)
         except Exception as error:  # a service that moto does not know crashes its dispatcher
-            raise ApiError("EmulatorNotImplemented", f"moto: {call.service} {call.op}: {type(error).__name__}: {error}") from error
+            raise ApiError(
+                "EmulatorNotImplemented", f"moto: {call.service} {call.op}: {type(error).__name__}: {error}"
+            ) from error
         if call.proto != "rest" and b"<!doctype html" in out[:40].lower() and status in (404, 500):
             raise ApiError("EmulatorNotImplemented", f"moto: {call.service} {call.op} (HTTP {status})")
         if call.proto == "cbor":
@@ -178,7 +194,12 @@ def _as_json(call, environ):
 
     target = f"{call.service_model.metadata['targetPrefix']}.{call.op}"
     environ = dict(
-        environ, PATH_INFO="/", REQUEST_URI="/", RAW_URI="/", CONTENT_TYPE="application/x-amz-json-1.0",
-        HTTP_X_AMZ_TARGET=target, HTTP_ACCEPT="application/json",
+        environ,
+        PATH_INFO="/",
+        REQUEST_URI="/",
+        RAW_URI="/",
+        CONTENT_TYPE="application/x-amz-json-1.0",
+        HTTP_X_AMZ_TARGET=target,
+        HTTP_ACCEPT="application/json",
     )
     return environ, json.dumps(call.raw, default=plain).encode()

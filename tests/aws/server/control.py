@@ -74,7 +74,12 @@ class Control:
 
     def do_reset(self, data, query):
         WORLDS.clear(), STORES.clear(), alarms.WORLDS.clear(), SETTINGS.clear(), CLOCK.clear(), ec2.SPOT_PRICES.clear()
-        self.server.journal.clear(), self.server.faults.clear(), self.server.canned.clear(), self.server.permissions.clear()
+        (
+            self.server.journal.clear(),
+            self.server.faults.clear(),
+            self.server.canned.clear(),
+            self.server.permissions.clear(),
+        )
         return "ok"
 
     # ---- time --------------------------------------------------------------------------------------

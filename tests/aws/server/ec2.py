@@ -13,8 +13,11 @@ from .registry import UTC, invalid, operation, page
 SPOT_PRICES = {}
 LINUX = "Linux/UNIX"
 _FIELDS = {
-    "availability-zone": "AvailabilityZone", "instance-type": "InstanceType", "product-description": "ProductDescription",
-    "spot-price": "SpotPrice", "timestamp": "Timestamp",
+    "availability-zone": "AvailabilityZone",
+    "instance-type": "InstanceType",
+    "product-description": "ProductDescription",
+    "spot-price": "SpotPrice",
+    "timestamp": "Timestamp",
 }
 
 
@@ -23,10 +26,16 @@ def set_spot_prices(account, region, prices):
     rows = SPOT_PRICES.setdefault(account, [])
     for price in prices:
         at = dateparser.isoparse(price["at"]) if price.get("at") else None
-        rows.append({
-            "region": price.get("region", region), "AvailabilityZone": price["az"], "InstanceType": price["type"],
-            "ProductDescription": price.get("product", LINUX), "SpotPrice": f"{float(price['price']):.6f}", "Timestamp": at,
-        })
+        rows.append(
+            {
+                "region": price.get("region", region),
+                "AvailabilityZone": price["az"],
+                "InstanceType": price["type"],
+                "ProductDescription": price.get("product", LINUX),
+                "SpotPrice": f"{float(price['price']):.6f}",
+                "Timestamp": at,
+            }
+        )
     return len(rows)
 
 
@@ -43,7 +52,11 @@ def describe_spot_price_history(context, p):
     for one in p.get("Filters") or []:
         if one["Name"] not in _FIELDS:
             raise invalid(f"The filter '{one['Name']}' is invalid")
-        rows = [r for r in rows if any(fnmatch.fnmatchcase(str(r[_FIELDS[one["Name"]]]), v) for v in one.get("Values") or [])]
+        rows = [
+            r
+            for r in rows
+            if any(fnmatch.fnmatchcase(str(r[_FIELDS[one["Name"]]]), v) for v in one.get("Values") or [])
+        ]
     for name, values in wanted.items():
         if values:
             rows = [r for r in rows if r[name] in values or f"{r[name]} (Amazon VPC)" in values]

@@ -57,8 +57,11 @@ ERRORS = {
         "*": ("ScalingActivityInProgress", "Scaling activity is in progress.", 400),
     },
     "conflict": {
-        "*": ("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation "
-              "against this resource.", 409),
+        "*": (
+            "ConditionalRequestConflict",
+            "The conditional request cannot succeed due to a conflicting operation against this resource.",
+            409,
+        ),
     },
 }
 WITHOUT_ERROR = {"delay", "drop", "truncate", "garbage", "html"}

@@ -29,7 +29,9 @@ def denial(account, region, service, op, params):
     who = f"User: {caller_arn(account)} is not authorized to perform: {action}"
     name = (params or {}).get("AutoScalingGroupName")
     if service == "ec2":
-        return ApiError("UnauthorizedOperation", f"You are not authorized to perform this operation. {who} {reason}", 403)
+        return ApiError(
+            "UnauthorizedOperation", f"You are not authorized to perform this operation. {who} {reason}", 403
+        )
     if service == "autoscaling" and name and not op.startswith("Describe"):
         arn = f"arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{name}"
         return ApiError("AccessDenied", f"{who} on resource: {arn} {reason}", 403)

@@ -54,7 +54,9 @@ def _operation(method, bucket, key, query, environ):
             return {"PUT": "UploadPart", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}.get(method, method)
         if method == "PUT" and environ.get("HTTP_X_AMZ_COPY_SOURCE"):
             return "CopyObject"
-        return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}.get(method, method)
+        return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}.get(
+            method, method
+        )
     if method == "POST" and "delete" in query:
         return "DeleteObjects"
     if method == "GET" and "list-type" in query:

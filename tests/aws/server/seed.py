@@ -11,13 +11,17 @@ from .registry import ApiError
 
 POLICIES = [
     {
-        "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling",
+        "PolicyName": "cpu",
+        "PolicyType": "TargetTrackingScaling",
         "TargetTrackingConfiguration": {
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 50.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+            "TargetValue": 50.0,
         },
     },
     {
-        "PolicyName": "burst", "PolicyType": "StepScaling", "AdjustmentType": "ChangeInCapacity",
+        "PolicyName": "burst",
+        "PolicyType": "StepScaling",
+        "AdjustmentType": "ChangeInCapacity",
         "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 2}],
     },
 ]
@@ -38,7 +42,12 @@ def groups(context, data):
     if unknown:
         raise ApiError("BadControl", f"unknown members: {sorted(unknown)}")
     template = _template(context, data)
-    base = {"MinSize": 0, "MaxSize": 10, "AvailabilityZones": [f"{context.region}a", f"{context.region}b"], **data.get("group", {})}
+    base = {
+        "MinSize": 0,
+        "MaxSize": 10,
+        "AvailabilityZones": [f"{context.region}a", f"{context.region}b"],
+        **data.get("group", {}),
+    }
     if "MixedInstancesPolicy" not in base:
         base["LaunchTemplate"] = {"LaunchTemplateId": template.id, "Version": "$Latest"}
     if "VPCZoneIdentifier" in base:

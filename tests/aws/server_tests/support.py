@@ -27,7 +27,10 @@ _server = {}
 def server_port():
     if not _server:
         process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "server"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-B", "-m", "server"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
         )
         _server.update(process=process, port=json.loads(process.stdout.readline())["port"])
@@ -52,7 +55,10 @@ def control(path, data=None, **query):
 
 def client(service, account, region="us-east-1", **config):
     return boto3.client(
-        service, endpoint_url=f"http://127.0.0.1:{server_port()}", region_name=region, aws_access_key_id=f"AKIA{account}TEST",
+        service,
+        endpoint_url=f"http://127.0.0.1:{server_port()}",
+        region_name=region,
+        aws_access_key_id=f"AKIA{account}TEST",
         aws_secret_access_key="x",
         config=botocore.config.Config(retries={"total_max_attempts": 1}, parameter_validation=False, **config),
     )
@@ -82,7 +88,9 @@ class AwsTest(unittest.TestCase):
 
     def template(self, name="web", **data):
         data = {"ImageId": IMAGE, "InstanceType": "m5.large", **data}
-        return self.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"]["LaunchTemplateId"]
+        return self.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"][
+            "LaunchTemplateId"
+        ]
 
     def group(self, name="web", **more):
         request = {"MinSize": 0, "MaxSize": 10, "AvailabilityZones": ["us-east-1a", "us-east-1b"], **more}
@@ -99,13 +107,25 @@ class AwsTest(unittest.TestCase):
             self.template()
         overrides = [t if isinstance(t, dict) else {"InstanceType": t} for t in types]
         return {
-            "LaunchTemplate": {"LaunchTemplateSpecification": {"LaunchTemplateName": "web", "Version": "$Latest"}, "Overrides": overrides},
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateName": "web", "Version": "$Latest"},
+                "Overrides": overrides,
+            },
             "InstancesDistribution": distribution,
         }
 
     def track(self, group="web", name="cpu", target=50.0, **more):
-        configuration = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": target, **more}
-        return self.scaling.put_scaling_policy(AutoScalingGroupName=group, PolicyName=name, PolicyType="TargetTrackingScaling", TargetTrackingConfiguration=configuration)
+        configuration = {
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+            "TargetValue": target,
+            **more,
+        }
+        return self.scaling.put_scaling_policy(
+            AutoScalingGroupName=group,
+            PolicyName=name,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingConfiguration=configuration,
+        )
 
     def step(self, group="web", name="out", steps=((0, None, 2),), kind="ChangeInCapacity", **more):
         adjustments = []
@@ -116,7 +136,14 @@ class AwsTest(unittest.TestCase):
             if high is not None:
                 one["MetricIntervalUpperBound"] = high
             adjustments.append(one)
-        return self.scaling.put_scaling_policy(AutoScalingGroupName=group, PolicyName=name, PolicyType="StepScaling", AdjustmentType=kind, StepAdjustments=adjustments, **more)
+        return self.scaling.put_scaling_policy(
+            AutoScalingGroupName=group,
+            PolicyName=name,
+            PolicyType="StepScaling",
+            AdjustmentType=kind,
+            StepAdjustments=adjustments,
+            **more,
+        )
 
     # ---- looking ----------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ class FaultTest(AwsTest):
         return self.scaling.describe_auto_scaling_groups()
 
     def test_throttling_is_given_in_each_services_words_and_spent(self):
-        self.faults({"kind": "throttling", "service": "autoscaling", "times": 2}, {"kind": "throttling", "service": "ec2"})
+        self.faults(
+            {"kind": "throttling", "service": "autoscaling", "times": 2}, {"kind": "throttling", "service": "ec2"}
+        )
         self.refused("Throttling", self.describe)
         self.refused("Throttling", self.describe)
         self.describe()
@@ -25,7 +27,9 @@ class FaultTest(AwsTest):
 
     def test_a_fault_can_be_for_one_group(self):
         self.group("a"), self.group("b")
-        self.faults({"kind": "throttling", "op": "SetDesiredCapacity", "match": {"AutoScalingGroupName": "b"}, "times": -1})
+        self.faults(
+            {"kind": "throttling", "op": "SetDesiredCapacity", "match": {"AutoScalingGroupName": "b"}, "times": -1}
+        )
         self.desire(1, "a")
         self.refused("Throttling", self.desire, 1, "b")
 
@@ -49,16 +53,29 @@ class FaultTest(AwsTest):
     def test_expired_token_and_access_denied(self):
         self.group()
         self.faults({"kind": "expired_token", "times": 1})
-        response = self.refused("ExpiredToken", self.describe, match="The security token included in the request is expired")
+        response = self.refused(
+            "ExpiredToken", self.describe, match="The security token included in the request is expired"
+        )
         self.assertEqual(response["ResponseMetadata"]["HTTPStatusCode"], 403)
         self.faults({"kind": "access_denied", "times": 2})
-        self.refused("AccessDenied", self.describe, match="autoscaling:DescribeAutoScalingGroups because no identity-based policy allows")
-        self.refused("AccessDenied", self.desire, 1, match="is not authorized to perform: autoscaling:SetDesiredCapacity on resource: arn:aws:autoscaling:")
+        self.refused(
+            "AccessDenied",
+            self.describe,
+            match="autoscaling:DescribeAutoScalingGroups because no identity-based policy allows",
+        )
+        self.refused(
+            "AccessDenied",
+            self.desire,
+            1,
+            match="is not authorized to perform: autoscaling:SetDesiredCapacity on resource: arn:aws:autoscaling:",
+        )
 
     def test_cut_connections_and_broken_answers(self):
         for kind, error in (
-            ("drop", botocore.exceptions.ConnectionClosedError), ("truncate", botocore.parsers.ResponseParserError),
-            ("garbage", botocore.parsers.ResponseParserError), ("html", Exception),
+            ("drop", botocore.exceptions.ConnectionClosedError),
+            ("truncate", botocore.parsers.ResponseParserError),
+            ("garbage", botocore.parsers.ResponseParserError),
+            ("html", Exception),
         ):
             with self.subTest(kind=kind):
                 self.faults({"kind": kind})
@@ -82,9 +99,25 @@ class FaultTest(AwsTest):
         self.describe()
 
     def test_a_canned_answer_is_given_and_must_fit(self):
-        forecast = {"LoadForecast": [], "CapacityForecast": {"Timestamps": ["2026-01-01T00:00:00Z"], "Values": [3.0]}, "UpdateTime": "2026-01-01T00:00:00Z"}
-        control("stubs", [{"account": self.account, "service": "autoscaling", "op": "GetPredictiveScalingForecast", "result": forecast}])
-        got = self.scaling.get_predictive_scaling_forecast(AutoScalingGroupName="g", PolicyName="p", StartTime="2026-01-01T00:00:00Z", EndTime="2026-01-02T00:00:00Z")
+        forecast = {
+            "LoadForecast": [],
+            "CapacityForecast": {"Timestamps": ["2026-01-01T00:00:00Z"], "Values": [3.0]},
+            "UpdateTime": "2026-01-01T00:00:00Z",
+        }
+        control(
+            "stubs",
+            [
+                {
+                    "account": self.account,
+                    "service": "autoscaling",
+                    "op": "GetPredictiveScalingForecast",
+                    "result": forecast,
+                }
+            ],
+        )
+        got = self.scaling.get_predictive_scaling_forecast(
+            AutoScalingGroupName="g", PolicyName="p", StartTime="2026-01-01T00:00:00Z", EndTime="2026-01-02T00:00:00Z"
+        )
         self.assertEqual(got["CapacityForecast"]["Values"], [3.0])
         self.control_refuses("stubs", [{"service": "autoscaling", "op": "DescribeTags", "result": {"Tags": "none"}}])
 

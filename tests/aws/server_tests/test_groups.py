@@ -6,10 +6,20 @@ from .support import AwsTest, client
 class GroupTest(AwsTest):
     def test_every_setting_of_creation_is_shown(self):
         settings = {
-            "MinSize": 1, "MaxSize": 5, "DesiredCapacity": 2, "DefaultCooldown": 0, "DefaultInstanceWarmup": 120, "HealthCheckType": "ELB",
-            "HealthCheckGracePeriod": 30, "TerminationPolicies": ["OldestInstance", "Default"], "NewInstancesProtectedFromScaleIn": True,
-            "CapacityRebalance": True, "MaxInstanceLifetime": 604800, "InstanceMaintenancePolicy": {"MinHealthyPercentage": 90, "MaxHealthyPercentage": 120},
-            "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-only"}, "DesiredCapacityType": "units",
+            "MinSize": 1,
+            "MaxSize": 5,
+            "DesiredCapacity": 2,
+            "DefaultCooldown": 0,
+            "DefaultInstanceWarmup": 120,
+            "HealthCheckType": "ELB",
+            "HealthCheckGracePeriod": 30,
+            "TerminationPolicies": ["OldestInstance", "Default"],
+            "NewInstancesProtectedFromScaleIn": True,
+            "CapacityRebalance": True,
+            "MaxInstanceLifetime": 604800,
+            "InstanceMaintenancePolicy": {"MinHealthyPercentage": 90, "MaxHealthyPercentage": 120},
+            "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-only"},
+            "DesiredCapacityType": "units",
         }
         self.group(**settings)
         seen = self.see()
@@ -17,21 +27,57 @@ class GroupTest(AwsTest):
         self.assertTrue(all(i["ProtectedFromScaleIn"] for i in seen["Instances"]))
 
     def test_an_update_changes_only_what_it_names(self):
-        self.group(MixedInstancesPolicy=self.mixed(OnDemandBaseCapacity=1, SpotAllocationStrategy="capacity-optimized"), DefaultInstanceWarmup=60)
+        self.group(
+            MixedInstancesPolicy=self.mixed(OnDemandBaseCapacity=1, SpotAllocationStrategy="capacity-optimized"),
+            DefaultInstanceWarmup=60,
+        )
         before = self.see()
         self.scaling.update_auto_scaling_group(AutoScalingGroupName="web", MaxSize=12)
         after = self.see()
         self.assertEqual(after["MaxSize"], 12)
-        self.assertEqual({k: v for k, v in before.items() if k != "MaxSize"}, {k: v for k, v in after.items() if k != "MaxSize"})
-        self.scaling.update_auto_scaling_group(AutoScalingGroupName="web", DefaultCooldown=17, DefaultInstanceWarmup=-1, CapacityRebalance=True, TerminationPolicies=["NewestInstance"])
+        self.assertEqual(
+            {k: v for k, v in before.items() if k != "MaxSize"}, {k: v for k, v in after.items() if k != "MaxSize"}
+        )
+        self.scaling.update_auto_scaling_group(
+            AutoScalingGroupName="web",
+            DefaultCooldown=17,
+            DefaultInstanceWarmup=-1,
+            CapacityRebalance=True,
+            TerminationPolicies=["NewestInstance"],
+        )
         after = self.see()
-        self.assertEqual((after["DefaultCooldown"], after["DefaultInstanceWarmup"], after["CapacityRebalance"], after["TerminationPolicies"]), (17, -1, True, ["NewestInstance"]))
+        self.assertEqual(
+            (
+                after["DefaultCooldown"],
+                after["DefaultInstanceWarmup"],
+                after["CapacityRebalance"],
+                after["TerminationPolicies"],
+            ),
+            (17, -1, True, ["NewestInstance"]),
+        )
 
     def test_an_instances_distribution_is_updated_by_member(self):
-        self.group(MixedInstancesPolicy=self.mixed(OnDemandBaseCapacity=1, OnDemandPercentageAboveBaseCapacity=20, SpotAllocationStrategy="capacity-optimized"))
-        self.scaling.update_auto_scaling_group(AutoScalingGroupName="web", MixedInstancesPolicy={"InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 100}})
+        self.group(
+            MixedInstancesPolicy=self.mixed(
+                OnDemandBaseCapacity=1,
+                OnDemandPercentageAboveBaseCapacity=20,
+                SpotAllocationStrategy="capacity-optimized",
+            )
+        )
+        self.scaling.update_auto_scaling_group(
+            AutoScalingGroupName="web",
+            MixedInstancesPolicy={"InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 100}},
+        )
         policy = self.see()["MixedInstancesPolicy"]
-        self.assertEqual(policy["InstancesDistribution"], {"OnDemandAllocationStrategy": "prioritized", "OnDemandBaseCapacity": 1, "OnDemandPercentageAboveBaseCapacity": 100, "SpotAllocationStrategy": "capacity-optimized"})
+        self.assertEqual(
+            policy["InstancesDistribution"],
+            {
+                "OnDemandAllocationStrategy": "prioritized",
+                "OnDemandBaseCapacity": 1,
+                "OnDemandPercentageAboveBaseCapacity": 100,
+                "SpotAllocationStrategy": "capacity-optimized",
+            },
+        )
         self.assertEqual([o["InstanceType"] for o in policy["LaunchTemplate"]["Overrides"]], ["m5.large", "c5.large"])
 
     def test_new_limits_move_the_desired_capacity(self):
@@ -53,7 +99,14 @@ class GroupTest(AwsTest):
             ({"MixedInstancesPolicy": self.mixed(SpotAllocationStrategy="cheapest")}, "SpotAllocationStrategy"),
             ({"MixedInstancesPolicy": self.mixed(OnDemandPercentageAboveBaseCapacity=150)}, "between 0 and 100"),
             ({"MixedInstancesPolicy": self.mixed(types=["m5.large", "m99.huge"])}, "m99.huge"),
-            ({"MixedInstancesPolicy": self.mixed(types=[{"InstanceType": "m5.large", "WeightedCapacity": "2"}, "c5.large"])}, "weight"),
+            (
+                {
+                    "MixedInstancesPolicy": self.mixed(
+                        types=[{"InstanceType": "m5.large", "WeightedCapacity": "2"}, "c5.large"]
+                    )
+                },
+                "weight",
+            ),
             ({"InstanceMaintenancePolicy": {"MinHealthyPercentage": 10, "MaxHealthyPercentage": 150}}, "at most 100"),
             ({"MaxInstanceLifetime": 60}, "between 86400"),
         ):
@@ -81,16 +134,27 @@ class GroupTest(AwsTest):
             self.group(name, Tags=[{"Key": "team", "Value": team, "PropagateAtLaunch": True}])
 
         def names(**filters):
-            return [g["AutoScalingGroupName"] for g in self.scaling.describe_auto_scaling_groups(**filters)["AutoScalingGroups"]]
+            return [
+                g["AutoScalingGroupName"]
+                for g in self.scaling.describe_auto_scaling_groups(**filters)["AutoScalingGroups"]
+            ]
 
         self.assertEqual(names(AutoScalingGroupNames=["c", "none"]), ["c"])
         self.assertEqual(names(Filters=[{"Name": "tag:team", "Values": ["shop"]}]), ["a", "b"])
-        self.assertEqual(names(Filters=[{"Name": "tag-key", "Values": ["team"]}, {"Name": "tag-value", "Values": ["mail"]}]), ["c"])
+        self.assertEqual(
+            names(Filters=[{"Name": "tag-key", "Values": ["team"]}, {"Name": "tag-value", "Values": ["mail"]}]), ["c"]
+        )
         self.refused("ValidationError", names, Filters=[{"Name": "color", "Values": ["x"]}])
 
     def test_tags_are_made_changed_listed_and_removed(self):
         self.group(Tags=[{"Key": "team", "Value": "shop", "PropagateAtLaunch": True}])
-        tag = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "owner", "Value": "x", "PropagateAtLaunch": False}
+        tag = {
+            "ResourceId": "web",
+            "ResourceType": "auto-scaling-group",
+            "Key": "owner",
+            "Value": "x",
+            "PropagateAtLaunch": False,
+        }
         self.scaling.create_or_update_tags(Tags=[tag, dict(tag, Key="team", Value="mail")])
         got = {t["Key"]: t["Value"] for t in self.see()["Tags"]}
         self.assertEqual(got, {"team": "mail", "owner": "x"})
@@ -104,28 +168,56 @@ class GroupTest(AwsTest):
         self.group()
         self.scaling.update_auto_scaling_group(AutoScalingGroupName="web", MixedInstancesPolicy=self.mixed())
         self.assertNotIn("LaunchTemplate", self.see())
-        self.scaling.update_auto_scaling_group(AutoScalingGroupName="web", LaunchTemplate={"LaunchTemplateName": "web", "Version": "$Default"})
+        self.scaling.update_auto_scaling_group(
+            AutoScalingGroupName="web", LaunchTemplate={"LaunchTemplateName": "web", "Version": "$Default"}
+        )
         self.assertNotIn("MixedInstancesPolicy", self.see())
         self.assertEqual(self.see()["LaunchTemplate"]["Version"], "$Default")
 
     def test_members_are_in_the_target_groups_while_in_service(self):
         subnet = self.ec2.describe_subnets()["Subnets"][0]
         elb = client("elbv2", self.account)
-        arn = elb.create_target_group(Name="t", Protocol="HTTP", Port=80, VpcId=subnet["VpcId"])["TargetGroups"][0]["TargetGroupArn"]
+        arn = elb.create_target_group(Name="t", Protocol="HTTP", Port=80, VpcId=subnet["VpcId"])["TargetGroups"][0][
+            "TargetGroupArn"
+        ]
         self.group(VPCZoneIdentifier=subnet["SubnetId"], TargetGroupARNs=[arn], DesiredCapacity=3)
 
         def targets():
-            return {t["Target"]["Id"] for t in elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]}
+            return {
+                t["Target"]["Id"] for t in elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+            }
 
         self.assertEqual(targets(), {i["InstanceId"] for i in self.see()["Instances"]})
         self.desire(1)
         self.assertEqual(targets(), {i["InstanceId"] for i in self.see()["Instances"]})
-        self.refused("ValidationError", self.scaling.attach_load_balancer_target_groups, AutoScalingGroupName="web", TargetGroupARNs=[arn + "x"])
+        self.refused(
+            "ValidationError",
+            self.scaling.attach_load_balancer_target_groups,
+            AutoScalingGroupName="web",
+            TargetGroupARNs=[arn + "x"],
+        )
 
     def test_unknown_groups_are_refused_everywhere(self):
         for call, more in (
-            ("set_desired_capacity", {"DesiredCapacity": 1}), ("suspend_processes", {}), ("put_lifecycle_hook", {"LifecycleHookName": "h", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"}),
-            ("put_scheduled_update_group_action", {"ScheduledActionName": "s", "MinSize": 1, "Recurrence": "* * * * *"}), ("describe_policies", {}), ("start_instance_refresh", {}), ("describe_scaling_activities", {}),
+            ("set_desired_capacity", {"DesiredCapacity": 1}),
+            ("suspend_processes", {}),
+            (
+                "put_lifecycle_hook",
+                {"LifecycleHookName": "h", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"},
+            ),
+            (
+                "put_scheduled_update_group_action",
+                {"ScheduledActionName": "s", "MinSize": 1, "Recurrence": "* * * * *"},
+            ),
+            ("describe_policies", {}),
+            ("start_instance_refresh", {}),
+            ("describe_scaling_activities", {}),
         ):
             with self.subTest(call=call):
-                self.refused("ValidationError", getattr(self.scaling, call), AutoScalingGroupName="none", match="not found", **more)
+                self.refused(
+                    "ValidationError",
+                    getattr(self.scaling, call),
+                    AutoScalingGroupName="none",
+                    match="not found",
+                    **more,
+                )

@@ -1,5 +1,6 @@
 //! One test's account on the server: what it is told, and what it has seen.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -73,6 +74,13 @@ impl<'a> Account<'a> {
         log.iter()
             .filter(|entry| is(entry, "service", service) && is(entry, "op", op))
             .count()
+    }
+
+    /// The IAM actions of all requests so far: what a policy must allow.
+    #[track_caller]
+    pub fn actions(&self) -> BTreeSet<String> {
+        let name = |entry: &Value| entry["action"].as_str().unwrap_or_default().to_owned();
+        self.log().iter().map(name).collect()
     }
 
     /// The requests that the service models forbid. None, unless a test means it.

@@ -34,6 +34,8 @@ fn accounts_see_their_own_groups_log_faults_and_clock() {
     assert_eq!(mine.count("autoscaling", "DescribeAutoScalingGroups"), 1);
     assert_eq!(mine.count("*", "*"), 1);
     assert_eq!(other.count("autoscaling", "*"), 1);
+    let actions: Vec<String> = mine.actions().into_iter().collect();
+    assert_eq!(actions, ["autoscaling:DescribeAutoScalingGroups"]);
     mine.clear_log();
     assert_eq!(mine.log().len(), 0);
     assert!(mine.violations().is_empty());

@@ -3,6 +3,17 @@
 The instances are moto's EC2 instances and the target groups moto's, so that those services tell the same story.
 """
 
-from . import dynamic, groups, hooks, instances, launch_configurations, policies, refresh, schedules, tags
+from . import dynamic, groups, hooks, instances, launch_configurations, policies, processes, refresh, schedules, tags
 
-__all__ = ["dynamic", "groups", "hooks", "instances", "launch_configurations", "policies", "refresh", "schedules", "tags"]
+__all__ = [
+    "dynamic",
+    "groups",
+    "hooks",
+    "instances",
+    "launch_configurations",
+    "policies",
+    "processes",
+    "refresh",
+    "schedules",
+    "tags",
+]

@@ -22,7 +22,9 @@ class Cron:
         parts = text.split()
         if len(parts) != 5:
             raise ValueError("five fields are wanted")
-        self.minutes, self.hours, self.days, self.months, weekdays = (_field(part, *limits) for part, limits in zip(parts, FIELDS))
+        self.minutes, self.hours, self.days, self.months, weekdays = (
+            _field(part, *limits) for part, limits in zip(parts, FIELDS)
+        )
         self.weekdays = {day % 7 for day in weekdays}
         self.any_day, self.any_weekday = parts[2].startswith("*"), parts[4].startswith("*")
         self.zone = zoneinfo.ZoneInfo(zone or "UTC")
@@ -44,7 +46,9 @@ class Cron:
                     for minute in sorted(self.minutes):
                         local = datetime.datetime.combine(day, datetime.time(hour, minute), self.zone)
                         at = local.astimezone(UTC)
-                        if start < at <= end and at.astimezone(self.zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+                        if start < at <= end and at.astimezone(self.zone).replace(tzinfo=None) == local.replace(
+                            tzinfo=None
+                        ):
                             yield at
             day += datetime.timedelta(days=1)
 

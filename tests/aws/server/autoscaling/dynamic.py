@@ -46,7 +46,9 @@ def alarm_fired(context, arn, alarm, value):
     before, is_high = group.desired, alarm["ComparisonOperator"].startswith("Greater")
     kind = policy["PolicyType"]
     if kind == "SimpleScaling":
-        if group.last_scaled and (context.now - group.last_scaled).total_seconds() < policy.get("Cooldown", group.settings["DefaultCooldown"]):
+        if group.last_scaled and (context.now - group.last_scaled).total_seconds() < policy.get(
+            "Cooldown", group.settings["DefaultCooldown"]
+        ):
             return "in cooldown"
         wanted = adjusted(before, policy, policy["ScalingAdjustment"])
     elif kind == "StepScaling":
@@ -83,7 +85,8 @@ def _ready(context, group, warmup):
     """Units in service for at least the warm-up."""
     now = context.now
     return sum(
-        i.units for i in group.counted
+        i.units
+        for i in group.counted
         if i.state == "InService" and (now - i.in_service_since).total_seconds() >= warmup
     )
 

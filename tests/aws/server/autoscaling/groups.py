@@ -6,31 +6,53 @@ DescribeAutoScalingGroups, InstancesDistribution, LaunchTemplateOverrides, Insta
 
 import copy
 
-from ..registry import ApiError, Context, invalid, operation, page
+from ..registry import ApiError, invalid, operation, page
 from .launching import deregister, ec2_of, finish, record, register, settle, template_of
-from .model import PROCESSES, WORLDS, Group, found
+from .model import WORLDS, Group, found
 
 DEFAULTS = {
-    "DefaultCooldown": 300, "HealthCheckType": "EC2", "HealthCheckGracePeriod": 0, "TerminationPolicies": ["Default"],
-    "NewInstancesProtectedFromScaleIn": False, "CapacityRebalance": False, "DeletionProtection": "none",
+    "DefaultCooldown": 300,
+    "HealthCheckType": "EC2",
+    "HealthCheckGracePeriod": 0,
+    "TerminationPolicies": ["Default"],
+    "NewInstancesProtectedFromScaleIn": False,
+    "CapacityRebalance": False,
+    "DeletionProtection": "none",
 }
 PLAIN = (
-    "MinSize", "MaxSize", "DesiredCapacity", "DefaultCooldown", "DefaultInstanceWarmup", "HealthCheckType",
-    "HealthCheckGracePeriod", "PlacementGroup", "TerminationPolicies", "NewInstancesProtectedFromScaleIn", "CapacityRebalance",
-    "MaxInstanceLifetime", "Context", "DesiredCapacityType", "InstanceMaintenancePolicy", "AvailabilityZoneDistribution",
-    "AvailabilityZoneImpairmentPolicy", "CapacityReservationSpecification", "InstanceLifecyclePolicy", "DeletionProtection",
-    "VPCZoneIdentifier", "AvailabilityZones",
+    "MinSize",
+    "MaxSize",
+    "DesiredCapacity",
+    "DefaultCooldown",
+    "DefaultInstanceWarmup",
+    "HealthCheckType",
+    "HealthCheckGracePeriod",
+    "PlacementGroup",
+    "TerminationPolicies",
+    "NewInstancesProtectedFromScaleIn",
+    "CapacityRebalance",
+    "MaxInstanceLifetime",
+    "Context",
+    "DesiredCapacityType",
+    "InstanceMaintenancePolicy",
+    "AvailabilityZoneDistribution",
+    "AvailabilityZoneImpairmentPolicy",
+    "CapacityReservationSpecification",
+    "InstanceLifecyclePolicy",
+    "DeletionProtection",
+    "VPCZoneIdentifier",
+    "AvailabilityZones",
 )
 TERMINATION = {
-    "Default", "OldestInstance", "NewestInstance", "OldestLaunchConfiguration", "OldestLaunchTemplate",
-    "ClosestToNextInstanceHour", "AllocationStrategy",
+    "Default",
+    "OldestInstance",
+    "NewestInstance",
+    "OldestLaunchConfiguration",
+    "OldestLaunchTemplate",
+    "ClosestToNextInstanceHour",
+    "AllocationStrategy",
 }
 STRATEGIES = {"lowest-price", "capacity-optimized", "capacity-optimized-prioritized", "price-capacity-optimized"}
-METRICS = [
-    "GroupMinSize", "GroupMaxSize", "GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances",
-    "GroupStandbyInstances", "GroupTerminatingInstances", "GroupTotalInstances", "GroupInServiceCapacity",
-    "GroupPendingCapacity", "GroupStandbyCapacity", "GroupTerminatingCapacity", "GroupTotalCapacity",
-]
 
 
 def check_bounds(least, most, desired=None):
@@ -53,11 +75,18 @@ def create(context, p):
 def create_group(context, p):
     world, name = WORLDS[context.place], p["AutoScalingGroupName"]
     if name in world.groups:
-        raise ApiError("AlreadyExists", "AutoScalingGroup by this name already exists - A group with the name already exists")
+        raise ApiError(
+            "AlreadyExists", "AutoScalingGroup by this name already exists - A group with the name already exists"
+        )
     if ":" in name:
         raise invalid("The name of the Auto Scaling group can't contain a colon.")
-    if sum(key in p for key in ("LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName", "InstanceId")) != 1:
-        raise invalid("Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.")
+    if (
+        sum(key in p for key in ("LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName", "InstanceId"))
+        != 1
+    ):
+        raise invalid(
+            "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter."
+        )
     if not p.get("VPCZoneIdentifier") and not p.get("AvailabilityZones"):
         raise invalid("At least one Availability Zone or VPC Subnet is required.")
     group = Group(context, name)
@@ -87,7 +116,10 @@ def update(context, p):
     group = found(context, p["AutoScalingGroupName"])
     before = group.desired
     _apply(context, group, p)
-    settle(group, f"a user request update of AutoScalingGroup constraints to min: {group.min}, max: {group.max}, desired: {group.desired} changing the desired capacity from {before} to {group.desired}.")
+    settle(
+        group,
+        f"a user request update of AutoScalingGroup constraints to min: {group.min}, max: {group.max}, desired: {group.desired} changing the desired capacity from {before} to {group.desired}.",
+    )
 
 
 def _apply(context, group, p):
@@ -135,7 +167,9 @@ def _check_plain(p):
         if (least is None) != (most is None) or (least == -1) != (most == -1):
             raise invalid("Both MinHealthyPercentage and MaxHealthyPercentage must be specified, or both be -1")
         if least is not None and least != -1 and (most < 100 or most - least > 100):
-            raise invalid("MaxHealthyPercentage must be at least 100, and the difference to MinHealthyPercentage at most 100")
+            raise invalid(
+                "MaxHealthyPercentage must be at least 100, and the difference to MinHealthyPercentage at most 100"
+            )
 
 
 def _apply_launch(context, new, p):
@@ -162,7 +196,11 @@ def _specification(context, spec):
     if ("LaunchTemplateId" in spec) == ("LaunchTemplateName" in spec):
         raise invalid("Valid requests must contain either launchTemplateId or LaunchTemplateName")
     template, _ = template_of(context, spec)
-    return {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "Version": spec.get("Version", "$Default")}
+    return {
+        "LaunchTemplateId": template.id,
+        "LaunchTemplateName": template.name,
+        "Version": spec.get("Version", "$Default"),
+    }
 
 
 def _mixed_policy(context, old, given):
@@ -219,7 +257,9 @@ def _check_overrides(context, overrides):
         if weight is not None and not (weight.isdigit() and 1 <= int(weight) <= 999):
             raise invalid(f"WeightedCapacity must be a whole number between 1 and 999, not {weight}")
         if "LaunchTemplateSpecification" in override:
-            override["LaunchTemplateSpecification"] = _specification(context, _one_name(override["LaunchTemplateSpecification"]))
+            override["LaunchTemplateSpecification"] = _specification(
+                context, _one_name(override["LaunchTemplateSpecification"])
+            )
 
 
 def _one_name(spec):
@@ -240,10 +280,22 @@ def delete(context, p):
     if protection == "prevent-all-deletion" or force and protection == "prevent-force-deletion":
         raise invalid(f"You cannot delete an AutoScalingGroup while its deletion protection is {protection}.")
     if group.instances and not force:
-        raise ApiError("ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.")
+        raise ApiError(
+            "ResourceInUse",
+            "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.",
+        )
     group.hooks.clear()
     for instance in list(group.instances):
-        finish(record(group, f"Terminating EC2 instance: {instance.id}", "A user request force-deleted the AutoScalingGroup.", context.now), context.now, "Successful")
+        finish(
+            record(
+                group,
+                f"Terminating EC2 instance: {instance.id}",
+                "A user request force-deleted the AutoScalingGroup.",
+                context.now,
+            ),
+            context.now,
+            "Successful",
+        )
         for arn in group.target_groups:
             deregister(context, arn, [instance])
         ec2_of(context).terminate_instances([instance.id])
@@ -262,7 +314,9 @@ def delete(context, p):
 def describe(context, p):
     world = WORLDS[context.place]
     names = p.get("AutoScalingGroupNames")
-    rows = [world.groups[n] for n in dict.fromkeys(names) if n in world.groups] if names else list(world.groups.values())
+    rows = (
+        [world.groups[n] for n in dict.fromkeys(names) if n in world.groups] if names else list(world.groups.values())
+    )
     for one in p.get("Filters") or []:
         rows = [g for g in rows if _fits(g, one["Name"], one.get("Values") or [])]
     rows, token = page(rows, p, 50, 100)
@@ -305,130 +359,12 @@ def describe_activities(context, p):
 @operation("autoscaling", "DescribeAccountLimits")
 def describe_account_limits(context, p):
     world = WORLDS[context.place]
-    return {"MaxNumberOfAutoScalingGroups": 500, "MaxNumberOfLaunchConfigurations": 200, "NumberOfAutoScalingGroups": len(world.groups), "NumberOfLaunchConfigurations": len(world.launch_configurations)}
-
-
-# ---- processes, group metrics, load balancers -----------------------------------------------------------
-
-
-def _processes(p):
-    names = p.get("ScalingProcesses") or list(PROCESSES)
-    for name in names:
-        if name not in PROCESSES:
-            raise invalid(f"{name} is not a valid process type")
-    return names
-
-
-@operation("autoscaling", "SuspendProcesses")
-def suspend(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    for name in _processes(p):
-        group.suspended[name] = f"User suspended at {context.now:%Y-%m-%dT%H:%M:%SZ}"
-
-
-@operation("autoscaling", "ResumeProcesses")
-def resume(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    for name in _processes(p):
-        group.suspended.pop(name, None)
-    settle(group)
-
-
-@operation("autoscaling", "EnableMetricsCollection")
-def enable_metrics(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    if p["Granularity"] != "1Minute":
-        raise invalid("The only valid granularity is 1Minute.")
-    chosen = p.get("Metrics") or METRICS
-    for name in chosen:
-        if name not in METRICS:
-            raise invalid(f"{name} is not a valid metric type")
-    group.enabled_metrics = [m for m in METRICS if m in chosen or m in group.enabled_metrics]
-
-
-@operation("autoscaling", "DisableMetricsCollection")
-def disable_metrics(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    group.enabled_metrics = [m for m in group.enabled_metrics if m not in (p.get("Metrics") or METRICS)]
-
-
-def _attach(context, name, arns):
-    group = found(context, name)
-    for arn in arns:
-        register(context, arn, [i for i in group.instances if i.state == "InService"])
-        if arn not in group.target_groups:
-            group.target_groups.append(arn)
-
-
-def _detach(context, name, arns):
-    group = found(context, name)
-    for arn in arns:
-        if arn in group.target_groups:
-            group.target_groups.remove(arn)
-            deregister(context, arn, group.instances)
-
-
-@operation("autoscaling", "AttachLoadBalancerTargetGroups")
-def attach_target_groups(context, p):
-    _attach(context, p["AutoScalingGroupName"], p["TargetGroupARNs"])
-
-
-@operation("autoscaling", "DetachLoadBalancerTargetGroups")
-def detach_target_groups(context, p):
-    _detach(context, p["AutoScalingGroupName"], p["TargetGroupARNs"])
-
-
-@operation("autoscaling", "AttachTrafficSources")
-def attach_traffic_sources(context, p):
-    _attach(context, p["AutoScalingGroupName"], [s["Identifier"] for s in p["TrafficSources"]])
-
-
-@operation("autoscaling", "DetachTrafficSources")
-def detach_traffic_sources(context, p):
-    _detach(context, p["AutoScalingGroupName"], [s["Identifier"] for s in p["TrafficSources"]])
-
-
-@operation("autoscaling", "DescribeLoadBalancerTargetGroups")
-def describe_target_groups(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    rows, token = page([{"LoadBalancerTargetGroupARN": a, "State": "InService"} for a in group.target_groups], p, 100, 100)
-    return {"LoadBalancerTargetGroups": rows, "NextToken": token}
-
-
-@operation("autoscaling", "DescribeTrafficSources")
-def describe_traffic_sources(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    return {"TrafficSources": [{"TrafficSource": a, "Identifier": a, "Type": "elbv2", "State": "InService"} for a in group.target_groups]}
-
-
-# ---- warm pools: kept and shown, no warm instance ever starts ---------------------------------------------
-
-
-@operation("autoscaling", "PutWarmPool")
-def put_warm_pool(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    if "MixedInstancesPolicy" in group.settings and split_uses_spot(group):
-        raise invalid("You can't add a warm pool to an Auto Scaling group that has a mixed instances policy with Spot Instances.")
-    pool = {"MinSize": 0, "PoolState": "Stopped", **(group.warm_pool or {})}
-    pool.update({k: p[k] for k in ("MaxGroupPreparedCapacity", "MinSize", "PoolState", "InstanceReusePolicy") if k in p})
-    group.warm_pool = pool
-
-
-def split_uses_spot(group):
-    return group.settings["MixedInstancesPolicy"]["InstancesDistribution"]["OnDemandPercentageAboveBaseCapacity"] < 100
-
-
-@operation("autoscaling", "DescribeWarmPool")
-def describe_warm_pool(context, p):
-    return {"WarmPoolConfiguration": found(context, p["AutoScalingGroupName"]).warm_pool, "Instances": []}
-
-
-@operation("autoscaling", "DeleteWarmPool")
-def delete_warm_pool(context, p):
-    group = found(context, p["AutoScalingGroupName"])
-    if group.warm_pool is None:
-        raise invalid("No warm pool found for the Auto Scaling group")
-    group.warm_pool = None
+    return {
+        "MaxNumberOfAutoScalingGroups": 500,
+        "MaxNumberOfLaunchConfigurations": 200,
+        "NumberOfAutoScalingGroups": len(world.groups),
+        "NumberOfLaunchConfigurations": len(world.launch_configurations),
+    }
 
 
 def settle_all(account):
@@ -437,9 +373,3 @@ def settle_all(account):
         if owner == account:
             for group in list(world.groups.values()):
                 settle(group)
-
-
-def context_of(group):
-    return Context(group.account, group.region)
-
-

@@ -1,10 +1,18 @@
 """Lifecycle hooks. Sources: API reference of PutLifecycleHook, CompleteLifecycleAction, RecordLifecycleActionHeartbeat."""
 
 from ..registry import ApiError, invalid, operation
-from .launching import LAUNCHING, TERMINATING, _end, finish, seconds, settle
+from .launching import LAUNCHING, TERMINATING, end, finish, seconds, settle
 from .model import found
 
-KEPT = ("LifecycleHookName", "LifecycleTransition", "NotificationTargetARN", "RoleARN", "NotificationMetadata", "HeartbeatTimeout", "DefaultResult")
+KEPT = (
+    "LifecycleHookName",
+    "LifecycleTransition",
+    "NotificationTargetARN",
+    "RoleARN",
+    "NotificationMetadata",
+    "HeartbeatTimeout",
+    "DefaultResult",
+)
 
 
 def hook_of(group_name, p):
@@ -68,7 +76,7 @@ def complete(context, p):
         instance.hooks = []
         if instance.state == "Pending:Wait":
             finish(instance.activity, context.now, "Cancelled", "Launch abandoned by a lifecycle hook.")
-            _end(context, group, instance, "A lifecycle hook abandoned the launch.", with_hooks=False)
+            end(group, instance, "A lifecycle hook abandoned the launch.", with_hooks=False)
     else:
         instance.hooks.remove(p["LifecycleHookName"])
     settle(group)

@@ -19,12 +19,22 @@ def set_desired_capacity(context, p):
         raise invalid(f"New SetDesiredCapacity value {wanted} is below min value {group.min} for the AutoScalingGroup.")
     check_cooldown(context, group, p)
     before, group.settings["DesiredCapacity"] = group.desired, wanted
-    settle(group, f"a user request explicitly set group desired capacity changing the desired capacity from {before} to {wanted}.")
+    settle(
+        group,
+        f"a user request explicitly set group desired capacity changing the desired capacity from {before} to {wanted}.",
+    )
 
 
 def check_cooldown(context, group, p):
-    if p.get("HonorCooldown") and group.last_scaled and (context.now - group.last_scaled).total_seconds() < group.settings["DefaultCooldown"]:
-        raise ApiError("ScalingActivityInProgress", f"Scaling activity initiated by previous request and DefaultCooldown {group.settings['DefaultCooldown']} seconds has not elapsed.")
+    if (
+        p.get("HonorCooldown")
+        and group.last_scaled
+        and (context.now - group.last_scaled).total_seconds() < group.settings["DefaultCooldown"]
+    ):
+        raise ApiError(
+            "ScalingActivityInProgress",
+            f"Scaling activity initiated by previous request and DefaultCooldown {group.settings['DefaultCooldown']} seconds has not elapsed.",
+        )
 
 
 def _owner(context, instance_id):
@@ -52,7 +62,9 @@ def terminate(context, p):
     if instance.state not in ("InService", "Standby", "Pending", "Pending:Wait", "Pending:Proceed"):
         raise ApiError("ScalingActivityInProgress", f"The instance {instance.id} is in {instance.state}.")
     if decrement and before - instance.units < group.min:
-        raise invalid(f"Currently, desiredSize equals minSize ({group.min}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.")
+        raise invalid(
+            f"Currently, desiredSize equals minSize ({group.min}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size."
+        )
     if decrement:
         group.settings["DesiredCapacity"] = before - instance.units
     now = context.now
@@ -89,12 +101,21 @@ def _leave(context, p, verb, state):
     decrement, units, before = p["ShouldDecrementDesiredCapacity"], sum(i.units for i in chosen), group.desired
     if decrement:
         if before - units < group.min:
-            raise invalid(f"AutoScalingGroup {group.name} has min size={group.min}, max size={group.max}, and desired size={before}. To place into standby or detach {len(chosen)} instance(s), please update the AutoScalingGroup sizes appropriately.")
+            raise invalid(
+                f"AutoScalingGroup {group.name} has min size={group.min}, max size={group.max}, and desired size={before}. To place into standby or detach {len(chosen)} instance(s), please update the AutoScalingGroup sizes appropriately."
+            )
         group.settings["DesiredCapacity"] = before - units
     activities = []
     for instance in chosen:
         instance.state = state
-        activities.append(record(group, f"{verb}: {instance.id}", f"At {context.now:%Y-%m-%dT%H:%M:%SZ} instance {instance.id} was moved in response to a user request.", context.now))
+        activities.append(
+            record(
+                group,
+                f"{verb}: {instance.id}",
+                f"At {context.now:%Y-%m-%dT%H:%M:%SZ} instance {instance.id} was moved in response to a user request.",
+                context.now,
+            )
+        )
         finish(activities[-1], context.now, "Successful")
         for arn in group.target_groups:
             deregister(context, arn, [instance])
@@ -121,12 +142,16 @@ def exit_standby(context, p):
         raise invalid("The instances are not in Standby.")
     units = sum(i.units for i in chosen)
     if group.desired + units > group.max:
-        raise invalid(f"AutoScalingGroup {group.name} has max size={group.max}; {len(chosen)} instance(s) can't leave standby.")
+        raise invalid(
+            f"AutoScalingGroup {group.name} has max size={group.max}; {len(chosen)} instance(s) can't leave standby."
+        )
     group.settings["DesiredCapacity"] += units
     activities = []
     for instance in chosen:
         instance.state = "Pending:Proceed"
-        instance.activity = record(group, f"Moving EC2 instance out of Standby: {instance.id}", "A user request.", context.now)
+        instance.activity = record(
+            group, f"Moving EC2 instance out of Standby: {instance.id}", "A user request.", context.now
+        )
         activities.append(instance.activity)
     settle(group)
     return {"Activities": activities}
@@ -137,15 +162,29 @@ def attach(context, p):
     group = found(context, p["AutoScalingGroupName"])
     names = p.get("InstanceIds") or []
     if group.desired + len(names) > group.max:
-        raise invalid(f"AutoScalingGroup {group.name} has max size={group.max}; {len(names)} instance(s) can't be attached.")
+        raise invalid(
+            f"AutoScalingGroup {group.name} has max size={group.max}; {len(names)} instance(s) can't be attached."
+        )
     try:
         machines = ec2_of(context).get_multi_instances_by_id(names)
     except Exception as error:
         raise invalid(f"Invalid Instance ID(s): {names}") from error
     for machine in machines:
-        instance = Instance(machine, machine.placement.availability_zone if hasattr(machine.placement, "availability_zone") else machine.placement.zone, machine.lifecycle or "on-demand", None, {}, False, context.now)
+        instance = Instance(
+            machine,
+            machine.placement.availability_zone
+            if hasattr(machine.placement, "availability_zone")
+            else machine.placement.zone,
+            machine.lifecycle or "on-demand",
+            None,
+            {},
+            False,
+            context.now,
+        )
         instance.state, instance.due = "Pending:Proceed", None
-        instance.activity = record(group, f"Attaching an existing EC2 instance: {instance.id}", "A user request.", context.now)
+        instance.activity = record(
+            group, f"Attaching an existing EC2 instance: {instance.id}", "A user request.", context.now
+        )
         group.instances.append(instance)
     group.settings["DesiredCapacity"] += len(machines)
     settle(group)

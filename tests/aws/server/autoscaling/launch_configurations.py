@@ -29,5 +29,7 @@ def delete(context, p):
     if name not in world.launch_configurations:
         raise invalid("Launch configuration name not found - null")
     if any(g.settings.get("LaunchConfigurationName") == name for g in world.groups.values()):
-        raise ApiError("ResourceInUse", f"Cannot delete launch configuration {name} because it is attached to an AutoScalingGroup")
+        raise ApiError(
+            "ResourceInUse", f"Cannot delete launch configuration {name} because it is attached to an AutoScalingGroup"
+        )
     del world.launch_configurations[name]

@@ -16,14 +16,14 @@ from moto.ec2 import ec2_backends
 from moto.elbv2 import elbv2_backends
 
 from ..registry import ApiError, Context, invalid
-from .model import ENDING, SETTINGS, Instance
+from .model import ENDING, SETTINGS, WORLDS, Instance
 
 LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
 REASONS = {
     "spot": "Could not launch Spot Instances. InsufficientInstanceCapacity - There is no Spot capacity available that "
-            "matches your request. Launching EC2 instance failed.",
+    "matches your request. Launching EC2 instance failed.",
     "on-demand": "We currently do not have sufficient {type} capacity in the Availability Zone you requested ({az}). "
-                 "Launching EC2 instance failed.",
+    "Launching EC2 instance failed.",
 }
 
 
@@ -97,13 +97,23 @@ def _wait_or(context, group, instance, transition, state):
 def _check_health(context, group):
     if "HealthCheck" not in group.suspended:
         for instance in group.instances:
-            if instance.state == "InService" and _state_of(instance) in ("terminated", "stopped", "shutting-down", "stopping"):
+            if instance.state == "InService" and _state_of(instance) in (
+                "terminated",
+                "stopped",
+                "shutting-down",
+                "stopping",
+            ):
                 instance.health = "Unhealthy"
     if {"ReplaceUnhealthy", "Terminate"} & set(group.suspended):
         return
     for instance in list(group.instances):
         if instance.state == "InService" and instance.health == "Unhealthy":
-            _end(context, group, instance, f"At {_stamp(context.now)} an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.")
+            _end(
+                context,
+                group,
+                instance,
+                f"At {_stamp(context.now)} an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.",
+            )
 
 
 def _state_of(instance):
@@ -136,8 +146,18 @@ def _meet_desired(context, group, cause):
             victim = next_victim(group)
             if victim is None:
                 if not group.activities or "protected" not in group.activities[0].get("StatusMessage", ""):
-                    activity = record(group, f"Terminating EC2 instance", _because(now, cause, "taken out of service", before, group.desired), now)
-                    finish(activity, now, "Failed", "Could not scale to desired capacity because all remaining instances are protected from scale-in.")
+                    activity = record(
+                        group,
+                        "Terminating EC2 instance",
+                        _because(now, cause, "taken out of service", before, group.desired),
+                        now,
+                    )
+                    finish(
+                        activity,
+                        now,
+                        "Failed",
+                        "Could not scale to desired capacity because all remaining instances are protected from scale-in.",
+                    )
                 break
             if have - victim.units < group.desired:
                 break
@@ -154,8 +174,14 @@ def _because(now, cause, verb, before, after):
 
 def record(group, description, cause, now):
     activity = {
-        "ActivityId": str(uuid.uuid4()), "AutoScalingGroupName": group.name, "AutoScalingGroupARN": group.arn,
-        "Description": description, "Cause": cause[:1023], "StartTime": now, "StatusCode": "InProgress", "Progress": 30,
+        "ActivityId": str(uuid.uuid4()),
+        "AutoScalingGroupName": group.name,
+        "AutoScalingGroupARN": group.arn,
+        "Description": description,
+        "Cause": cause[:1023],
+        "StartTime": now,
+        "StatusCode": "InProgress",
+        "Progress": 30,
         "Details": "{}",
     }
     group.activities.insert(0, activity)
@@ -197,11 +223,19 @@ def template_of(context, spec):
         else:
             template = backend.get_launch_template_by_name(spec["LaunchTemplateName"])
         number = spec.get("Version", "$Default")
-        version = template.latest_version() if number == "$Latest" else template.default_version() if number == "$Default" else template.get_version(int(number))
+        version = (
+            template.latest_version()
+            if number == "$Latest"
+            else template.default_version()
+            if number == "$Default"
+            else template.get_version(int(number))
+        )
     except Exception:
         version = None
     if version is None:
-        raise invalid(f"You must use a valid fully-formed launch template. The specified launch template, {spec}, does not exist.")
+        raise invalid(
+            f"You must use a valid fully-formed launch template. The specified launch template, {spec}, does not exist."
+        )
     return template, version
 
 
@@ -220,39 +254,42 @@ def _candidates(group, own_type):
     if not overrides:
         return [(own_type, None, None)]
     return [
-        (o["InstanceType"], int(o["WeightedCapacity"]) if o.get("WeightedCapacity") else None, o.get("LaunchTemplateSpecification"))
+        (
+            o["InstanceType"],
+            int(o["WeightedCapacity"]) if o.get("WeightedCapacity") else None,
+            o.get("LaunchTemplateSpecification"),
+        )
         for o in overrides
     ]
 
 
-def _launch(context, group, cause, before, after):
-    """A new instance, or None with the failure recorded."""
-    now = context.now
-    load = [i for i in group.instances if i.state not in ENDING]
-    az, subnet = min(places(context, group), key=lambda place: sum(i.az == place[0] for i in load))
-    lifecycle = "on-demand" if _is_next_on_demand(group) else "spot"
+def _source(context, group):
+    """What a group launches from: (template, version number, type, image, is the template itself spot)."""
     configuration = group.settings.get("LaunchConfigurationName")
     if configuration:
-        from .model import WORLDS
-
         data = WORLDS[context.place].launch_configurations[configuration]
-        template, own_type, image, number = None, data.get("InstanceType"), data.get("ImageId"), None
-    else:
-        policy = group.settings.get("MixedInstancesPolicy")
-        spec = policy["LaunchTemplate"]["LaunchTemplateSpecification"] if policy else group.settings["LaunchTemplate"]
-        template, version = template_of(context, spec)
-        own_type, image, number = version.data.get("InstanceType"), version.data.get("ImageId"), version.number
-        if (version.data.get("InstanceMarketOptions") or {}).get("MarketType") == "spot":
-            lifecycle = "spot"
-    refused = None
+        return None, None, data.get("InstanceType"), data.get("ImageId"), "SpotPrice" in data
+    policy = group.settings.get("MixedInstancesPolicy")
+    spec = policy["LaunchTemplate"]["LaunchTemplateSpecification"] if policy else group.settings["LaunchTemplate"]
+    template, version = template_of(context, spec)
+    is_spot = (version.data.get("InstanceMarketOptions") or {}).get("MarketType") == "spot"
+    return template, version.number, version.data.get("InstanceType"), version.data.get("ImageId"), is_spot
+
+
+def _launch(context, group, cause, before, after):
+    """A new instance, or None with the failure recorded."""
+    now, why = context.now, _because(context.now, cause, "", before, after)
+    load = [i for i in group.instances if i.state not in ENDING]
+    az, subnet = min(places(context, group), key=lambda place: sum(i.az == place[0] for i in load))
+    template, number, own_type, image, is_spot = _source(context, group)
+    lifecycle = "spot" if is_spot or not _is_next_on_demand(group) else "on-demand"
+    refused = kind = weight = other = None
     for kind, weight, other in _candidates(group, own_type or "m1.small"):
         refused = _refusal(group, lifecycle, kind, az)
         if refused is None:
             break
     if refused is not None:
-        why = _because(now, cause, "", before, after)
-        finish(record(group, f"Launching a new EC2 instance.  Status Reason: {refused}", why, now), now, "Failed", refused)
-        return None
+        return _failed(group, refused, why, now)
     if other:
         template, version = template_of(context, other)
         image, number = version.data.get("ImageId") or image, version.number
@@ -261,23 +298,38 @@ def _launch(context, group, cause, before, after):
     if template:
         tags["aws:ec2launchtemplate:id"], tags["aws:ec2launchtemplate:version"] = template.id, str(number)
     try:
-        machine = ec2_of(context).run_instances(
-            image or "ami-12c6146b", 1, None, [], instance_type=kind, tags={"instance": tags}, placement=None if subnet else az,
-            launch_template={"LaunchTemplateId": template.id} if template else None, is_instance_type_default=False, subnet_id=subnet,
-        ).instances[0]
+        reservation = ec2_of(context).run_instances(
+            image or "ami-12c6146b",
+            1,
+            None,
+            [],
+            instance_type=kind,
+            tags={"instance": tags},
+            placement=None if subnet else az,
+            launch_template={"LaunchTemplateId": template.id} if template else None,
+            is_instance_type_default=False,
+            subnet_id=subnet,
+        )
     except Exception as error:
-        message = f"{getattr(error, 'message', error)} Launching EC2 instance failed."
-        finish(record(group, f"Launching a new EC2 instance.  Status Reason: {message}", _because(now, cause, "", before, after), now), now, "Failed", message)
-        return None
+        return _failed(group, f"{getattr(error, 'message', error)} Launching EC2 instance failed.", why, now)
+    machine = reservation.instances[0]
     machine.launch_time = now.replace(tzinfo=None)
     if lifecycle == "spot":
         machine.lifecycle = "spot"
-    shown = {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "Version": str(number)} if template else {"LaunchConfigurationName": configuration}
-    instance = Instance(machine, az, lifecycle, weight, shown, group.settings["NewInstancesProtectedFromScaleIn"], now)
+    shown = {"LaunchConfigurationName": group.settings.get("LaunchConfigurationName")}
+    if template:
+        shown = {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "Version": str(number)}
+    protected = group.settings["NewInstancesProtectedFromScaleIn"]
+    instance = Instance(machine, az, lifecycle, weight, shown, protected, now)
     instance.due = now + seconds(SETTINGS.of(group.account, "boot_s"))
-    instance.activity = record(group, f"Launching a new EC2 instance: {instance.id}", _because(now, cause, "", before, after), now)
+    instance.activity = record(group, f"Launching a new EC2 instance: {instance.id}", why, now)
     group.instances.append(instance)
     return instance
+
+
+def _failed(group, message, why, now):
+    activity = record(group, f"Launching a new EC2 instance.  Status Reason: {message}", why, now)
+    finish(activity, now, "Failed", message)
 
 
 def _refusal(group, lifecycle, kind, az):
@@ -311,7 +363,9 @@ def next_victim(group):
         pool = [i for i in pool if surplus in (None, i.lifecycle)] or pool
     fill = {az: sum(i.az == az for i in group.counted) for az in {i.az for i in pool}}
     pool = [i for i in pool if fill[i.az] == max(fill.values())]
-    return min(pool, key=lambda i: [_rank(policy, group, i) for policy in group.settings["TerminationPolicies"]] + [i.serial])
+    return min(
+        pool, key=lambda i: [_rank(policy, group, i) for policy in group.settings["TerminationPolicies"]] + [i.serial]
+    )
 
 
 def _rank(policy, group, instance):
@@ -336,10 +390,9 @@ def _end(context, group, instance, cause, with_hooks=True):
         _wait_or(context, group, instance, TERMINATING, "Terminating:Wait")
 
 
-def end(group, instance, cause):
-    """Takes one instance away, through its hooks."""
-    context = Context(group.account, group.region)
-    _end(context, group, instance, cause)
+def end(group, instance, cause, with_hooks=True):
+    """Takes one instance away; answers the activity."""
+    _end(Context(group.account, group.region), group, instance, cause, with_hooks)
     return instance.activity
 
 

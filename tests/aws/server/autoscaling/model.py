@@ -7,8 +7,15 @@ import uuid
 from ..registry import invalid
 
 PROCESSES = (
-    "Launch", "Terminate", "AddToLoadBalancer", "AlarmNotification", "AZRebalance", "HealthCheck", "InstanceRefresh",
-    "ReplaceUnhealthy", "ScheduledActions",
+    "Launch",
+    "Terminate",
+    "AddToLoadBalancer",
+    "AlarmNotification",
+    "AZRebalance",
+    "HealthCheck",
+    "InstanceRefresh",
+    "ReplaceUnhealthy",
+    "ScheduledActions",
 )
 #: States in which an instance counts towards the desired capacity.
 COUNTED = {"Pending", "Pending:Wait", "Pending:Proceed", "InService"}
@@ -36,8 +43,12 @@ class Instance:
 
     def shown(self):
         out = {
-            "InstanceId": self.id, "InstanceType": self.ec2.instance_type, "AvailabilityZone": self.az,
-            "LifecycleState": self.state, "HealthStatus": self.health, "ProtectedFromScaleIn": self.protected,
+            "InstanceId": self.id,
+            "InstanceType": self.ec2.instance_type,
+            "AvailabilityZone": self.az,
+            "LifecycleState": self.state,
+            "HealthStatus": self.health,
+            "ProtectedFromScaleIn": self.protected,
             "LaunchTemplate": self.template.get("LaunchTemplateId") and self.template,
             "LaunchConfigurationName": self.template.get("LaunchConfigurationName"),
         }
@@ -82,12 +93,16 @@ class Group:
 
     def shown(self, with_instances=True):
         out = dict(
-            self.settings, AutoScalingGroupName=self.name, AutoScalingGroupARN=self.arn, CreatedTime=self.created,
+            self.settings,
+            AutoScalingGroupName=self.name,
+            AutoScalingGroupARN=self.arn,
+            CreatedTime=self.created,
             Instances=[i.shown() for i in self.instances] if with_instances else None,
             Tags=[self.shown_tag(tag) for tag in self.tags.values()],
             SuspendedProcesses=[{"ProcessName": p, "SuspensionReason": r} for p, r in self.suspended.items()],
             EnabledMetrics=[{"Metric": m, "Granularity": "1Minute"} for m in self.enabled_metrics],
-            TargetGroupARNs=self.target_groups, LoadBalancerNames=[],
+            TargetGroupARNs=self.target_groups,
+            LoadBalancerNames=[],
             TrafficSources=[{"Identifier": arn, "Type": "elbv2"} for arn in self.target_groups],
             ServiceLinkedRoleARN=f"arn:aws:iam::{self.account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",
         )

@@ -22,8 +22,16 @@ PREDEFINED = {
     "ALBRequestCountPerTarget": ("AWS/ApplicationELB", "RequestCountPerTarget"),
 }
 SHOWN = (
-    "AdjustmentType", "MinAdjustmentStep", "MinAdjustmentMagnitude", "ScalingAdjustment", "Cooldown", "StepAdjustments",
-    "MetricAggregationType", "EstimatedInstanceWarmup", "TargetTrackingConfiguration", "PredictiveScalingConfiguration",
+    "AdjustmentType",
+    "MinAdjustmentStep",
+    "MinAdjustmentMagnitude",
+    "ScalingAdjustment",
+    "Cooldown",
+    "StepAdjustments",
+    "MetricAggregationType",
+    "EstimatedInstanceWarmup",
+    "TargetTrackingConfiguration",
+    "PredictiveScalingConfiguration",
 )
 
 
@@ -38,12 +46,18 @@ def put_policy(context, group, p):
     old = group.policies.get(p["PolicyName"])
     if old is None and len(group.policies) >= 50:
         raise ApiError("LimitExceeded", "An Auto Scaling group can have at most 50 scaling policies.")
-    arn = old["PolicyARN"] if old else (
-        f"arn:aws:autoscaling:{context.region}:{context.account}:scalingPolicy:{uuid.uuid4()}:"
-        f"autoScalingGroupName/{group.name}:policyName/{p['PolicyName']}"
+    arn = (
+        old["PolicyARN"]
+        if old
+        else (
+            f"arn:aws:autoscaling:{context.region}:{context.account}:scalingPolicy:{uuid.uuid4()}:"
+            f"autoScalingGroupName/{group.name}:policyName/{p['PolicyName']}"
+        )
     )
     policy = {key: copy.deepcopy(p[key]) for key in SHOWN if key in p}
-    policy.update(AutoScalingGroupName=group.name, PolicyName=p["PolicyName"], PolicyARN=arn, Enabled=p.get("Enabled", True))
+    policy.update(
+        AutoScalingGroupName=group.name, PolicyName=p["PolicyName"], PolicyARN=arn, Enabled=p.get("Enabled", True)
+    )
     policy["PolicyType"] = kind = p.get("PolicyType", "SimpleScaling")
     policy.setdefault("StepAdjustments", [])
     if kind == "StepScaling":
@@ -59,7 +73,10 @@ def put_policy(context, group, p):
     WORLDS[context.place].by_policy[arn] = group, p["PolicyName"]
     if kind == "TargetTrackingScaling":
         _make_alarms(context, group, policy)
-    return {"PolicyARN": arn, "Alarms": alarms.with_action(context.place, arn) if kind == "TargetTrackingScaling" else []}
+    return {
+        "PolicyARN": arn,
+        "Alarms": alarms.with_action(context.place, arn) if kind == "TargetTrackingScaling" else [],
+    }
 
 
 # ---- checks -------------------------------------------------------------------------------------------
@@ -68,8 +85,17 @@ def put_policy(context, group, p):
 def check(p):
     kind = p.get("PolicyType", "SimpleScaling")
     if kind not in TYPES:
-        raise invalid(f"1 validation error detected: Value '{kind}' at 'policyType' failed to satisfy constraint: Member must satisfy enum value set: [{', '.join(TYPES)}]")
-    own = {"TargetTrackingConfiguration": "TargetTrackingScaling", "PredictiveScalingConfiguration": "PredictiveScaling", "StepAdjustments": "StepScaling", "ScalingAdjustment": "SimpleScaling", "Cooldown": "SimpleScaling", "MetricAggregationType": "StepScaling"}
+        raise invalid(
+            f"1 validation error detected: Value '{kind}' at 'policyType' failed to satisfy constraint: Member must satisfy enum value set: [{', '.join(TYPES)}]"
+        )
+    own = {
+        "TargetTrackingConfiguration": "TargetTrackingScaling",
+        "PredictiveScalingConfiguration": "PredictiveScaling",
+        "StepAdjustments": "StepScaling",
+        "ScalingAdjustment": "SimpleScaling",
+        "Cooldown": "SimpleScaling",
+        "MetricAggregationType": "StepScaling",
+    }
     for name, wanted in own.items():
         if p.get(name) not in (None, []) and kind != wanted:
             raise invalid(f"{name} cannot be specified for policies of type {kind}")
@@ -143,7 +169,9 @@ def _check_tracking(p):
         raise invalid("TargetTrackingConfiguration must be specified for a TargetTrackingScaling policy")
     predefined, customized = (configuration.get(f"{k}MetricSpecification") for k in ("Predefined", "Customized"))
     if (predefined is None) == (customized is None):
-        raise invalid("Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified")
+        raise invalid(
+            "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified"
+        )
     if not math.isfinite(configuration["TargetValue"]) or configuration["TargetValue"] <= 0:
         raise invalid("TargetValue must be greater than 0")
     if predefined:
@@ -171,7 +199,11 @@ def _check_predictive(p):
             raise invalid("A predefined metric pair can't be combined with a load or scaling metric")
     elif len(parts & load) != 1 or len(parts & scaling) != 1:
         raise invalid("One load metric and one scaling metric must be specified")
-    for name in parts & {"CustomizedLoadMetricSpecification", "CustomizedScalingMetricSpecification", "CustomizedCapacityMetricSpecification"}:
+    for name in parts & {
+        "CustomizedLoadMetricSpecification",
+        "CustomizedScalingMetricSpecification",
+        "CustomizedCapacityMetricSpecification",
+    }:
         _check_metrics(spec[name]["MetricDataQueries"])
     buffer = configuration.get("MaxCapacityBuffer")
     if (configuration.get("MaxCapacityBreachBehavior") == "IncreaseMaxCapacity") != (buffer is not None):
@@ -188,14 +220,21 @@ def _make_alarms(context, group, policy):
     target = configuration["TargetValue"]
     watched = _watched(group, configuration)
     for side, comparison, threshold, periods in (
-        ("High", "GreaterThanThreshold", target, 3), ("Low", "LessThanThreshold", target * 0.9, 15),
+        ("High", "GreaterThanThreshold", target, 3),
+        ("Low", "LessThanThreshold", target * 0.9, 15),
     ):
-        alarms.put_alarm(context, {
-            "AlarmName": f"TargetTracking-{group.name}-Alarm{side}-{uuid.uuid4()}",
-            "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy['PolicyARN']}.",
-            "ComparisonOperator": comparison, "Threshold": threshold, "EvaluationPeriods": periods,
-            "AlarmActions": [policy["PolicyARN"]], **copy.deepcopy(watched),
-        })
+        alarms.put_alarm(
+            context,
+            {
+                "AlarmName": f"TargetTracking-{group.name}-Alarm{side}-{uuid.uuid4()}",
+                "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy['PolicyARN']}.",
+                "ComparisonOperator": comparison,
+                "Threshold": threshold,
+                "EvaluationPeriods": periods,
+                "AlarmActions": [policy["PolicyARN"]],
+                **copy.deepcopy(watched),
+            },
+        )
 
 
 def _watched(group, configuration):
@@ -222,7 +261,11 @@ def _watched(group, configuration):
 def _drop_alarms(context, policy):
     """Its own alarms go with a target tracking policy; those of step policies stay."""
     if policy["PolicyType"] == "TargetTrackingScaling":
-        names = [a["AlarmName"] for a in alarms.with_action(context.place, policy["PolicyARN"]) if a["AlarmName"].startswith("TargetTracking-")]
+        names = [
+            a["AlarmName"]
+            for a in alarms.with_action(context.place, policy["PolicyARN"])
+            if a["AlarmName"].startswith("TargetTracking-")
+        ]
         if names:
             alarms.delete_alarms(context, {"AlarmNames": names})
 
@@ -259,14 +302,24 @@ def delete(context, p):
 
 @operation("autoscaling", "DescribePolicies")
 def describe(context, p):
-    groups = [found(context, p["AutoScalingGroupName"])] if p.get("AutoScalingGroupName") else WORLDS[context.place].groups.values()
+    groups = (
+        [found(context, p["AutoScalingGroupName"])]
+        if p.get("AutoScalingGroupName")
+        else WORLDS[context.place].groups.values()
+    )
     names, kinds = p.get("PolicyNames"), p.get("PolicyTypes")
     rows = [
-        policy for group in groups for policy in group.policies.values()
-        if (not names or policy["PolicyName"] in names or policy["PolicyARN"] in names) and (not kinds or policy["PolicyType"] in kinds)
+        policy
+        for group in groups
+        for policy in group.policies.values()
+        if (not names or policy["PolicyName"] in names or policy["PolicyARN"] in names)
+        and (not kinds or policy["PolicyType"] in kinds)
     ]
     rows, token = page(rows, p, 50, 100)
-    return {"ScalingPolicies": [dict(r, Alarms=alarms.with_action(context.place, r["PolicyARN"])) for r in rows], "NextToken": token}
+    return {
+        "ScalingPolicies": [dict(r, Alarms=alarms.with_action(context.place, r["PolicyARN"])) for r in rows],
+        "NextToken": token,
+    }
 
 
 @operation("autoscaling", "DescribeAdjustmentTypes")

@@ -25,13 +25,20 @@ def _advance(context, group):
         elif took < whole:
             share = took / whole
             total = len(group.instances)
-            refresh.update(Status="InProgress", PercentageComplete=int(100 * share), InstancesToUpdate=total - int(total * share))
+            refresh.update(
+                Status="InProgress", PercentageComplete=int(100 * share), InstancesToUpdate=total - int(total * share)
+            )
         elif refresh["Status"] == "RollbackInProgress":
             refresh.update(Status="RollbackSuccessful", EndTime=context.now)
         else:
             for instance in [i for i in group.counted if i.launched < refresh["StartTime"]]:
                 end(group, instance, "An instance refresh replaced the instance.")
-            refresh.update(Status="Successful", PercentageComplete=100, InstancesToUpdate=0, EndTime=refresh["StartTime"] + seconds(whole))
+            refresh.update(
+                Status="Successful",
+                PercentageComplete=100,
+                InstancesToUpdate=0,
+                EndTime=refresh["StartTime"] + seconds(whole),
+            )
             settle(group)
 
 
@@ -44,12 +51,21 @@ def start(context, p):
     group = found(context, p["AutoScalingGroupName"])
     _advance(context, group)
     if running(group):
-        raise ApiError("InstanceRefreshInProgress", "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.")
+        raise ApiError(
+            "InstanceRefreshInProgress",
+            "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
+        )
     preferences = p.get("Preferences") or {}
     refresh = {
-        "InstanceRefreshId": str(uuid.uuid4()), "AutoScalingGroupName": group.name, "Status": "Pending", "StartTime": context.now,
-        "PercentageComplete": 0, "InstancesToUpdate": len(group.instances), "Preferences": {"MinHealthyPercentage": 90, **preferences},
-        "Strategy": p.get("Strategy", "Rolling"), "DesiredConfiguration": p.get("DesiredConfiguration"),
+        "InstanceRefreshId": str(uuid.uuid4()),
+        "AutoScalingGroupName": group.name,
+        "Status": "Pending",
+        "StartTime": context.now,
+        "PercentageComplete": 0,
+        "InstancesToUpdate": len(group.instances),
+        "Preferences": {"MinHealthyPercentage": 90, **preferences},
+        "Strategy": p.get("Strategy", "Rolling"),
+        "DesiredConfiguration": p.get("DesiredConfiguration"),
     }
     group.refreshes.insert(0, refresh)
     return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
@@ -75,7 +91,9 @@ def cancel(context, p):
 def rollback(context, p):
     refresh = _active(context, p)
     if not refresh.get("DesiredConfiguration"):
-        raise ApiError("IrreversibleInstanceRefresh", "The instance refresh has no desired configuration to roll back from.")
+        raise ApiError(
+            "IrreversibleInstanceRefresh", "The instance refresh has no desired configuration to roll back from."
+        )
     refresh["Status"] = "RollbackInProgress"
     return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
 

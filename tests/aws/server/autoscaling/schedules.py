@@ -47,8 +47,10 @@ def put_action(context, group, p):
     if end and end < (start or now):
         raise invalid("Given end time is before the start time or in the past")
     action = {
-        "AutoScalingGroupName": group.name, "ScheduledActionName": name,
-        "ScheduledActionARN": _arn(context, group, name), "EndTime": end,
+        "AutoScalingGroupName": group.name,
+        "ScheduledActionName": name,
+        "ScheduledActionARN": _arn(context, group, name),
+        "EndTime": end,
     }
     for key in ("MinSize", "MaxSize", "DesiredCapacity", "Recurrence", "TimeZone"):
         if p.get(key) is not None:
@@ -64,7 +66,10 @@ def put_action(context, group, p):
             raise invalid("A start time or a recurrence must be specified")
         for other in group.schedules.values():
             if other["ScheduledActionName"] != name and not other.get("Recurrence") and other["StartTime"] == start:
-                raise ApiError("AlreadyExists", f"Scheduled action {other['ScheduledActionName']} has the same start time; scheduled actions of a group need unique times.")
+                raise ApiError(
+                    "AlreadyExists",
+                    f"Scheduled action {other['ScheduledActionName']} has the same start time; scheduled actions of a group need unique times.",
+                )
     action["StartTime"] = start
     group.schedules[name] = action
 
@@ -85,7 +90,13 @@ def batch_put(context, p):
         try:
             put_action(context, group, action)
         except ApiError as error:
-            failed.append({"ScheduledActionName": action["ScheduledActionName"], "ErrorCode": error.code, "ErrorMessage": error.message})
+            failed.append(
+                {
+                    "ScheduledActionName": action["ScheduledActionName"],
+                    "ErrorCode": error.code,
+                    "ErrorMessage": error.message,
+                }
+            )
     return {"FailedScheduledUpdateGroupActions": failed}
 
 
@@ -103,23 +114,32 @@ def batch_delete(context, p):
         raise invalid("At most 50 scheduled actions can be deleted in one call")
     for name in p["ScheduledActionNames"]:
         if group.schedules.pop(name, None) is None:
-            failed.append({"ScheduledActionName": name, "ErrorCode": "ValidationError", "ErrorMessage": "Scheduled action name not found"})
+            failed.append(
+                {
+                    "ScheduledActionName": name,
+                    "ErrorCode": "ValidationError",
+                    "ErrorMessage": "Scheduled action name not found",
+                }
+            )
     return {"FailedScheduledActions": failed}
 
 
 def _shown(context, action):
-    """A recurring one shows the start of its next run."""
+    """A recurring one shows the start of its next run, which is the start time while that is to come."""
     out = dict(action)
-    if action.get("Recurrence"):
-        after = max(action["first"], context.now) if action["first"] else context.now
-        out["StartTime"] = cron_of(action["Recurrence"], action.get("TimeZone")).next_after(after)
+    if action.get("Recurrence") and not (action["first"] and action["first"] > context.now):
+        out["StartTime"] = cron_of(action["Recurrence"], action.get("TimeZone")).next_after(context.now)
     out["Time"] = out["StartTime"]
     return out
 
 
 @operation("autoscaling", "DescribeScheduledActions")
 def describe(context, p):
-    groups = [found(context, p["AutoScalingGroupName"])] if p.get("AutoScalingGroupName") else WORLDS[context.place].groups.values()
+    groups = (
+        [found(context, p["AutoScalingGroupName"])]
+        if p.get("AutoScalingGroupName")
+        else WORLDS[context.place].groups.values()
+    )
     names = p.get("ScheduledActionNames")
     rows = [a for g in groups for a in g.schedules.values() if not names or a["ScheduledActionName"] in names]
     start, end = _utc(p.get("StartTime")), _utc(p.get("EndTime"))
@@ -149,18 +169,31 @@ def run(account, start, end):
             _fire(group, action)
         if not action.get("Recurrence"):
             group.schedules.pop(action["ScheduledActionName"], None)
-        fired.append({"at": at, "group": group.name, "action": action["ScheduledActionName"], "fired": not is_held, "min": group.min, "max": group.max, "desired": group.desired})
+        fired.append(
+            {
+                "at": at,
+                "group": group.name,
+                "action": action["ScheduledActionName"],
+                "fired": not is_held,
+                "min": group.min,
+                "max": group.max,
+                "desired": group.desired,
+            }
+        )
     return fired
 
 
 def _times(action, start, end):
     if not action.get("Recurrence"):
         return [action["StartTime"]] if start < action["StartTime"] <= end else []
-    if action["first"]:  # the recurrence begins with the start time
-        start = max(start, action["first"])
-    if action["EndTime"]:
-        end = min(end, action["EndTime"])
-    return list(cron_of(action["Recurrence"], action.get("TimeZone")).between(start, end)) if start < end else []
+    first, times = action["first"], []
+    if first and start < first <= end:
+        times.append(first)  # it runs at its start time, and from then on by the recurrence
+    start = max(start, first) if first else start
+    end = min(end, action["EndTime"]) if action["EndTime"] else end
+    if start < end:
+        times += cron_of(action["Recurrence"], action.get("TimeZone")).between(start, end)
+    return times
 
 
 def _fire(group, action):
@@ -170,4 +203,7 @@ def _fire(group, action):
     settings["MaxSize"] = max(action.get("MaxSize", settings["MaxSize"]), settings["MinSize"])
     wanted = action.get("DesiredCapacity", before)
     settings["DesiredCapacity"] = after = max(settings["MinSize"], min(settings["MaxSize"], wanted))
-    settle(group, f"a scheduled action update of AutoScalingGroup constraints to min: {group.min}, max: {group.max}, desired: {after} changing the desired capacity from {before} to {after}.")
+    settle(
+        group,
+        f"a scheduled action update of AutoScalingGroup constraints to min: {group.min}, max: {group.max}, desired: {after} changing the desired capacity from {before} to {after}.",
+    )

@@ -56,7 +56,9 @@ def check_alarm(p):
             if name not in p:
                 raise ApiError("MissingParameter", f"The parameter {name} is required.")
         if ("Statistic" in p) == ("ExtendedStatistic" in p):
-            raise ApiError("InvalidParameterCombination", "Exactly one of Statistic and ExtendedStatistic must be specified.")
+            raise ApiError(
+                "InvalidParameterCombination", "Exactly one of Statistic and ExtendedStatistic must be specified."
+            )
         period = p["Period"]
         statistic(p.get("Statistic") or p["ExtendedStatistic"], [])
     if period not in (10, 20, 30) and period % 60:
@@ -70,7 +72,9 @@ def check_alarm(p):
         raise invalid("The parameter DatapointsToAlarm must be less than or equal to EvaluationPeriods.")
     longest = 7 * 86_400 if period >= 3600 else 86_400
     if period * p["EvaluationPeriods"] > longest:
-        raise invalid(f"Metrics cannot be checked across more than {longest // 86_400} day(s) (EvaluationPeriods * Period must be <= {longest}).")
+        raise invalid(
+            f"Metrics cannot be checked across more than {longest // 86_400} day(s) (EvaluationPeriods * Period must be <= {longest})."
+        )
     if p.get("TreatMissingData", "missing") not in ("breaching", "notBreaching", "ignore", "missing"):
         raise invalid(f"The value {p['TreatMissingData']} for parameter TreatMissingData is not supported.")
 
@@ -89,7 +93,13 @@ def put_alarm(context, p):
     alarm["AlarmConfigurationUpdatedTimestamp"] = now
     if old:
         _unindex(world, old)
-        for key in ("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp", "StateTransitionedTimestamp"):
+        for key in (
+            "StateValue",
+            "StateReason",
+            "StateReasonData",
+            "StateUpdatedTimestamp",
+            "StateTransitionedTimestamp",
+        ):
             if key in old:
                 alarm[key] = old[key]
     else:
@@ -141,7 +151,8 @@ def describe_alarms(context, p):
     names = [n for n in p["AlarmNames"] if n in world.alarms] if p.get("AlarmNames") else sorted(world.alarms)
     rows = [world.alarms[name] for name in dict.fromkeys(names)]
     rows = [
-        a for a in rows
+        a
+        for a in rows
         if a["AlarmName"].startswith(p.get("AlarmNamePrefix", ""))
         and p.get("StateValue", a["StateValue"]) == a["StateValue"]
         and ("ActionPrefix" not in p or any(x.startswith(p["ActionPrefix"]) for k in STATES.values() for x in a[k]))
@@ -155,10 +166,15 @@ def describe_alarms_for_metric(context, p):
     def dimensions(of):
         return sorted((d["Name"], d["Value"]) for d in of.get("Dimensions") or [])
 
-    return {"MetricAlarms": [
-        a for a in WORLDS[context.place].alarms.values()
-        if a.get("MetricName") == p["MetricName"] and a.get("Namespace") == p["Namespace"] and dimensions(a) == dimensions(p)
-    ]}
+    return {
+        "MetricAlarms": [
+            a
+            for a in WORLDS[context.place].alarms.values()
+            if a.get("MetricName") == p["MetricName"]
+            and a.get("Namespace") == p["Namespace"]
+            and dimensions(a) == dimensions(p)
+        ]
+    }
 
 
 @operation("cloudwatch", "DescribeAlarmHistory")
@@ -224,11 +240,18 @@ def _set_state(context, alarm, state, reason, now):
     alarm["StateReason"], alarm["StateUpdatedTimestamp"] = reason, now
     if old != state:
         alarm["StateValue"], alarm["StateTransitionedTimestamp"] = state, now
-        WORLDS[context.place].history.append({
-            "AlarmName": alarm["AlarmName"], "AlarmType": "MetricAlarm", "Timestamp": now, "HistoryItemType": "StateUpdate",
-            "HistorySummary": f"Alarm updated from {old} to {state}",
-            "HistoryData": json.dumps({"oldState": {"stateValue": old}, "newState": {"stateValue": state, "stateReason": reason}}),
-        })
+        WORLDS[context.place].history.append(
+            {
+                "AlarmName": alarm["AlarmName"],
+                "AlarmType": "MetricAlarm",
+                "Timestamp": now,
+                "HistoryItemType": "StateUpdate",
+                "HistorySummary": f"Alarm updated from {old} to {state}",
+                "HistoryData": json.dumps(
+                    {"oldState": {"stateValue": old}, "newState": {"stateValue": state, "stateReason": reason}}
+                ),
+            }
+        )
 
 
 def _act(context, alarm, value):
@@ -262,8 +285,21 @@ def evaluate(account, now=None, names=None):
             state, points = judged(context, alarm, at)
             value = next((v for v in reversed(points) if v is not None), None)
             _set_state(context, alarm, state, f"Threshold check: {points} against {alarm['Threshold']}"[:1023], at)
-            actions = _act(context, alarm, value if value is not None else alarm["Threshold"]) if state != before or state == "ALARM" else []
-            report.append({"alarm": name, "region": region, "before": before, "after": state, "points": points, "actions": actions})
+            actions = (
+                _act(context, alarm, value if value is not None else alarm["Threshold"])
+                if state != before or state == "ALARM"
+                else []
+            )
+            report.append(
+                {
+                    "alarm": name,
+                    "region": region,
+                    "before": before,
+                    "after": state,
+                    "points": points,
+                    "actions": actions,
+                }
+            )
     return report
 
 
@@ -304,13 +340,22 @@ def _data(context, alarm, now, count):
         period = metrics.default_period(queries)
     else:
         period = alarm["Period"]
-        stat = {"Metric": {"Namespace": alarm["Namespace"], "MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"]},
-                "Period": period, "Stat": alarm.get("Statistic") or alarm["ExtendedStatistic"]}
+        stat = {
+            "Metric": {
+                "Namespace": alarm["Namespace"],
+                "MetricName": alarm["MetricName"],
+                "Dimensions": alarm["Dimensions"],
+            },
+            "Period": period,
+            "Stat": alarm.get("Statistic") or alarm["ExtendedStatistic"],
+        }
         if alarm.get("Unit"):
             stat["Unit"] = alarm["Unit"]
         queries = [{"Id": "m", "MetricStat": stat}]
     end = int(now.timestamp()) // period * period
     start = end - count * period
-    results = metrics.run(context, queries, datetime.datetime.fromtimestamp(start, UTC), datetime.datetime.fromtimestamp(end, UTC))
+    results = metrics.run(
+        context, queries, datetime.datetime.fromtimestamp(start, UTC), datetime.datetime.fromtimestamp(end, UTC)
+    )
     points = results[0][1][0]
     return [points.get(start + i * period) for i in range(count)]

@@ -10,7 +10,9 @@ import statistics
 
 from ..registry import ApiError, invalid
 
-TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|([A-Za-z_]\w*)|(\"[^\"]*\"|'[^']*')|(==|!=|<=|>=|&&|\|\||[-+*/^<>(),\[\]]))")
+TOKEN = re.compile(
+    r"\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|([A-Za-z_]\w*)|(\"[^\"]*\"|'[^']*')|(==|!=|<=|>=|&&|\|\||[-+*/^<>(),\[\]]))"
+)
 LEVELS = [{"OR", "||"}, {"AND", "&&"}, {"==", "!=", "<", "<=", ">", ">="}, {"+", "-"}, {"*", "/"}, {"^"}]
 
 
@@ -143,7 +145,9 @@ class Evaluator:
             part = self.evaluate(tree[2][0]) if tree[2] else ""
             return [self.values[name] for name in self.metrics if part in name]
         if tree[1] not in FUNCTIONS:
-            raise ApiError("EmulatorNotImplemented", f"metric math function {tree[1]} is not answered by the test server")
+            raise ApiError(
+                "EmulatorNotImplemented", f"metric math function {tree[1]} is not answered by the test server"
+            )
         return FUNCTIONS[tree[1]](self, *[self.evaluate(item) for item in tree[2]])
 
 
@@ -175,7 +179,11 @@ def _binary(sign, left, right):
             if len(left) != len(right):
                 raise invalid("Arrays in an arithmetic expression must have the same length")
             return [_binary(sign, a, b) for a, b in zip(left, right)]
-        return [_binary(sign, a, right) for a in left] if isinstance(left, list) else [_binary(sign, left, b) for b in right]
+        return (
+            [_binary(sign, a, right) for a in left]
+            if isinstance(left, list)
+            else [_binary(sign, left, b) for b in right]
+        )
     return _pointwise(OPERATORS[sign], left, right)
 
 
@@ -254,7 +262,9 @@ def _if(_, condition, then, otherwise=None):
 def _differences(function):
     def over(_, value):
         times = sorted(value)
-        return Points({b: function(value[b] - value[a], b - a) for a, b in zip(times, times[1:])}, value.period, value.label)
+        return Points(
+            {b: function(value[b] - value[a], b - a) for a, b in zip(times, times[1:])}, value.period, value.label
+        )
 
     return over
 

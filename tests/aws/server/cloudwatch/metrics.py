@@ -37,19 +37,29 @@ def put_metric_data(context, p):
     store = STORES[context.place]
     for datum, (at, samples) in zip(data, made):
         for sample in samples:
-            store.add(p["Namespace"], datum["MetricName"], datum.get("Dimensions"), at, sample,
-                      datum.get("StorageResolution") or 60)
+            store.add(
+                p["Namespace"],
+                datum["MetricName"],
+                datum.get("Dimensions"),
+                at,
+                sample,
+                datum.get("StorageResolution") or 60,
+            )
 
 
 def _samples_of(at, datum, now):
     time = datum.get("Timestamp") or now
     if not now - datetime.timedelta(days=14) <= time <= now + datetime.timedelta(hours=2):
-        raise wrong(f"The parameter {at}.Timestamp must specify a time within the past two weeks and the next two hours.")
+        raise wrong(
+            f"The parameter {at}.Timestamp must specify a time within the past two weeks and the next two hours."
+        )
     if datum.get("StorageResolution", 60) not in (1, 60):
         raise wrong(f"The parameter {at}.StorageResolution must be 1 or 60.")
     kinds = [k for k in ("Value", "Values", "StatisticValues") if datum.get(k) is not None]
     if len(kinds) != 1:
-        raise ApiError("InvalidParameterCombination", f"At least one and only one of Value, Values or StatisticValues in {at}.")
+        raise ApiError(
+            "InvalidParameterCombination", f"At least one and only one of Value, Values or StatisticValues in {at}."
+        )
     unit = datum.get("Unit")
     if "StatisticValues" in kinds:
         s = datum["StatisticValues"]
@@ -70,9 +80,18 @@ def put_directly(context, series):
     for one in series:
         dimensions = [{"Name": k, "Value": v} for k, v in (one.get("dimensions") or {}).items()]
         for point in one["points"]:
-            at = point[0] if isinstance(point[0], (int, float)) else datetime.datetime.fromisoformat(point[0].replace("Z", "+00:00")).timestamp()
-            store.add(one["namespace"], one["name"], dimensions, at,
-                      single(float(point[1]), one.get("unit"), float(point[2]) if len(point) > 2 else 1.0))
+            at = (
+                point[0]
+                if isinstance(point[0], (int, float))
+                else datetime.datetime.fromisoformat(point[0].replace("Z", "+00:00")).timestamp()
+            )
+            store.add(
+                one["namespace"],
+                one["name"],
+                dimensions,
+                at,
+                single(float(point[1]), one.get("unit"), float(point[2]) if len(point) > 2 else 1.0),
+            )
             count += 1
     return count
 
@@ -115,10 +134,15 @@ def _paged(results, skip, limit):
         part = times[max(0, skip - at) : max(0, end - at)]
         is_whole = at + len(times) <= end
         at += len(times)
-        out.append({
-            "Id": name, "Label": label, "StatusCode": "Complete" if is_whole else "PartialData",
-            "Timestamps": [datetime.datetime.fromtimestamp(t, UTC) for t in part], "Values": [points[t] for t in part],
-        })
+        out.append(
+            {
+                "Id": name,
+                "Label": label,
+                "StatusCode": "Complete" if is_whole else "PartialData",
+                "Timestamps": [datetime.datetime.fromtimestamp(t, UTC) for t in part],
+                "Values": [points[t] for t in part],
+            }
+        )
     return {"MetricDataResults": out, "Messages": [], "NextToken": f"data-{end}" if end < total else None}
 
 
@@ -172,7 +196,9 @@ def check_queries(queries):
     for query in queries:
         name = query["Id"]
         if not re.fullmatch(r"[a-z][a-zA-Z0-9_]*", name):
-            raise invalid(f"The value {name} for parameter MetricDataQueries.member.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.")
+            raise invalid(
+                f"The value {name} for parameter MetricDataQueries.member.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
+            )
         if name in by_id:
             raise invalid(f"The values for parameter id in MetricDataQueries are not unique: {name}")
         if ("MetricStat" in query) == ("Expression" in query):
@@ -244,16 +270,23 @@ def get_metric_statistics(context, p):
     if end <= start:
         raise wrong("The parameter StartTime must be less than the parameter EndTime.")
     if (end - start).total_seconds() / period > 1440:
-        raise ApiError("InvalidParameterCombination", "You have requested more than the allowed 1,440 datapoints. You may reduce the datapoints requested by increasing Period, or decreasing the time range.")
+        raise ApiError(
+            "InvalidParameterCombination",
+            "You have requested more than the allowed 1,440 datapoints. You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
+        )
     plain, extended = p.get("Statistics") or [], p.get("ExtendedStatistics") or []
     if not plain and not extended:
-        raise ApiError("MissingParameter", "At least one of the parameters Statistics and ExtendedStatistics must be specified.")
+        raise ApiError(
+            "MissingParameter", "At least one of the parameters Statistics and ExtendedStatistics must be specified."
+        )
     series = STORES[context.place].series_of(p["Namespace"], p["MetricName"], p.get("Dimensions"))
     rows = {}
     first = _rounded_start(start, context.now)
     for name in plain + extended if series else []:
         for at, value in aggregate(series, first, end.timestamp(), period, name, p.get("Unit"), context.now).items():
-            row = rows.setdefault(at, {"Timestamp": datetime.datetime.fromtimestamp(at, UTC), "Unit": p.get("Unit") or "None"})
+            row = rows.setdefault(
+                at, {"Timestamp": datetime.datetime.fromtimestamp(at, UTC), "Unit": p.get("Unit") or "None"}
+            )
             if name in extended:
                 row.setdefault("ExtendedStatistics", {})[name] = value
             else:
@@ -271,8 +304,18 @@ def list_metrics(context, p):
             f["Name"] in dimensions and f.get("Value", dimensions[f["Name"]]) == dimensions[f["Name"]]
             for f in p.get("Dimensions") or []
         )
-        if wanted and p.get("Namespace", series.namespace) == series.namespace and p.get("MetricName", series.name) == series.name and series.newest() >= newest:
-            rows.append({"Namespace": series.namespace, "MetricName": series.name,
-                         "Dimensions": [{"Name": k, "Value": v} for k, v in series.dimensions]})
+        if (
+            wanted
+            and p.get("Namespace", series.namespace) == series.namespace
+            and p.get("MetricName", series.name) == series.name
+            and series.newest() >= newest
+        ):
+            rows.append(
+                {
+                    "Namespace": series.namespace,
+                    "MetricName": series.name,
+                    "Dimensions": [{"Name": k, "Value": v} for k, v in series.dimensions],
+                }
+            )
     rows, token = page(rows, p, 500, 500)
     return {"Metrics": rows, "NextToken": token}
