@@ -18,14 +18,14 @@ def result(call, value):
     shape = call.operation_model.output_shape
     if call.proto == "cbor":
         return 200, CBOR_HEADERS, to_cbor(shape, value or {})
-    if call.proto == "query":
-        return 200, XML_HEADERS, _query_xml(call, shape, value or {})
+    if call.proto in ("query", "ec2"):
+        return 200, XML_HEADERS, _xml(call, shape, value or {})
     operation_model = get_service_model(call.service).operation_model(call.op)
     serializer = get_serializer_class(call.service, call.proto)(operation_model=operation_model)
     out = serializer.serialize(value or {})
     body = out["body"]
-    kind = "text/xml" if call.proto == "ec2" else "application/x-amz-json-1.0"
-    return out["status_code"], [("Content-Type", kind)], body if isinstance(body, bytes) else body.encode()
+    headers = [("Content-Type", "application/x-amz-json-1.0")]
+    return out["status_code"], headers, body if isinstance(body, bytes) else body.encode()
 
 
 def error(call, code, message, status=400):
@@ -84,15 +84,23 @@ def _cbor_of_texts(texts):
     return bytes([0xA0 | len(texts)]) + b"".join(text(k) + text(v) for k, v in texts.items())
 
 
-def _query_xml(call, shape, value):
+def _xml(call, shape, value):
     # moto's own serializer builds trees first; for a hundred groups a page this is ten times as fast.
     out = [f'<{call.op}Response xmlns="{call.service_model.metadata.get("xmlNamespace", "")}">']
-    if shape is not None:
-        wrapper = shape.serialization.get("resultWrapper", f"{call.op}Result")
-        out.append(f"<{wrapper}>")
-        _members_xml(shape, value, out)
-        out.append(f"</{wrapper}>")
-    out.append(f"<ResponseMetadata><RequestId>strict</RequestId></ResponseMetadata></{call.op}Response>")
+    if call.proto == "ec2":
+        out.append("<requestId>strict</requestId>")
+        if shape is not None:
+            _members_xml(shape, value, out)
+        else:
+            out.append("<return>true</return>")
+    else:
+        if shape is not None:
+            wrapper = shape.serialization.get("resultWrapper", f"{call.op}Result")
+            out.append(f"<{wrapper}>")
+            _members_xml(shape, value, out)
+            out.append(f"</{wrapper}>")
+        out.append("<ResponseMetadata><RequestId>strict</RequestId></ResponseMetadata>")
+    out.append(f"</{call.op}Response>")
     return "".join(out).encode()
 
 

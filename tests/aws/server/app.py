@@ -15,7 +15,7 @@ import botocore
 import botocore.parsers
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from . import accounts, answer, autoscaling, cloudwatch, ec2, wire
+from . import accounts, answer, autoscaling, cloudwatch, ec2, ec2_instances, wire
 from .canned import Canned
 from .control import Control
 from .faults import Faults, error_of
@@ -26,7 +26,7 @@ from .registry import LOCK, OPERATIONS, ApiError, Context
 
 #: Answered by us alone: moto's own versions of these are never reached.
 OURS = {"autoscaling", "cloudwatch"}
-assert autoscaling and cloudwatch and ec2  # importing them registers their operations
+assert autoscaling and cloudwatch and ec2 and ec2_instances  # importing them registers their operations
 
 
 class Server:
@@ -34,6 +34,7 @@ class Server:
         self.moto_app = DomainDispatcherApplication(create_backend_app)
         self.record_only = record_only
         self.journal, self.faults, self.canned, self.permissions = Journal(), Faults(), Canned(), Permissions()
+        self.answers = {}  # the last answer to each question, for the fault `stale`
         self.control = Control(self)
 
     # ---- one request ----------------------------------------------------------------------------
@@ -98,27 +99,39 @@ class Server:
                 ApiError("EmulatorRequestInvalid", f"{call.service} {call.op}: {'; '.join(call.bad)[:1500]}", status)
             )
         fault = self.faults.take(account, call)
-        done = None
-        if fault:
-            entry["fault"] = fault["kind"]
-            if fault["when"] == "after":
-                done = self._carry_out(call, account, environ, body)
-            time.sleep(fault["delay_ms"] / 1000)
-            error = error_of(fault, account, call)
-            if error:
-                return refuse(error)
-            if fault["kind"] == "drop":
-                raise Cut
-            if fault["kind"] == "html":
-                page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-                return 502, [("Content-Type", "text/html")], page, False
-        try:
-            status, headers, out = done or self._carry_out(call, account, environ, body)
-        except ApiError as error:
+        if fault is None:
+            return *self._outcome(call, account, environ, body, entry), False
+        entry["fault"] = kind = fault["kind"]
+        done = self._outcome(call, account, environ, body, entry) if fault["when"] == "after" else None
+        time.sleep(fault["delay_ms"] / 1000)
+        error = error_of(fault, account, call)
+        if error:
             return refuse(error)
-        if fault and fault["kind"] == "garbage":
+        if kind == "drop":
+            raise Cut
+        if kind == "html":
+            return 502, [("Content-Type", "text/html")], b"<html><body><h1>502 Bad Gateway</h1></body></html>", False
+        if kind == "stale" and self._question(call, account) in self.answers:
+            return *self.answers[self._question(call, account)], False
+        status, headers, out = done or self._outcome(call, account, environ, body, entry)
+        if kind == "garbage":
             return 200, headers, b"\x00\xff<not what you asked for", False
-        return status, headers, out, bool(fault and fault["kind"] == "truncate")
+        return status, headers, out, kind == "truncate"
+
+    @staticmethod
+    def _question(call, account):
+        return account, call.region, call.service, call.op, repr(call.params)
+
+    def _outcome(self, call, account, environ, body, entry):
+        """The answer without any fault, be it an error."""
+        try:
+            outcome = self._carry_out(call, account, environ, body)
+        except ApiError as error:
+            entry["code"] = error.code
+            return answer.error(call, error.code, error.message, error.status)
+        if call.op and call.op.startswith("Describe"):
+            self.answers[self._question(call, account)] = outcome
+        return outcome
 
     def _carry_out(self, call, account, environ, body):
         if not self.permissions.allows(account, call.service, call.op):
@@ -135,9 +148,8 @@ class Server:
 
     def _own(self, operation, call, account):
         try:
-            with LOCK:
-                value = operation(Context(account, call.region, call.key), call.params)
-            return answer.result(call, value)
+            with LOCK:  # the value is the state itself: it is written out before anyone changes it
+                return answer.result(call, operation(Context(account, call.region, call.key), call.params))
         except ApiError:
             raise
         except Exception as error:

@@ -80,6 +80,7 @@ class Control:
             self.server.canned.clear(),
             self.server.permissions.clear(),
         )
+        self.server.answers.clear()
         return "ok"
 
     # ---- time --------------------------------------------------------------------------------------

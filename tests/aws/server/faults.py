@@ -64,7 +64,7 @@ ERRORS = {
         ),
     },
 }
-WITHOUT_ERROR = {"delay", "drop", "truncate", "garbage", "html"}
+WITHOUT_ERROR = {"delay", "drop", "truncate", "garbage", "html", "stale"}
 KINDS = set(ERRORS) | WITHOUT_ERROR | {"error", "access_denied"}
 
 

@@ -89,16 +89,58 @@ class MotoTest(AwsTest):
         self.assertEqual(kind["VCpuInfo"]["DefaultVCpus"], 4)
         self.assertGreaterEqual(len(self.ec2.describe_subnets()["Subnets"]), 3)
 
-    def test_instances_are_read_in_pages(self):
+
+class InstancesTest(AwsTest):
+    def ids(self, **more):
+        found = self.ec2.describe_instances(**more)
+        return [i["InstanceId"] for r in found["Reservations"] for i in r["Instances"]], found.get("NextToken")
+
+    def test_instances_are_read_in_pages_of_instances(self):
         self.group(DesiredCapacity=7)
-        ids, token = [], {}
-        while True:
-            page = self.ec2.describe_instances(MaxResults=5, **token)
-            ids += [i["InstanceId"] for r in page["Reservations"] for i in r["Instances"]]
-            if not page.get("NextToken"):
-                break
-            token = {"NextToken": page["NextToken"]}
-        self.assertEqual(sorted(ids), sorted(i["InstanceId"] for i in self.see()["Instances"]))
+        (first, token), wanted = self.ids(MaxResults=5), sorted(i["InstanceId"] for i in self.see()["Instances"])
+        second, end = self.ids(MaxResults=5, NextToken=token)
+        self.assertEqual((len(first), sorted(first + second), end), (5, wanted, None))
+
+    def test_filters_of_aws_work_and_others_are_refused(self):
+        policy = self.mixed(OnDemandBaseCapacity=1, OnDemandPercentageAboveBaseCapacity=0)
+        self.group(
+            MixedInstancesPolicy=policy,
+            DesiredCapacity=3,
+            Tags=[{"Key": "team", "Value": "shop", "PropagateAtLaunch": True}],
+        )
+        self.desire(2)
+        for name, value, count in (
+            ("instance-lifecycle", "spot", 2),
+            ("instance-state-name", "terminated", 1),
+            ("tag:team", "sh*", 3),
+            ("tag:aws:autoscaling:groupName", "web", 3),
+            ("instance-type", "m5.large", 3),
+            ("availability-zone", "us-east-1c", 0),
+            ("tag-key", "team", 3),
+        ):
+            with self.subTest(name=name):
+                self.assertEqual(len(self.ids(Filters=[{"Name": name, "Values": [value]}])[0]), count)
+        self.refused("InvalidParameterValue", self.ids, Filters=[{"Name": "color", "Values": ["red"]}])
+
+    def test_what_aws_refuses_is_refused(self):
+        self.group(DesiredCapacity=1)
+        one = self.ids()[0]
+        self.assertEqual(self.ids(InstanceIds=one)[0], one)
+        self.refused("InvalidInstanceID.NotFound", self.ids, InstanceIds=["i-0123456789abcdef0"])
+        self.refused("InvalidInstanceID.Malformed", self.ids, InstanceIds=["i-nonsense"])
+        self.refused("InvalidParameterCombination", self.ids, InstanceIds=one, MaxResults=5)
+        self.refused("DryRunOperation", self.ids, DryRun=True)
+
+    def test_an_instance_tells_when_and_where_it_runs(self):
+        self.stop_clock()
+        self.group(DesiredCapacity=1)
+        machine = self.ec2.describe_instances()["Reservations"][0]["Instances"][0]
+        self.assertEqual(machine["LaunchTime"].isoformat(), "2026-03-02T12:00:00+00:00")
+        self.assertEqual(
+            (machine["Placement"]["AvailabilityZone"], machine["InstanceType"], machine["State"]["Name"]),
+            ("us-east-1a", "m5.large", "running"),
+        )
+        self.assertNotIn("InstanceLifecycle", machine)
 
 
 class S3Test(AwsTest):

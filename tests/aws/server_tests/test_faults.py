@@ -83,6 +83,20 @@ class FaultTest(AwsTest):
                     self.describe()
                 self.describe()
 
+    def test_after_with_a_refusal_still_loses_the_answer(self):
+        self.group()
+        self.faults({"kind": "internal", "op": "SetDesiredCapacity", "when": "after"})
+        self.refused("InternalFailure", self.desire, 99)
+        self.assertEqual(self.see()["DesiredCapacity"], 0)
+
+    def test_a_stale_answer_is_the_one_before(self):
+        self.group()
+        self.assertEqual(self.see()["DesiredCapacity"], 0)
+        self.desire(2)
+        self.faults({"kind": "stale", "op": "DescribeAutoScalingGroups"})
+        self.assertEqual(self.see()["DesiredCapacity"], 0)
+        self.assertEqual(self.see()["DesiredCapacity"], 2)
+
     def test_a_delay_delays(self):
         self.faults({"kind": "delay", "delay_ms": 150})
         start = time.monotonic()

@@ -1,5 +1,6 @@
 """A thousand groups: made in seconds, read in the fewest calls that the page sizes allow."""
 
+import concurrent.futures
 import time
 
 from .support import AwsTest, control
@@ -31,6 +32,20 @@ class ScaleTest(AwsTest):
             self.refused("ValidationError", getattr(self.scaling, operation), MaxRecords=101)
         self.assertLess(sum(e["ms"] for e in self.log(service="autoscaling")), 10_000)
         self.assertEqual(control("violations", account=self.account), [])
+
+    def test_parallel_calls_do_not_hurt_each_other(self):
+        self.group(MaxSize=20)
+        scaling = self.scaling
+
+        def turn(n):
+            scaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=n % 7)
+            return scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])["AutoScalingGroups"][0]
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for seen in pool.map(turn, range(40)):
+                self.assertEqual(len(seen["Instances"]), seen["DesiredCapacity"])
+        self.desire(3)
+        self.assertEqual(self.states(), ["InService"] * 3)
 
     def test_seeded_groups_are_as_asked_for(self):
         self.do(

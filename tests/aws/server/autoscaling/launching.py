@@ -15,6 +15,7 @@ from fractions import Fraction
 from moto.ec2 import ec2_backends
 from moto.elbv2 import elbv2_backends
 
+from ..ec2_instances import run_instance
 from ..registry import ApiError, Context, invalid
 from .model import ENDING, SETTINGS, WORLDS, Instance
 
@@ -298,21 +299,9 @@ def _launch(context, group, cause, before, after):
     if template:
         tags["aws:ec2launchtemplate:id"], tags["aws:ec2launchtemplate:version"] = template.id, str(number)
     try:
-        reservation = ec2_of(context).run_instances(
-            image or "ami-12c6146b",
-            1,
-            None,
-            [],
-            instance_type=kind,
-            tags={"instance": tags},
-            placement=None if subnet else az,
-            launch_template={"LaunchTemplateId": template.id} if template else None,
-            is_instance_type_default=False,
-            subnet_id=subnet,
-        )
+        machine = run_instance(context, image or "ami-12c6146b", kind, None if subnet else az, subnet, template, tags)
     except Exception as error:
         return _failed(group, f"{getattr(error, 'message', error)} Launching EC2 instance failed.", why, now)
-    machine = reservation.instances[0]
     machine.launch_time = now.replace(tzinfo=None)
     if lifecycle == "spot":
         machine.lifecycle = "spot"

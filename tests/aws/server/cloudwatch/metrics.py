@@ -8,6 +8,8 @@ import datetime
 import math
 import re
 
+from dateutil import parser as dateparser
+
 from ..registry import UTC, ApiError, invalid, operation, page
 from . import expressions
 from .store import STORES, Sample, single, statistic
@@ -80,11 +82,7 @@ def put_directly(context, series):
     for one in series:
         dimensions = [{"Name": k, "Value": v} for k, v in (one.get("dimensions") or {}).items()]
         for point in one["points"]:
-            at = (
-                point[0]
-                if isinstance(point[0], (int, float))
-                else datetime.datetime.fromisoformat(point[0].replace("Z", "+00:00")).timestamp()
-            )
+            at = point[0] if isinstance(point[0], (int, float)) else dateparser.isoparse(point[0]).timestamp()
             store.add(
                 one["namespace"],
                 one["name"],
