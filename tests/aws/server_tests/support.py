@@ -15,7 +15,9 @@ import urllib.request
 
 import boto3
 import botocore.config
+import botocore.credentials
 import botocore.exceptions
+import botocore.session
 
 UTC = datetime.timezone.utc
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -64,25 +66,34 @@ def client(service, account, region="us-east-1", **config):
     )
 
 
+class OfThisTest(botocore.credentials.Credentials):
+    """Those of the running test's account: making clients anew would take longer than all the tests."""
+
+    account = None
+
+    def get_frozen_credentials(self):
+        return botocore.credentials.ReadOnlyCredentials(f"AKIA{self.account}TEST", "x", None)
+
+
+@functools.cache
+def shared_client(service):
+    session = botocore.session.get_session()
+    session._credentials = OfThisTest("unused", "unused")
+    return session.create_client(
+        service,
+        endpoint_url=f"http://127.0.0.1:{server_port()}",
+        region_name="us-east-1",
+        config=botocore.config.Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+    )
+
+
 class AwsTest(unittest.TestCase):
     """`self.scaling`, `self.ec2`, `self.cw`, `self.s3` in `self.account`, where nothing else happens."""
 
     def setUp(self):
         self.account = str(next(ACCOUNTS))
-        for name in ("scaling", "ec2", "cw"):  # made when used, anew in each account
-            self.__dict__.pop(name, None)
-
-    @functools.cached_property
-    def scaling(self):
-        return client("autoscaling", self.account)
-
-    @functools.cached_property
-    def ec2(self):
-        return client("ec2", self.account)
-
-    @functools.cached_property
-    def cw(self):
-        return client("cloudwatch", self.account)
+        OfThisTest.account = self.account
+        self.scaling, self.ec2, self.cw = (shared_client(s) for s in ("autoscaling", "ec2", "cloudwatch"))
 
     # ---- making -----------------------------------------------------------------------------------
 
