@@ -8,6 +8,7 @@ import datetime
 import gzip
 import io
 import json
+import re
 import time
 import traceback
 
@@ -129,7 +130,10 @@ class Server:
         except ApiError as error:
             entry["code"] = error.code
             return answer.error(call, error.code, error.message, error.status)
-        if call.op and call.op.startswith("Describe"):
+        if outcome[0] >= 400:  # an error of moto's
+            code = re.search(rb"<Code>([^<]+)</Code>|\"__type\": ?\"(?:[^\"#]*#)?([^\"]+)\"", outcome[2][:2000])
+            entry["code"] = code and (code.group(1) or code.group(2)).decode()
+        elif call.op and call.op.startswith("Describe"):
             self.answers[self._question(call, account)] = outcome
         return outcome
 

@@ -251,3 +251,7 @@ class S3Test(AwsTest):
             {k: entry["params"].get(k) for k in ("Bucket", "Key", "If-None-Match")},
             {"Bucket": self.bucket, "Key": "k", "If-None-Match": "*"},
         )
+        self.refused("PreconditionFailed", self.put, IfNoneMatch="*")
+        self.assertEqual(
+            [(e["status"], e["code"]) for e in self.log(op="PutObject")], [(200, None), (412, "PreconditionFailed")]
+        )

@@ -241,7 +241,10 @@ class MetricsTest(AwsTest):
             self.stat("b", id="b", returned=False),
             {"Id": "e", "Expression": "METRICS() * 10"},
         )
-        self.assertEqual([(r["Id"], r["Values"]) for r in got["MetricDataResults"]], [("e", [10.0]), ("e", [20.0])])
+        self.assertEqual(
+            [(r["Id"], r["Label"], r["Values"]) for r in got["MetricDataResults"]],
+            [("e", "a", [10.0]), ("e", "b", [20.0])],
+        )
 
     def test_an_expression_may_use_another(self):
         self.feed("a", [3.0])

@@ -112,7 +112,8 @@ def get_metric_data(context, p):
     for query, series in run(context, queries, start, end):
         for points in series:
             times = sorted(points, reverse=p.get("ScanBy", "TimestampDescending") == "TimestampDescending")
-            results.append((query["Id"], query.get("Label") or points.label or query["Id"], times, points))
+            label = points.label if len(series) > 1 or "MetricStat" in query else None
+            results.append((query["Id"], query.get("Label") or label or query["Id"], times, points))
     return _paged(results, skip, limit)
 
 
