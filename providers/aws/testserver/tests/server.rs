@@ -76,8 +76,16 @@ except botocore.exceptions.ClientError as error:
 }
 
 #[test]
-fn a_server_ends_when_it_is_dropped() {
+fn a_reset_forgets_everything_and_a_server_ends_when_it_is_dropped() {
     let server = AwsServer::start();
+    let account = server.account();
+    let groups =
+        "out = len(client('autoscaling').describe_auto_scaling_groups()['AutoScalingGroups'])";
+    account.seed_groups(json!({ "count": 2 }));
+    assert_eq!(account.boto3(groups), json!(2));
+    server.control("reset", &json!({}));
+    assert_eq!(account.boto3(groups), json!(0));
+    assert_eq!(account.log().len(), 1);
     let address = server.url().trim_start_matches("http://").to_owned();
     assert!(std::net::TcpStream::connect(&address).is_ok());
     drop(server);
