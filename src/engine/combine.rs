@@ -35,6 +35,10 @@ impl Tally {
                 return;
             }
             Opinion::Want { want, score } => (want, score),
+            Opinion::Added { want } => {
+                self.has_no_data = true;
+                (want, 1.0)
+            }
         };
         self.wants += 1;
         self.largest = self.largest.max(want);
@@ -428,6 +432,29 @@ mod tests {
         seen.instances = Some(vec![instance("a", 60.0), instance("c", 60.0), big]);
         let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
         assert_eq!(decision.desired.get(), 10, "{:#?}", decision.reasons);
+        assert!(decision.has("warming"));
+    }
+
+    #[test]
+    fn weighted_removes_nothing_where_a_metric_without_data_asked_for_one_more_in_vain() {
+        for (weight, desired) in [(0.0, 10), (0.1, 10), (9.0, 14)] {
+            let rules = adding(weight);
+            let seen = seen(10, &[("a", 10.0), ("b", 10.0)], at(0.0));
+            let decision = decided(&rules, &seen, &Memory::default(), at(0.0));
+            assert_eq!(decision.desired.get(), desired, "{weight}");
+        }
+    }
+
+    /// Two that want less, and one without data that adds.
+    fn adding(weight: f64) -> crate::engine::Rules {
+        rules(|policy| {
+            policy.combine = Combine::Weighted(WeightedConstants::default());
+            for name in ["a", "b", "silent"] {
+                policy.metrics.push(metric(name, track(60.0)));
+            }
+            policy.metrics[2].on_missing = OnMissing::ScaleOut;
+            policy.metrics[2].weight = weight;
+        })
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(super) enum Opinion {
     Abstain,
     /// A capacity, and how strongly: -1 to 1, for `combine = "weighted"`.
     Want { want: u32, score: f64 },
+    /// One more for want of data.
+    Added { want: u32 },
 }
 
 /// Asks one metric. It may note in the memory that it has no data.
@@ -119,17 +121,14 @@ pub(super) fn opinion(
     if (want >= moment.current && score >= 0.0) || !scale_out_is_warming(moment, memory) {
         return Opinion::Want { want, score };
     }
-    if want >= moment.current {
-        return Opinion::Want { want, score: 0.0 };
-    }
     sink.say(|| Reason::Warming {
         metric: metric.name.clone(),
         wanted: Capacity(want),
-        want: Capacity(moment.current),
+        want: Capacity(want.max(moment.current)),
         ready: Capacity(moment.units.ready),
     });
     Opinion::Want {
-        want: moment.current,
+        want: want.max(moment.current),
         score: score.max(0.0),
     }
 }
@@ -250,7 +249,7 @@ fn missing(
         since,
         want: Capacity(want),
     });
-    Opinion::Want { want, score: 1.0 }
+    Opinion::Added { want }
 }
 
 fn tracked(

@@ -263,9 +263,15 @@ fn sentence(words: &Words<'_>, reason: &Reason) -> (String, String) {
             ready,
         } => (
             metric.to_string(),
-            format!(
-                "would want {wanted}, but {ready} of {want} are ready and the rest is on its way: wants {want}"
-            ),
+            if wanted < want {
+                format!(
+                    "would want {wanted}, but {ready} of {want} are ready and the rest is on its way: wants {want}"
+                )
+            } else {
+                format!(
+                    "speaks for fewer, but {ready} of {want} are ready and the rest is on its way: wants {want}"
+                )
+            },
         ),
         Reason::Combined {
             combination,

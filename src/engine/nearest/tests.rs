@@ -471,7 +471,8 @@ proptest! {
                 Some(Side::Below) => prop_assert!(value.value < variable.base),
                 None => {}
             }
-            if value.lasting.is_some() {
+            // Of numbers at the end of what a float can say, samples in proportion are not to be had.
+            if value.lasting.is_some() || value.value.abs() < 1e-200 {
                 continue;
             }
             let answer = decide(&rules, &changed(&seen, value, variable.base), &memory, now);

@@ -154,6 +154,9 @@ impl Paper<'_> {
             Reason::AddedOnMissing { metric, want, .. } => {
                 must!(want.get() == self.current.saturating_add(1), "not one more");
                 self.speak(metric, want.get(), 1.0);
+                if let Some(voice) = self.voices.last_mut() {
+                    voice.has_no_data = true;
+                }
             }
             Reason::Cut {
                 metric,
@@ -183,7 +186,7 @@ impl Paper<'_> {
             } => {
                 let current = self.current;
                 must!(
-                    wanted.get() < current && want.get() == current,
+                    wanted.get() <= current && want.get() == current,
                     "not held at current"
                 );
                 self.changes_its_mind(metric, wanted.get(), current)?;
