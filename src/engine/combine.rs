@@ -232,7 +232,7 @@ mod tests {
         let seen = seen(10, metrics, at(0.0));
         let decision = decided(rules, &seen, &Memory::default(), at(0.0));
         let said = decision.reasons.iter().find_map(|reason| match reason {
-            Reason::Combined { combination, .. } => Some(combination.clone()),
+            Reason::Combined { combination, .. } => Some(*combination),
             _ => None,
         });
         said.expect("a combination")

@@ -284,9 +284,9 @@ fn by_metrics(moment: &Moment<'_>, reasons: &[Reason]) -> u32 {
                 | Reason::Paused { .. }
         )
     };
-    let changes = reasons.iter().filter(of_metrics).filter_map(Reason::change);
+    let mut changes = reasons.iter().filter(of_metrics).filter_map(Reason::change);
     changes
-        .last()
+        .next_back()
         .map_or(moment.current, |change| change.after.get())
 }
 

@@ -146,7 +146,7 @@ proptest! {
         let mut state = seed;
         while life.now < year {
             let random = next_random(&mut state);
-            let load = |bits: u64| (bits % 16 > 0).then(|| f64::from((bits >> 4) as u16) / 400.0);
+            let load = |bits: u64| (!bits.is_multiple_of(16)).then(|| f64::from((bits >> 4) as u16) / 400.0);
             let tick = Tick {
                 gap: match random % 128 {
                     0 => (next_random(&mut state) % 259_200).max(60) as i64,
@@ -154,8 +154,8 @@ proptest! {
                     _ => 60,
                 },
                 values: [load(random >> 8), load(random >> 24), load(random >> 40)],
-                is_accepted: random % 7 > 0,
-                foreign: (random % 101 == 0).then_some((random >> 56) as u32),
+                is_accepted: !random.is_multiple_of(7),
+                foreign: random.is_multiple_of(101).then_some((random >> 56) as u32),
             };
             life.tick(&tick);
             let seen = std::mem::take(&mut life.seen);

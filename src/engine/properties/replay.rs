@@ -26,8 +26,9 @@ struct Voice {
 /// Says what the first reason that does not follow is.
 macro_rules! must {
     ($condition:expr, $($why:tt)*) => {
-        if !$condition {
-            return Err(format!($($why)*));
+        match $condition {
+            true => {}
+            false => return Err(format!($($why)*)),
         }
     };
 }
