@@ -426,6 +426,29 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_that_was_ready_and_is_no_longer_counts_nowhere() {
+        let rules = cpu_rules(|_| {});
+        for (ready, changed, expected) in [
+            (None, None, (1.0, 1.0)),
+            (Some(true), Some(-30.0), (1.0, 1.0)),
+            // Never ready since its launch an hour ago: still starting.
+            (Some(false), None, (0.0, 1.0)),
+            (Some(false), Some(-60.0), (0.0, 1.0)),
+            // Ready once: it has failed.
+            (Some(false), Some(-30.0), (0.0, 0.0)),
+        ] {
+            let mut checked = instance("a", 60.0);
+            checked.ready = ready;
+            checked.ready_changed_at = changed.map(at);
+            let mut seen = seen(1, &[], at(0.0));
+            seen.instances = Some(vec![checked]);
+            let own = |value| own_value(&rules, &seen, value, at(0.0)).unwrap_or(f64::NAN);
+            let got = (own(OwnValue::Ready), own(OwnValue::Live));
+            assert_eq!(got, expected, "{ready:?} since {changed:?}");
+        }
+    }
+
+    #[test]
     fn a_formula_knows_the_groups_own_capacities() {
         let rules = cpu_rules(|policy| policy.limits = limits(2, 9));
         let mut seen = seen(6, &[], at(0.0));

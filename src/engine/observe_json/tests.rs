@@ -249,3 +249,11 @@ fn an_unknown_metric_is_told_which_exist() {
         assert!(error.contains(wanted), "{error:?} lacks {wanted:?}");
     }
 }
+
+#[test]
+fn what_instances_have_goes_with_values_of_instances_only() {
+    let text = r#"{"now": "2026-01-05T12:00:00Z", "group": {"desired": 1},
+        "metrics": {"cpu": {"samples": [], "of": {"a": 1000}}}}"#;
+    let error = read(text, rules().group()).expect_err(text).to_string();
+    assert!(error.contains("`metrics.cpu`"), "{error}");
+}
