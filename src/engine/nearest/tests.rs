@@ -10,6 +10,7 @@ use crate::engine::properties::{case, cases};
 use crate::engine::testing::{
     above, at, below, cpu_rules, decided, group, instance, limits, metric, mins, rules, seen, track,
 };
+use crate::engine::time::later;
 use crate::engine::{Action, BY_TIDEFORM, Pause, Pin, Recommendation, decide};
 
 fn found(rules: &Rules, seen: &Observation, memory: &Memory) -> Nearest {
@@ -412,7 +413,8 @@ fn it_reads_back_from_json_and_fields_end_in_their_unit() {
 }
 
 /// Changes the newest sample that counts, by other means than the search does.
-fn changed(seen: &Observation, value: &NearestValue, base: f64) -> Observation {
+fn changed(rules: &Rules, seen: &Observation, value: &NearestValue, base: f64) -> Observation {
+    let metric = rules.group().metric(&value.metric).expect("known");
     let mut seen = seen.clone();
     let insert = Sample {
         at: at(0.0),
@@ -420,10 +422,9 @@ fn changed(seen: &Observation, value: &NearestValue, base: f64) -> Observation {
     };
     match seen.metrics.get_or_empty(&value.metric) {
         MetricReading::Group(samples) => {
-            let newest = samples
-                .iter_mut()
-                .rev()
-                .find(|sample| sample.value.is_finite() && sample.at <= at(1.0));
+            let newest = samples.iter_mut().rev().find(|sample| {
+                sample.value.is_finite() && sample.at <= later(at(0.0), metric.period)
+            });
             match newest {
                 Some(sample) if value.side.is_some() => sample.value = value.value,
                 _ => {
@@ -475,7 +476,7 @@ proptest! {
             if value.lasting.is_some() || value.value.abs() < 1e-200 {
                 continue;
             }
-            let answer = decide(&rules, &changed(&seen, value, variable.base), &memory, now);
+            let answer = decide(&rules, &changed(&rules, &seen, value, variable.base), &memory, now);
             prop_assert_eq!(answer.desired, value.desired, "{:?}", value);
         }
         if let Some(by_time) = &told.by_time {
