@@ -34,6 +34,13 @@ fn benchmark(criterion: &mut Criterion) {
                 black_box(case.decide())
             });
         });
+        let mut case = Case::new(name);
+        group.bench_function("explained", |bencher| {
+            bencher.iter(|| {
+                case.feed();
+                black_box(case.explain())
+            });
+        });
         group.finish();
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use tideform::engine::{
-    Action, Decision, Memory, Observation, Outcome, Rules, decide, decide_quiet,
+    Action, Decision, Memory, Nearest, Observation, Outcome, Rules, decide, decide_quiet, nearest,
 };
 use tideform_policies::load::LoadInput;
 use tideform_policies::model::{
@@ -118,6 +118,17 @@ impl Case {
         let outcome = decide_quiet(&self.rules, &self.seen, &mut self.memory, now);
         self.accept(now, outcome.desired);
         outcome
+    }
+
+    /// Decides as the loop does, finds what would have to differ for another answer, and accepts the change.
+    #[allow(dead_code, reason = "not every user measures it")]
+    pub(crate) fn explain(&mut self) -> (Decision, Nearest) {
+        let now = self.now();
+        let mut decision = decide(&self.rules, &self.seen, &self.memory, now);
+        let nearest = nearest(&self.rules, &self.seen, &self.memory, now, &decision);
+        self.memory = std::mem::take(&mut decision.memory);
+        self.accept(now, decision.desired);
+        (decision, nearest)
     }
 
     /// Decides as the loop does, and accepts the change.
