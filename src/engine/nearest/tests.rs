@@ -447,7 +447,7 @@ fn changed(rules: &Rules, seen: &Observation, value: &NearestValue, base: f64) -
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(100))]
 
     /// Whatever the policy, the observation and the past: each value that is told gives the answer that is told, and
     /// that is another one than the decision's; looking changes nothing, twice gives the same, and it reads back.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tideform_policies::model::{OnMissing, Policy};
+use tideform_policies::model::{Capacity, OnMissing, Policy};
 
 use super::generate::{Life, Tick, case, policy, ticks};
 use super::{cases, few_cases};
 use crate::engine::testing::{at, decided, group};
-use crate::engine::{Memory, Rules, decide, decide_quiet};
+use crate::engine::{Action, Memory, Rules, decide, decide_quiet};
 
 /// Most entries of any list, whatever the windows are.
 const MOST: usize = 512;
@@ -51,7 +51,7 @@ fn next_random(state: &mut u64) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn the_same_question_has_the_same_answer(case in case()) {
@@ -111,11 +111,21 @@ proptest! {
     fn memory_stays_small_whatever_it_was_and_whatever_the_clock_does(
         mut case in case(),
         jumps in prop::collection::vec((any::<i32>(), ticks(8)), 1..6),
+        crowd in prop_oneof![5 => Just(0), 1 => 0..1_000_u32],
     ) {
         case.seen.overrides = Default::default();
         let rules = case.rules();
         let mut life = Life::new(at(0.0));
         life.memory = case.memory;
+        // Somebody else has been busy.
+        for n in 0..crowd {
+            life.memory.record(Action {
+                at: at(-f64::from(n)),
+                from: Capacity(n % 7),
+                to: Capacity(n % 5),
+                by: "console".into(),
+            });
+        }
         for (jump, ticks) in jumps {
             let jump = jiff::SignedDuration::from_secs(i64::from(jump));
             life.now = life.now.checked_add(jump).unwrap_or(life.now);
@@ -135,11 +145,18 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(few_cases(6))]
+    #![proptest_config(few_cases(2))]
 
     /// Minutes, with gaps of up to three days, until a year is over.
     #[test]
-    fn memory_is_bounded_by_the_windows_over_a_year_of_minutes(policy in policy(), seed in 1..u64::MAX) {
+    fn memory_is_bounded_by_the_windows_over_a_year_of_minutes(
+        mut policy in policy(),
+        seed in 1..u64::MAX,
+        is_long in any::<bool>(),
+    ) {
+        if is_long {
+            policy.warmup = Duration::from_secs(200 * 86_400);
+        }
         let rules = Rules::new(&group(policy.clone()));
         let mut life = Life::new(at(0.0));
         let year = at(365.0 * 24.0 * 60.0);
