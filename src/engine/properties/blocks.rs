@@ -35,7 +35,7 @@ fn check_blocked(case: &Case, direction: Direction, desired: u32) -> Result<(), 
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(120))]
 
     /// Switched-off directions, `select = "disabled"`, cooldowns, freezes and the budget.
     #[test]

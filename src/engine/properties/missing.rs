@@ -25,7 +25,7 @@ fn forgets_numbers(case: &mut Case) {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(120))]
 
     /// With `max` and `weighted` one silent metric is enough; a majority may go on without it.
     #[test]
