@@ -313,11 +313,13 @@ fn after(at: Timestamp, holds: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use tideform_policies::model::{Blocks, Freeze, Mix, OnMissing, Share};
+    use tideform_policies::model::{
+        Blocks, Freeze, Limits, Mix, OnMissing, Rate, RateAmount, Share,
+    };
 
     use super::*;
     use crate::engine::testing::{at, cpu_rules, decided, instance, mins, seen};
-    use crate::engine::{ActiveSurge, FallbackMemory, Observation, Pause, Pin};
+    use crate::engine::{Action, ActiveSurge, FallbackMemory, Observation, Pause, Pin};
 
     /// The next change of a group at rest whose cpu was sampled at 0.
     fn next(
@@ -436,5 +438,60 @@ mod tests {
         assert!(decision.has("substituted"));
         let next = decision.next_change.expect("an end");
         assert!(at(6.0) <= next && next <= at(6.001), "{next}");
+    }
+
+    /// The rule is that of three periods; what counts for the last time then is too old right after.
+    #[test]
+    fn a_sample_that_moves_the_group_is_a_next_change_when_it_becomes_too_old() {
+        let too_old = after(at(0.0), mins(3));
+        for (combine, cpu, on_missing, expected) in [
+            (Combine::Max, 90.0, OnMissing::Hold, Some(too_old)),
+            (Combine::Max, 30.0, OnMissing::Hold, Some(too_old)),
+            // It holds now, and will hold without data.
+            (Combine::Max, 60.0, OnMissing::Hold, None),
+            (Combine::Max, 60.0, OnMissing::ScaleOut, Some(too_old)),
+            (Combine::Max, 60.0, OnMissing::Value(0.0), Some(too_old)),
+            (Combine::Majority, 60.0, OnMissing::Hold, Some(too_old)),
+        ] {
+            let rules = cpu_rules(|policy| {
+                policy.combine = combine;
+                policy.metrics[0].on_missing = on_missing;
+            });
+            let mut memory = Memory::default();
+            memory.log(at(-60.0), Capacity(6));
+            let mut seen = seen(6, &[("cpu", cpu)], at(0.0));
+            let decision = decided(&rules, &seen, &memory, at(0.0));
+            assert_eq!(decision.next_change, expected, "{cpu} {on_missing:?}");
+            // A pin leaves the metrics no say.
+            seen.overrides.pin = Some(Pin {
+                capacity: Capacity(8),
+                until: at(20.0),
+                reason: None,
+                by: "ada".to_owned(),
+            });
+            let pinned = decided(&rules, &seen, &memory, at(0.0));
+            assert_eq!(pinned.next_change, Some(at(20.0)));
+        }
+    }
+
+    #[test]
+    fn a_removal_that_ceases_to_count_against_a_rate_is_a_next_change() {
+        let rules = cpu_rules(|policy| {
+            policy.limits = Limits::new(Capacity(0), Capacity(100));
+            policy.scale_out.rates = vec![Rate {
+                amount: RateAmount::Share(Share(1.0)),
+                per: mins(1),
+            }];
+        });
+        let mut memory = Memory::default();
+        memory.log(at(-60.0), Capacity(2));
+        memory.record(Action::by_tideform(at(-0.5), Capacity(9), Capacity(2)));
+        let seen = seen(2, &[("cpu", 240.0)], at(0.0));
+        // Of the 9 before the removal all may be added again; soon only of the 2 that are left.
+        let decision = decided(&rules, &seen, &memory, at(0.0));
+        assert_eq!(decision.desired, Capacity(8));
+        assert_eq!(decision.next_change, Some(at(0.5)));
+        let later = decided(&rules, &seen, &decision.memory, at(0.5));
+        assert_eq!(later.desired, Capacity(4));
     }
 }

@@ -191,6 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn the_reason_of_a_step_says_its_smallest_adjustment() {
+        let mut more = above(80.0, None, Adjustment::AddShare(Share(0.1)));
+        more.min_adjustment = Some(3);
+        let cpu = rules(|policy| {
+            policy
+                .metrics
+                .push(metric("cpu", Some(Rule::Steps(vec![more]))));
+        });
+        let decision = decided(
+            &cpu,
+            &seen(6, &[("cpu", 90.0)], at(0.0)),
+            &Memory::default(),
+            at(0.0),
+        );
+        assert_eq!(decision.desired, Capacity(9));
+        let (_, text) = crate::engine::explain::sentence(cpu.group(), &decision.reasons[0]);
+        assert!(text.contains("(at least 3)"), "{text}");
+    }
+
+    #[test]
     fn instances_that_failed_are_not_removed_a_second_time() {
         let queue = rules(|policy| {
             policy.metrics.push(metric(
