@@ -636,3 +636,87 @@ fn moves_that_follow_each_other_lead_to_the_group_that_is_there_now() {
     assert_eq!(read(&[("a", "b"), ("b", "a")]).1, 2);
     assert_eq!(read(&[("a", "c"), ("b", "c")]).1, 1);
 }
+
+/// The helps of the first problem with this code, for lines in a group.
+fn help(inside: &str, code: &str) -> String {
+    let text = format!(
+        "provider \"mock\" {{}}\ngroup \"web\" {{\n  provider = provider.mock\n  resource \"asg\" {{ name = \"web\" }}\n{inside}\n}}\n"
+    );
+    let (_, diagnostics) = decode(&text);
+    let found = diagnostics.iter().find(|d| d.code.0 == code);
+    let found = found.unwrap_or_else(|| panic!("no {code} for {inside}: {diagnostics:#?}"));
+    found.help.as_deref().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_help_never_changes_the_meaning_of_a_value() {
+    let metric = |inside: &str| format!("metric \"cpu\" {{\n{inside}\n}}");
+    let track = |inside: &str| metric(&format!("track {{\ntarget = 60\n{inside}\n}}"));
+    let step = |inside: &str| metric(&format!("step {{\nabove = 1\n{inside}\n}}"));
+    let whole = "only a whole number is possible here; shares are for `add` and `remove`, in steps and rates";
+    for (inside, code, wanted) in [
+        (
+            metric("track { target = 60 }\nmax_add = \"50%\""),
+            "P0103",
+            whole,
+        ),
+        (step("set = \"30%\""), "P0103", whole),
+        (step("set = \"30\""), "P0103", "write 30 without quotes"),
+        (step("set = \"3.5\""), "P0103", ""),
+        (
+            track("tolerance_out = 0.1"),
+            "P0103",
+            "a share is written in percent: \"10%\" for 0.1",
+        ),
+        (
+            track("tolerance_out = 0.07"),
+            "P0103",
+            "a share is written in percent: \"7%\" for 0.07",
+        ),
+        (track("tolerance_out = 10"), "P0103", "write \"10%\""),
+        (
+            step("add = 0.5"),
+            "P0108",
+            "a share is written in percent: \"50%\" for 0.5",
+        ),
+        (step("add = 1.5"), "P0108", ""),
+    ] {
+        assert_eq!(help(&inside, code), wanted, "{inside}");
+    }
+}
+
+#[test]
+fn a_target_of_0_and_a_setting_without_effect_say_what_to_write() {
+    let zero = help("metric \"cpu\" {\n  track { target = 0 }\n}", "P0107");
+    for part in [
+        "`below = 0`",
+        "`set = 0`",
+        "`max = 0`",
+        "`limits { min = 0 }`",
+    ] {
+        assert!(zero.contains(part), "{zero}");
+    }
+    for (inside, wanted) in [
+        (
+            "max_add = 2",
+            "give the metric a `track`, a `step` or `want = true`, or take `max_add` out",
+        ),
+        (
+            "weight = 2",
+            "write `combine = \"weighted\"` in the group or its policy, or take `weight` out",
+        ),
+        (
+            "max_age = \"5m\"",
+            "write `on_missing = \"last\"`, or take `max_age` out",
+        ),
+        (
+            "breach = \"2m\"",
+            "give the metric a `step`, or take `breach` out",
+        ),
+    ] {
+        assert_eq!(
+            help(&format!("metric \"cpu\" {{\n{inside}\n}}"), "P0526"),
+            wanted
+        );
+    }
+}

@@ -12,7 +12,7 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     let is_weighted = matches!(policy.combine, Combine::Weighted(_));
     if !is_weighted {
         for name in ["out_above", "in_below", "out_step", "in_step"] {
-            unused(body, name, "needs `combine = \"weighted\"`", cx);
+            unused(body, name, WEIGHTED, cx);
         }
     }
     for metric in &policy.metrics {
@@ -21,18 +21,27 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
         };
         if !is_weighted {
             for name in ["weight", "threshold"] {
-                unused(block, name, "needs `combine = \"weighted\"`", cx);
+                unused(block, name, WEIGHTED, cx);
             }
         }
         if metric.on_missing != OnMissing::Last {
-            unused(block, "max_age", "needs `on_missing = \"last\"`", cx);
+            let needs = Needs(
+                "needs `on_missing = \"last\"`",
+                "write `on_missing = \"last\"`",
+            );
+            unused(block, "max_age", needs, cx);
         }
         if !matches!(metric.rule, Some(Rule::Steps(_))) {
-            unused(block, "breach", "needs `step` blocks", cx);
+            let needs = Needs("needs `step` blocks", "give the metric a `step`");
+            unused(block, "breach", needs, cx);
         }
         if metric.rule.is_none() {
             for name in ["max_add", "max_remove"] {
-                unused(block, name, "the metric has no rule", cx);
+                let needs = Needs(
+                    "the metric has no rule",
+                    "give the metric a `track`, a `step` or `want = true`",
+                );
+                unused(block, name, needs, cx);
             }
         }
         for step in block.blocks_of("step") {
@@ -40,14 +49,22 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
                 .adjustment("add", cx)
                 .or_else(|| step.adjustment("remove", cx));
             if !matches!(is_share, Some(crate::decode::read::Amount::Share(_))) {
-                unused(step, "min_adjustment", "is for changes by a share", cx);
+                let needs = Needs(
+                    "is for changes by a share",
+                    "write `add` or `remove` as a share, such as \"10%\"",
+                );
+                unused(step, "min_adjustment", needs, cx);
             }
         }
         if let Some(track) = block.block("track")
             && track.get("tolerance_out").is_some()
             && track.get("tolerance_in").is_some()
         {
-            unused(track, "tolerance", "both directions have their own", cx);
+            let needs = Needs(
+                "both directions have their own",
+                "leave one of `tolerance_out` and `tolerance_in` to it",
+            );
+            unused(track, "tolerance", needs, cx);
         }
     }
     for guard in &policy.guards {
@@ -55,17 +72,30 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
             && cap >= limits.max()
             && let Some(block) = subject.labelled("guard", &guard.name)
         {
-            unused(block, "cap", "the group's maximum is not above it", cx);
+            cx.push(
+                no_effect(block, "cap", "the group's maximum is not above it")
+                    .help("lower `cap` below the group's `max`, or take the guard out"),
+            );
         }
     }
 }
 
-fn unused(block: &Merged<'_>, name: &str, why: &'static str, cx: &mut Context) {
+/// What a setting needs: the words beside the underline, and what to write.
+#[derive(Clone, Copy)]
+struct Needs(&'static str, &'static str);
+
+const WEIGHTED: Needs = Needs(
+    "needs `combine = \"weighted\"`",
+    "write `combine = \"weighted\"` in the group or its policy",
+);
+
+fn unused(block: &Merged<'_>, name: &str, needs: Needs, cx: &mut Context) {
+    let Needs(why, help) = needs;
     if block.get(name).is_some() {
-        cx.push(
-            Diagnostic::warning(codes::NO_EFFECT, "Setting without effect")
-                .at(block.span_of(name), why)
-                .help(format!("take `{name}` out, or add what it needs")),
-        );
+        cx.push(no_effect(block, name, why).help(format!("{help}, or take `{name}` out")));
     }
+}
+
+fn no_effect(block: &Merged<'_>, name: &str, why: &'static str) -> Diagnostic {
+    Diagnostic::warning(codes::NO_EFFECT, "Setting without effect").at(block.span_of(name), why)
 }

@@ -20,7 +20,7 @@ super::codes! {
         "A group says what it scales with a `resource` block, which names the provider's kind and its name there.",
         "group \"web\" {\n  provider = provider.mock      # add: resource \"asg\" { name = \"web\" }\n}";
     TARGET_OUT_OF_RANGE = "P0107", "Target out of range",
-        "A target must be greater than 0. Desired capacity is ready x observed / target, so a target of 0 has no answer. To empty a group at night, set `limits { min = 0 }` and a `schedule` with `max = 0`.",
+        "A target must be greater than 0. Desired capacity is ready x observed / target, so a target of 0 has no answer. To empty a group when the metric is 0, write a `step` with `below = 0` and `set = 0` instead of `track`; to empty it at night, a `schedule` with `max = 0`. Both need `limits { min = 0 }`.",
         "track { target = 0 }      # write `target = 60`";
     NUMBER_OUT_OF_RANGE = "P0108", "Number outside of its range",
         "The attribute takes numbers of a range, and this one lies outside, or is no whole number where one is needed. Capacities are whole numbers up to a million.",

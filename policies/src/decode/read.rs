@@ -159,17 +159,52 @@ pub(crate) fn boolean(value: &Value) -> Read<bool> {
 }
 
 fn any_number(value: &Value, want: &str) -> Read<Number> {
+    numeric(value, want, |bare, _| {
+        let is_number = bare.parse::<f64>().is_ok_and(f64::is_finite);
+        is_number.then(|| format!("write {bare} without quotes"))
+    })
+}
+
+/// A number that must be whole: here a share means something else than its percent.
+fn whole_number(value: &Value) -> Read<Number> {
+    numeric(value, "a whole number", |bare, is_share| {
+        if is_share && bare.parse::<f64>().is_ok() {
+            return Some(
+                "only a whole number is possible here; shares are for `add` and `remove`, in steps and rates"
+                    .to_owned(),
+            );
+        }
+        let is_whole = bare.parse::<i64>().is_ok();
+        is_whole.then(|| format!("write {bare} without quotes"))
+    })
+}
+
+/// A number; a text gets the hint for its number, which knows whether a `%` was behind it.
+fn numeric(value: &Value, want: &str, hint: impl Fn(&str, bool) -> Option<String>) -> Read<Number> {
     match plain(value) {
         Value::Number(number) => Ok(*number),
         Value::String(text) if !value.is_sensitive() => {
-            let bare = text.trim().trim_end_matches('%').trim_end();
+            let text = text.trim();
+            let bare = text.trim_end_matches('%').trim_end();
             let problem = wrong_type(value, want);
-            Err(match bare.parse::<f64>() {
-                Ok(n) if n.is_finite() => problem.help(format!("write {bare} without quotes")),
-                _ => problem,
+            Err(match hint(bare, text.ends_with('%')) {
+                Some(help) => problem.help(help),
+                None => problem,
             })
         }
         _ => Err(wrong_type(value, want)),
+    }
+}
+
+/// How a number would be written as a share. Between 0 and 1 it is meant as a fraction, as in other tools.
+fn as_share(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(n) if n > 0.0 && n < 1.0 => {
+            // 0.07 times 100 is not quite 7.
+            let percent = (n * 1e11).round() / 1e9;
+            format!("a share is written in percent: \"{percent}%\" for {text}")
+        }
+        _ => format!("write \"{text}%\""),
     }
 }
 
@@ -213,7 +248,7 @@ pub(crate) fn target(value: &Value) -> Read<f64> {
     Err(if n == 0.0 {
         problem
             .why("Desired capacity is ready x observed / target, so a target of 0 has no answer.")
-            .help("to empty the group at night, set `limits { min = 0 }` and a `schedule` with `max = 0`.")
+            .help("to empty the group when the metric is 0, write a `step` with `below = 0` and `set = 0` instead of `track`; to empty it at night, a `schedule` with `max = 0`; both need `limits { min = 0 }`")
     } else {
         problem.why("Desired capacity is ready x observed / target, which would be negative.")
     })
@@ -221,7 +256,7 @@ pub(crate) fn target(value: &Value) -> Read<f64> {
 
 /// A whole number.
 pub(crate) fn count(value: &Value, min: u32, max: u32) -> Read<u32> {
-    let n = any_number(value, "a whole number")?;
+    let n = whole_number(value)?;
     let problem = |label: String| {
         Problem::new(
             codes::NUMBER_OUT_OF_RANGE,
@@ -240,7 +275,7 @@ pub(crate) fn count(value: &Value, min: u32, max: u32) -> Read<u32> {
 
 /// A whole number of 64 bits.
 pub(crate) fn integer(value: &Value) -> Read<i64> {
-    any_number(value, "a whole number")?
+    whole_number(value)?
         .as_integer()
         .and_then(|n| i64::try_from(n).ok())
         .ok_or_else(|| {
@@ -362,7 +397,7 @@ pub fn parse_share(text: &str) -> Option<Share> {
 
 /// A share of at most `most` percent.
 pub(crate) fn share(value: &Value, most: f64) -> Read<Share> {
-    let text = notation(value, "a share in quotes", |n| format!("write \"{n}%\""))?;
+    let text = notation(value, "a share in quotes", as_share)?;
     let problem = |label: String| Problem::new(codes::SHARE, "Share not usable", label);
     let share = parse_share(text)
         .ok_or_else(|| problem("is no share".to_owned()).help("shares are written \"70%\""))?;
@@ -408,7 +443,15 @@ pub(crate) fn adjustment(value: &Value) -> Read<Amount> {
         }
         return Ok(Amount::Share(share));
     }
-    count(value, 0, 1_000_000).map(Amount::Count)
+    let is_fraction = |n: &Number| n.as_f64() > 0.0 && n.as_f64() < 1.0;
+    count(value, 0, 1_000_000)
+        .map(Amount::Count)
+        .map_err(|problem| match plain(value) {
+            Value::Number(n) if is_fraction(n) && !value.is_sensitive() => {
+                problem.help(as_share(&n.to_string()))
+            }
+            _ => problem,
+        })
 }
 
 /// A time, perhaps still without its zone.
