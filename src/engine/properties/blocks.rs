@@ -1,14 +1,16 @@
 //! What blocks or slows a move by metrics is obeyed; the bounds and a pin alone go past it.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use tideform_policies::model::{
-    BinaryOperator, Blocks, Breach, Capacity, Direction, Expression, Freeze, Guard, GuardEffect,
-    MetricReading, MetricSource, OnExceed, Sample,
+    BinaryOperator, Blocks, Breach, Capacity, Combine, Direction, Expression, Freeze, Guard,
+    GuardEffect, MetricReading, MetricSource, OnExceed, Sample, Select,
 };
 
 use super::generate::{Case, capacity, case, formula, length};
 use super::{cases, facts};
-use crate::engine::testing::{at, decided, metric};
+use crate::engine::testing::{at, decided, metric, track};
 
 /// Without overrides: what is left is moved by metrics and bounds alone.
 fn by_metrics() -> impl Strategy<Value = Case> {
@@ -17,6 +19,27 @@ fn by_metrics() -> impl Strategy<Value = Case> {
         case.seen.overrides.pause = None;
         case
     })
+}
+
+/// Nothing but the metric holds the group back, and that wants a move: out with `is_out`, else in.
+fn eager(case: &mut Case, is_out: bool) {
+    let policy = &mut case.policy;
+    policy.metrics = vec![metric("cpu", track(60.0))];
+    policy.combine = Combine::Max;
+    policy.warmup = Duration::ZERO;
+    policy.guards.clear();
+    policy.freezes.clear();
+    policy.budget = None;
+    policy.scale_out = crate::engine::testing::plain().scale_out;
+    policy.scale_in = crate::engine::testing::plain().scale_in;
+    case.seen.left_out.clear();
+    case.seen.instances = None;
+    let sample = Sample {
+        at: at(0.0),
+        value: if is_out { 240.0 } else { 15.0 },
+    };
+    let reading = MetricReading::Group(vec![sample]);
+    case.seen.metrics.insert("cpu".into(), reading);
 }
 
 fn blocks() -> impl Strategy<Value = Blocks> {
@@ -95,7 +118,29 @@ proptest! {
     }
 
     #[test]
-    fn a_freeze_is_obeyed(mut case in by_metrics(), blocks in blocks()) {
+    fn a_direction_that_is_switched_off_is_moved_by_the_bounds_alone(
+        mut case in by_metrics(),
+        is_out in any::<bool>(),
+        by_select in any::<bool>(),
+    ) {
+        eager(&mut case, is_out);
+        let (direction, rules) = if is_out {
+            (Direction::Out, &mut case.policy.scale_out)
+        } else {
+            (Direction::In, &mut case.policy.scale_in)
+        };
+        if by_select {
+            rules.select = Select::Disabled;
+        } else {
+            rules.enabled = false;
+        }
+        let desired = decided(&case.rules(), &case.seen, &case.memory, at(0.0)).desired.get();
+        check_blocked(&case, direction, desired)?;
+    }
+
+    #[test]
+    fn a_freeze_is_obeyed(mut case in by_metrics(), blocks in blocks(), is_out in any::<bool>()) {
+        eager(&mut case, is_out);
         case.policy.freezes.push(Freeze {
             name: "release".into(),
             start: at(0.0),
@@ -113,6 +158,7 @@ proptest! {
 
     #[test]
     fn a_budget_that_is_used_up_blocks_growth(mut case in by_metrics(), spent in 100.0..1e9_f64) {
+        eager(&mut case, true);
         case.policy.budget = Some(tideform_policies::model::Budget {
             monthly_usd: 100.0,
             alert: Vec::new(),
@@ -130,8 +176,10 @@ proptest! {
             blocks().prop_map(GuardEffect::Block),
             capacity().prop_map(|cap| GuardEffect::Cap(Capacity(cap))),
         ],
-        is_bad in any::<bool>(),
+        is_bad in prop::bool::weighted(0.8),
+        is_out in any::<bool>(),
     ) {
+        eager(&mut case, is_out);
         case.policy.metrics.push(metric("pain", None));
         let pain = Expression::Binary(
             BinaryOperator::Greater,
@@ -193,6 +241,11 @@ proptest! {
             prop_assert!(case.seen.desired <= capped && capped <= free);
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
 
     /// How often anyone looks makes no difference to a guard: it is followed through the times of its samples.
     #[test]

@@ -145,7 +145,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(few_cases(2))]
+    #![proptest_config(few_cases(3))]
 
     /// Minutes, with gaps of up to three days, until a year is over.
     #[test]
@@ -156,6 +156,16 @@ proptest! {
     ) {
         if is_long {
             policy.warmup = Duration::from_secs(200 * 86_400);
+        } else {
+            let short = Duration::from_secs(1_800);
+            policy.warmup = policy.warmup.min(short);
+            for rules in [&mut policy.scale_out, &mut policy.scale_in] {
+                rules.cooldown = rules.cooldown.min(short);
+                rules.stabilization = rules.stabilization.min(short);
+                for rate in &mut rules.rates {
+                    rate.per = rate.per.min(short);
+                }
+            }
         }
         let rules = Rules::new(&group(policy.clone()));
         let mut life = Life::new(at(0.0));

@@ -1,7 +1,9 @@
 //! Absent data never removes an instance; only a number in `on_missing`, the bounds and a pin do without data.
 
 use proptest::prelude::*;
-use tideform_policies::model::{Adjustment, Combine, MetricReading, OnMissing, Rule, Scope};
+use tideform_policies::model::{
+    Adjustment, Combine, MetricReading, OnMissing, Rule, Sample, Scope,
+};
 
 use super::generate::{Case, capacity, case, share};
 use super::{cases, facts};
@@ -138,6 +140,8 @@ proptest! {
         policy.metrics = vec![metric("cpu", Some(Rule::Steps(vec![below(20.0, None, remove)])))];
         let mut seen = case.seen;
         seen.limits = None;
+        let sample = Sample { at: at(0.0), value: 0.0 };
+        seen.metrics.insert("cpu".into(), MetricReading::Group(vec![sample]));
         policy.limits = None;
         let current = seen.desired.get();
         let most = match remove {

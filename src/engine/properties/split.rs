@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use tideform_policies::model::{Instance, InstanceState, Lifecycle, VictimOrder};
+use tideform_policies::model::{Capacity, Instance, InstanceState, Lifecycle, VictimOrder};
 
 use super::cases;
-use super::generate::case;
+use super::generate::{case, instances};
+use crate::engine::Pin;
 use crate::engine::testing::{at, decided};
 
 fn exists(instance: &Instance) -> bool {
@@ -47,8 +48,25 @@ proptest! {
     }
 
     #[test]
-    fn victims_are_unprotected_and_never_more_than_the_number_asks_for(mut case in case()) {
+    fn victims_are_unprotected_and_never_more_than_the_number_asks_for(
+        mut case in case(),
+        instances in instances(),
+        share in 0..5_u32,
+    ) {
         case.seen.overrides.pause = None;
+        // Somebody shrinks the group, to nothing or by less.
+        let units = instances.iter().filter(|i| exists(i)).map(|i| i.weight);
+        let current = units.fold(1_u32, u32::saturating_add);
+        case.seen.desired = Capacity(current);
+        case.seen.instances = Some(instances);
+        case.policy.limits = None;
+        case.seen.limits = None;
+        case.seen.overrides.pin = Some(Pin {
+            capacity: Capacity(current / 5 * share),
+            until: at(1.0),
+            reason: None,
+            by: "ada".to_owned(),
+        });
         let decision = decided(&case.rules(), &case.seen, &case.memory, at(0.0));
         let named: BTreeSet<_> = decision.victims.iter().cloned().collect();
         prop_assert_eq!(named.len(), decision.victims.len());

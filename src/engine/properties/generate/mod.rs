@@ -15,7 +15,8 @@ use tideform_policies::model::{Policy, Share};
 use crate::engine::testing::{at, group};
 use crate::engine::{Memory, Observation, Rules};
 
-pub(in crate::engine::properties) use observations::observation;
+pub(in crate::engine::properties) use observations::instances;
+use observations::observation;
 pub(in crate::engine::properties) use pasts::{Life, Tick, ticks};
 use pasts::{Past, live, past};
 pub(in crate::engine::properties) use policies::{any_track, formula, policy};
