@@ -55,7 +55,7 @@ fn is_timeless(metric: &Metric) -> bool {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn what_is_no_number_is_no_sample(mut case in case()) {

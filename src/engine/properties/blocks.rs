@@ -58,7 +58,7 @@ fn check_blocked(case: &Case, direction: Direction, desired: u32) -> Result<(), 
 }
 
 proptest! {
-    #![proptest_config(cases(120))]
+    #![proptest_config(cases(80))]
 
     /// Switched-off directions, `select = "disabled"`, cooldowns, freezes and the budget.
     #[test]

@@ -9,7 +9,7 @@ use crate::engine::testing::{at, decided, track};
 use crate::engine::{Pause, Pin};
 
 proptest! {
-    #![proptest_config(cases(120))]
+    #![proptest_config(cases(80))]
 
     #[test]
     fn the_number_is_never_outside_the_limits_unless_paused(case in case()) {

@@ -50,7 +50,7 @@ fn check(case: &mut Case, low: MetricReading, high: MetricReading) -> Result<(),
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn more_load_on_the_group_never_gives_fewer(mut case in tracking(), (low, high) in loads()) {

@@ -51,7 +51,7 @@ fn next_random(state: &mut u64) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn the_same_question_has_the_same_answer(case in case()) {
@@ -145,7 +145,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(few_cases(3))]
+    #![proptest_config(few_cases(2))]
 
     /// Minutes, with gaps of up to three days, until a year is over.
     #[test]

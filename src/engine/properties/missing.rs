@@ -27,7 +27,7 @@ fn forgets_numbers(case: &mut Case) {
 }
 
 proptest! {
-    #![proptest_config(cases(120))]
+    #![proptest_config(cases(80))]
 
     /// With `max` and `weighted` one silent metric is enough; a majority may go on without it.
     #[test]

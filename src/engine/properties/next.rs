@@ -14,7 +14,7 @@ fn horizon() -> Timestamp {
 }
 
 proptest! {
-    #![proptest_config(cases(250))]
+    #![proptest_config(cases(160))]
 
     #[test]
     fn until_the_next_change_the_answer_stays(

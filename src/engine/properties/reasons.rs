@@ -10,7 +10,7 @@ use crate::engine::testing::{at, decided};
 use crate::engine::{Decision, explain, kinds};
 
 proptest! {
-    #![proptest_config(cases(250))]
+    #![proptest_config(cases(160))]
 
     #[test]
     fn the_arithmetic_of_the_reasons_gives_the_number(case in case()) {

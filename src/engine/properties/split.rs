@@ -18,7 +18,7 @@ fn exists(instance: &Instance) -> bool {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(100))]
 
     /// The base first, then the share, the on-demand part rounded up; while spot fails, nothing more on spot.
     #[test]

@@ -21,7 +21,7 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn at_any_time_limits_are_kept_and_the_reasons_add_up(
