@@ -267,7 +267,11 @@ fn a_failing_test_is_exit_1_with_its_decision_and_a_junit_report() {
 fn tests_are_chosen_by_name_and_group_and_a_choice_of_none_fails() {
     let directory = Directory::with(&[("shop.hcl", SHOP)]);
     let ran = directory.run(&["test", "--list"]).exits(0);
-    assert_eq!(ran.stdout, "hot: test\n\n1 test\n");
+    assert_eq!(ran.stdout, "hot (group.web): test\n\n1 test\n");
+    let listed = directory.run(&["test", "--list", "--json"]).exits(0).json();
+    assert_eq!(listed["tests"][0]["name"], "hot");
+    assert_eq!(listed["tests"][0]["group"], "group.web");
+    assert_eq!(listed["tests"][0]["place"]["file"], "shop.hcl");
     for chosen in [&["test", "ot", "x"][..], &["test", "--group", "w*"]] {
         let ran = directory.run(chosen).exits(0);
         assert!(ran.stdout.contains("1 passed"), "{}", ran.stdout);

@@ -36,6 +36,15 @@ pub struct Attribute {
     pub span: Span,
     /// The metrics that a formula mentions, each time; empty for anything else.
     pub mentions: Vec<Spanned<String>>,
+    /// Where the items of a list stand; empty where the expression is not itself a list.
+    pub items: Vec<Span>,
+}
+
+impl Attribute {
+    /// Where an item of a list stands; of a list that is not written out, where the list is.
+    pub fn item_span(&self, i: usize) -> Span {
+        self.items.get(i).copied().unwrap_or(self.span)
+    }
 }
 
 /// What an expression gave.

@@ -28,7 +28,7 @@ pub(super) struct TestArgs {
     groups: Vec<String>,
 
     /// Print the names of the tests, and run none
-    #[arg(long, conflicts_with_all = ["json", "junit"])]
+    #[arg(long, conflicts_with = "junit")]
     list: bool,
 
     #[command(flatten)]
@@ -70,11 +70,12 @@ impl TestArgs {
             });
         }
         if self.list {
-            let titles: Vec<String> = chosen
-                .into_iter()
-                .map(|test| suite::title(&configuration, test))
-                .collect();
-            cx.output.print(&render::list(&titles));
+            if self.json {
+                cx.output
+                    .json(&render::list_json(&chosen, &configuration.sources));
+            } else {
+                cx.output.print(&render::list(&chosen));
+            }
             return Ok(exit::WELL);
         }
         if !self.json {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tideform_policies::model::{
     Capacity, Direction, Expected, Formula, FormulaScope, InstanceId, Invariant, Name, OwnValue,
-    Test, TestStep,
+    Scope, Test, TestStep,
 };
 use tideform_policies::source::{SourceMap, Span};
 
@@ -134,6 +134,22 @@ pub enum Mismatch {
         /// How many instances there are.
         instances: usize,
     },
+    /// A list of samples that is shorter than there are instances.
+    TooFewSamples {
+        /// Of which metric.
+        metric: Name,
+        /// How many values the list has.
+        samples: usize,
+        /// How many instances there are.
+        instances: usize,
+    },
+    /// Values by instance of a metric that is not about single instances.
+    NotPerInstance {
+        /// Which metric.
+        metric: Name,
+        /// What it is about.
+        scope: Scope,
+    },
     /// A sample of an instance that is not there.
     UnknownInstance {
         /// Of which metric.
@@ -234,11 +250,28 @@ impl fmt::Display for Mismatch {
                 samples,
                 instances,
             } => {
-                let are = match instances {
-                    1 => "is 1 instance".to_owned(),
-                    n => format!("are {n} instances"),
+                write!(f, "{metric} has {}", values_for(*samples, *instances))
+            }
+            Mismatch::TooFewSamples {
+                metric,
+                samples,
+                instances,
+            } => {
+                let said = values_for(*samples, *instances);
+                write!(
+                    f,
+                    "{metric} has {said}; write null for one without a sample"
+                )
+            }
+            Mismatch::NotPerInstance { metric, scope } => {
+                let (scope, what) = match scope {
+                    Scope::Group => ("group", "a total of the group"),
+                    _ => ("shared", "one value that all instances share"),
                 };
-                write!(f, "{metric} has {samples} values, and there {are}")
+                write!(
+                    f,
+                    "{metric} has values by instance, and with scope = \"{scope}\" it is {what}: write one number"
+                )
             }
             Mismatch::UnknownInstance { metric, id, known } => write!(
                 f,
@@ -247,6 +280,16 @@ impl fmt::Display for Mismatch {
             ),
         }
     }
+}
+
+/// `2 values, and there are 3 instances`.
+fn values_for(samples: usize, instances: usize) -> String {
+    let values = if samples == 1 { "value" } else { "values" };
+    let are = match instances {
+        1 => "is 1 instance".to_owned(),
+        n => format!("are {n} instances"),
+    };
+    format!("{samples} {values}, and there {are}")
 }
 
 fn word(direction: Direction) -> &'static str {

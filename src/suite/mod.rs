@@ -90,24 +90,11 @@ impl TestReport {
 
     /// The label; with the group, where the block is run for several.
     pub fn title(&self) -> String {
-        titled(&self.name, &self.group, self.is_one_of_several)
-    }
-}
-
-/// The title that a test's report will have.
-pub fn title(configuration: &Configuration, test: &Test) -> String {
-    titled(
-        &test.name,
-        &test.group,
-        is_one_of_several(configuration, test),
-    )
-}
-
-fn titled(name: &str, group: &GroupAddress, with_group: bool) -> String {
-    if with_group {
-        format!("{name} ({group})")
-    } else {
-        name.to_owned()
+        if self.is_one_of_several {
+            format!("{} ({})", self.name, self.group)
+        } else {
+            self.name.clone()
+        }
     }
 }
 
@@ -117,6 +104,9 @@ fn titled(name: &str, group: &GroupAddress, with_group: bool) -> String {
 pub struct StepReport {
     /// As the files write it; of a repeated step, its last time.
     pub at: String,
+    /// The same for people, who look for a repeated step where it is written: `0m until 5m (3m)`.
+    #[serde(skip)]
+    pub label: String,
     /// The time of the decision.
     pub time: Timestamp,
     /// Where the block stands.
@@ -172,6 +162,10 @@ pub fn run_test(configuration: &Configuration, test: &Test) -> TestReport {
         report.problem = Some(format!("there is no {}", test.group));
         return report;
     };
+    if let Some(problem) = World::impossible(group, test) {
+        report.problem = Some(problem);
+        return report;
+    }
     let every = group.policy.every.max(Duration::from_secs(1));
     let decisions: u64 = test.steps.iter().map(|step| repeats(step, every)).sum();
     if decisions > MOST_DECISIONS {
@@ -246,12 +240,7 @@ impl Run<'_> {
             self.world.accept(&decision, now);
             if is_last || (!failures.is_empty() && !has_failed) {
                 has_failed |= !failures.is_empty();
-                let label = if after == step.at {
-                    step.label.clone()
-                } else {
-                    units::format_duration(after)
-                };
-                reports.push(self.report(step, label, now, failures, decision));
+                reports.push(self.report(step, after, now, failures, decision));
             }
             if is_last {
                 return;
@@ -264,13 +253,28 @@ impl Run<'_> {
     fn report(
         &self,
         step: &TestStep,
-        at: String,
+        after: Duration,
         time: Timestamp,
         failures: Vec<Failure>,
         decision: Decision,
     ) -> StepReport {
+        let at = if after == step.at {
+            step.label.clone()
+        } else {
+            units::format_duration(after)
+        };
+        let label = match step.until {
+            Some(until) => format!(
+                "{} until {} ({})",
+                step.label,
+                units::format_duration(until),
+                units::format_duration(after)
+            ),
+            None => at.clone(),
+        };
         StepReport {
             at,
+            label,
             time,
             place: Place::of(&self.configuration.sources, step.span),
             current: decision.current,

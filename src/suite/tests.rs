@@ -482,6 +482,91 @@ test "samples of instances that are not there" {
 }
 
 #[test]
+fn values_by_instance_are_for_all_instances_of_a_metric_that_has_them() {
+    let report = suite(
+        r#"
+test "lists" {
+  group = group.web
+  given { desired = 3 }
+  at "0m" {
+    metrics = { cpu = [60, null] }
+    expect { direction = "hold" }
+  }
+  at "1m" {
+    metrics = { cpu = [60, null, 60], queue = [5, 5, 5] }
+    expect { direction = "hold" }
+  }
+  at "2m" {
+    metrics = { cpu = [60, null, 60], queue = 15 }
+    expect { direction = "hold" }
+  }
+}
+"#,
+    );
+    assert_eq!(
+        failures(&report),
+        [
+            "cpu has 2 values, and there are 3 instances; write null for one without a sample",
+            "queue has values by instance, and with scope = \"group\" it is a total of the group: write one number",
+        ]
+    );
+}
+
+#[test]
+fn more_ready_than_the_group_begins_with_is_refused() {
+    let report = suite(
+        r#"
+test "ready" {
+  group = group.web
+  given { ready = 3 }
+  at "0m" {
+    expect { at_least = 2 }
+  }
+}
+"#,
+    );
+    assert_eq!(
+        failures(&report),
+        ["`given` has 3 ready, and the capacity that it begins with is 2: add `desired`"]
+    );
+}
+
+#[test]
+fn a_repeated_step_is_named_as_it_is_written() {
+    let report = suite(
+        r#"
+test "repeats" {
+  group  = group.web
+  always = [
+    self.desired < 100,
+    self.desired < 1,
+  ]
+  given { desired = 3 }
+  at "0m" {
+    until   = "5m"
+    metrics = { cpu = 60 }
+    expect { desired = 4 }
+  }
+}
+"#,
+    );
+    let text = plain(&render::text(&report));
+    assert!(
+        text.contains("at 0m until 5m (5m): expected desired 4, got 3"),
+        "{text}"
+    );
+    assert!(
+        text.contains("at 0m until 5m (0s): `self.desired < 1`"),
+        "{text}"
+    );
+    // Of several conditions, the one that does not hold is underlined.
+    assert!(
+        text.contains("6 |     self.desired < 1,\n    |     ^^^^^^^^^^^^^^^^\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn money_and_failed_launches_are_given() {
     let report = suite(
         r#"
@@ -536,7 +621,6 @@ test "all wrong" {
     metrics = { cpu = 95, queue = 50 }
     expect {
       desired   = 6
-      at_least  = 8
       at_most   = 6
       direction = "in"
       ready     = 3
@@ -546,6 +630,15 @@ test "all wrong" {
       spot      = 1
       victims   = ["i-1"]
     }
+  }
+}
+
+test "too few" {
+  group = group.web
+  given { desired = 4 }
+  at "0m" {
+    metrics = { cpu = 95 }
+    expect { at_least = 8 }
   }
 }
 
@@ -570,7 +663,6 @@ test "too long" {
         failures(&report),
         [
             "expected desired 6, got 7",
-            "expected desired at least 8, got 7",
             "expected desired at most 6, got 7",
             "expected 3 ready, got 4",
             "expected 1 spot, got no mix",
@@ -583,6 +675,7 @@ test "too long" {
             "expected the victims i-1, got none",
             "`self.desired < 7` must always hold, and does not: self.desired is 7",
             "`metric.queue > 60` must always hold, and does not: metric.queue is 50",
+            "expected desired at least 8, got 7",
             "`metric.double > 0` was never checked: metric.double has no data at any step",
             "it would make 5256001 decisions, and the most is 200000",
         ]
@@ -630,9 +723,9 @@ fn a_failing_step_shows_the_whole_explanation_and_the_source_line() {
       8 |     expect { desired = 6 }
         |              ^^^^^^^^^^^
     at 0m: `self.desired > 5` must never hold, and does: self.desired is 7
-       --> b.hcl:4:11
+       --> b.hcl:4:12
       4 |   never = [self.desired > 5]
-        |           ^^^^^^^^^^^^^^^^^^
+        |            ^^^^^^^^^^^^^^^^
       group.web   4 -> 7   scale out by 3
           cpu        95 % against a target of 60 % wants 7
           combined   the largest want is 7
@@ -700,9 +793,9 @@ fn the_junit_report_has_a_case_a_test_and_escapes_its_text() {
       8 |     expect { desired = 6 }
         |              ^^^^^^^^^^^
     at 0m: `self.desired &gt; 5` must never hold, and does: self.desired is 7
-       --&gt; b.hcl:4:11
+       --&gt; b.hcl:4:12
       4 |   never = [self.desired &gt; 5]
-        |           ^^^^^^^^^^^^^^^^^^
+        |            ^^^^^^^^^^^^^^^^
       group.web   4 -&gt; 7   scale out by 3
           cpu        95 % against a target of 60 % wants 7
           combined   the largest want is 7

@@ -4,13 +4,14 @@
 //! Simple on purpose, and documented in `docs/language.md`: an accepted scale-out launches its instances at once,
 //! they boot for `instance.boot` and then warm up; an accepted scale-in ends its instances at once.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tideform_policies::model::{
     Capacity, Given, Group, Instance, InstanceId, InstanceSample, InstanceState, Lifecycle,
-    MetricReading, MetricSource, Name, Sample, Test, TestOverride, TestStep, TestValue,
+    MetricReading, MetricSource, Name, Sample, Scope, Test, TestOverride, TestStep, TestValue,
 };
 
 use super::check::Mismatch;
@@ -51,17 +52,19 @@ pub(super) struct Seen {
 }
 
 impl World {
+    /// Why the test cannot begin as it says, which is known only with the group.
+    pub(super) fn impossible(group: &Group, test: &Test) -> Option<String> {
+        let ready = test.given.ready?;
+        let desired = given_desired(group, test, &[]);
+        (ready > desired).then(|| {
+            format!("`given` has {ready} ready, and the capacity that it begins with is {desired}: add `desired`")
+        })
+    }
+
     pub(super) fn new(group: &Group, test: &Test) -> World {
         let given = &test.given;
-        let least = group
-            .policy
-            .limits
-            .map_or(Capacity::ZERO, |limits| limits.min());
         let instances = given_instances(given, test.start);
-        let desired = given.desired.unwrap_or(match instances.as_slice() {
-            [] => least,
-            instances => Capacity(units(instances)),
-        });
+        let desired = given_desired(group, test, &instances);
         let mut world = World {
             group: group.clone(),
             desired,
@@ -131,19 +134,15 @@ impl World {
             let reading = match value {
                 TestValue::Group(value) => MetricReading::Group(self.sampled(name, *value, now)),
                 TestValue::PerInstance(values) => {
-                    if let Some(instances) = &instances
-                        && values.len() > instances.len()
-                    {
-                        misplaced.push(Mismatch::TooManySamples {
-                            metric: name.clone(),
-                            samples: values.len(),
-                            instances: instances.len(),
-                        });
+                    misplaced.extend(self.not_per_instance(name));
+                    if let Some(instances) = &instances {
+                        misplaced.extend(wrong_number(name, values.len(), instances.len()));
                     }
                     let ids = instances.iter().flatten().map(|i| i.id.clone());
                     per_instance(ids.zip(values.iter().copied()), now)
                 }
                 TestValue::ByInstance(values) => {
+                    misplaced.extend(self.not_per_instance(name));
                     let ids = values.iter().map(|(id, value)| (id.clone(), *value));
                     if let Some(instances) = &instances {
                         let is_there = |id: &InstanceId| instances.iter().any(|i| i.id == *id);
@@ -173,6 +172,15 @@ impl World {
             observation: seen,
             misplaced,
         }
+    }
+
+    /// What is wrong with values by instance of a metric that is not about single instances.
+    fn not_per_instance(&self, name: &Name) -> Option<Mismatch> {
+        let scope = self.group.metric(name)?.scope;
+        (scope != Scope::Instance).then(|| Mismatch::NotPerInstance {
+            metric: name.clone(),
+            scope,
+        })
     }
 
     /// What a step says once: how many are ready from here on, and what people ask for.
@@ -445,4 +453,33 @@ fn left_out(group: &Group, step: &TestStep) -> BTreeSet<Name> {
         .filter(|metric| !named.contains(&*metric.name))
         .map(|metric| metric.name.clone())
         .collect()
+}
+
+/// The capacity before the first step.
+fn given_desired(group: &Group, test: &Test, instances: &[Instance]) -> Capacity {
+    test.given.desired.unwrap_or_else(|| match instances {
+        [] => group
+            .policy
+            .limits
+            .map_or(Capacity::ZERO, |limits| limits.min()),
+        instances => Capacity(units(instances)),
+    })
+}
+
+/// A list of samples that does not have one for each instance.
+fn wrong_number(metric: &Name, samples: usize, instances: usize) -> Option<Mismatch> {
+    let metric = metric.clone();
+    match samples.cmp(&instances) {
+        Ordering::Equal => None,
+        Ordering::Greater => Some(Mismatch::TooManySamples {
+            metric,
+            samples,
+            instances,
+        }),
+        Ordering::Less => Some(Mismatch::TooFewSamples {
+            metric,
+            samples,
+            instances,
+        }),
+    }
 }

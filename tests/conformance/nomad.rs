@@ -33,8 +33,8 @@ const SET_ASIDE: &[SetAside] = &[
 static TARGET_OF_0: Because = Because {
     what: "A target of 0 is refused",
     why: "There the Nomad Autoscaler takes the metric itself as the factor, which means one thing at 0 and another \
-          everywhere else. tideform says so when the file is loaded (P0107); the group is emptied by a step: \
-          `below = 0` with `set = 0`, which the test checks.",
+          everywhere else. tideform says so when the file is loaded (P0107); the group is emptied by a step, \
+          `below = 0` with `set = 0`, which the test checks, or at night by a schedule with `max = 0`.",
 };
 
 static WANT_WITHOUT_VALUE: Because = Because {

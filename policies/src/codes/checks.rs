@@ -34,4 +34,7 @@ super::codes! {
     EMPTY_STEP = "P0411", "Step that holds no value",
         "A step reaches from `above` or `from` up to `to`, or from `below` down to it, and the value of `to` itself is not in it. Here no value is left.",
         "step {\n  from = 20\n  to   = 10      # 30\n  add  = 1\n}";
+    TEST_CONTRADICTION = "P0412", "Test that contradicts itself",
+        "Two things that a test says cannot both be true: no decision gives what it expects, or what it begins with is not possible.",
+        "expect {\n  at_least = 6\n  at_most  = 4      # 6 or more\n}";
 }

@@ -332,6 +332,23 @@ fn value(attribute: &Attribute, kind: Kind, cx: &mut Context) {
     if secret(known, span, cx) {
         return;
     }
+    // Of a list whose items have nothing to do with each other, each bad one is reported where it stands.
+    if matches!(
+        kind,
+        Kind::Reasons | Kind::Texts | Kind::Dates | Kind::Groups | Kind::Policies
+    ) && let Value::List(items) = plain(known)
+        && !items.is_empty()
+        && items.len() == attribute.items.len()
+    {
+        for (i, item) in items.iter().enumerate() {
+            let alone = Value::List(vec![item.clone()].into());
+            if let Err(problem) = known_value(&alone, kind, span, cx) {
+                cx.bad_value(problem, attribute.item_span(i));
+                cx.mark(span);
+            }
+        }
+        return;
+    }
     if let Err(problem) = known_value(known, kind, span, cx) {
         cx.bad_value(problem, span);
     }

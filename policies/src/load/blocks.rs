@@ -439,11 +439,16 @@ impl Evaluator {
             None => self.known(&attribute.value, scope, at),
             Some(wanted) => self.kept(&attribute.value, wanted, scope, at, &mut found),
         };
+        let items = Evaluator::list_items(&attribute.value).unwrap_or_default();
         Attribute {
             name,
             value: value.unwrap_or(AttributeValue::Poisoned),
             span: at,
             mentions: found,
+            items: items
+                .into_iter()
+                .map(|item| expression_span(source, item, at))
+                .collect(),
         }
     }
 

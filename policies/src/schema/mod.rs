@@ -17,6 +17,7 @@ pub(crate) use group::GROUP_ONLY;
 pub use json::{as_json, kind_name};
 pub(crate) use providers::resource_kinds;
 pub use reasons::REASON_KINDS;
+pub(crate) use reasons::{About, about};
 
 use std::sync::OnceLock;
 

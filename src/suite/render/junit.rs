@@ -100,7 +100,7 @@ fn case(out: &mut String, test: &TestReport) {
 fn first(test: &TestReport) -> String {
     let of_step = |step: &StepReport| {
         let failure = step.failures.first()?;
-        Some(format!("at {}: {}", step.at, failure.what))
+        Some(format!("at {}: {}", step.label, failure.what))
     };
     let of_test = || {
         test.failures

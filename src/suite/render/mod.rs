@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use tideform_policies::model::Test;
+use tideform_policies::source::SourceMap;
 
 use super::{Failure, Place, StepReport, SuiteReport, TestReport};
 use crate::engine::explain;
@@ -104,9 +106,9 @@ fn failed_test(out: &mut String, test: &TestReport) {
         part(out);
         for failure in &step.failures {
             if test.has_own_time {
-                let _ = writeln!(out, "at {} ({}): {}", step.at, step.time, failure.what);
+                let _ = writeln!(out, "at {} ({}): {}", step.label, step.time, failure.what);
             } else {
-                let _ = writeln!(out, "at {}: {}", step.at, failure.what);
+                let _ = writeln!(out, "at {}: {}", step.label, failure.what);
             }
             source_line(out, failure);
         }
@@ -118,7 +120,11 @@ fn failed_test(out: &mut String, test: &TestReport) {
 
 /// The steps in a line each: how the group came to the one that failed.
 fn course(out: &mut String, steps: &[StepReport]) {
-    let width = steps.iter().map(|step| step.at.len()).max().unwrap_or(0);
+    let width = steps
+        .iter()
+        .map(|step| step.label.chars().count())
+        .max()
+        .unwrap_or(0);
     let rows: Vec<(String, String)> = steps
         .iter()
         .map(|step| {
@@ -139,7 +145,7 @@ fn course(out: &mut String, steps: &[StepReport]) {
         let _ = writeln!(
             out,
             "  at {:width$}   {arrow:first$}   {movement:second$}   {verdict}",
-            step.at
+            step.label
         );
     }
 }
@@ -213,13 +219,26 @@ fn messages(failures: &[Failure]) -> Vec<Value> {
         .collect()
 }
 
-/// The titles of tests, for `--list`: `a spike scales out: test`, as `cargo test -- --list` writes them.
-pub fn list(titles: &[String]) -> String {
+/// The names of tests with their groups, for `--list`: `a spike scales out (group.web): test`, as
+/// `cargo test -- --list` writes them.
+pub fn list(tests: &[&Test]) -> String {
     let mut out = String::new();
-    for title in titles {
-        let _ = writeln!(out, "{title}: test");
+    for test in tests {
+        let _ = writeln!(out, "{} ({}): test", test.name, test.group);
     }
-    let plural = if titles.len() == 1 { "" } else { "s" };
-    let _ = writeln!(out, "\n{} test{plural}", titles.len());
+    let plural = if tests.len() == 1 { "" } else { "s" };
+    let _ = writeln!(out, "\n{} test{plural}", tests.len());
     out
+}
+
+/// The same as a document.
+pub fn list_json(tests: &[&Test], sources: &SourceMap) -> Value {
+    json!({
+        "format_version": FORMAT_VERSION,
+        "tests": tests.iter().map(|test| json!({
+            "name": test.name,
+            "group": test.group,
+            "place": Place::of(sources, test.span),
+        })).collect::<Vec<_>>(),
+    })
 }

@@ -20,7 +20,7 @@ use crate::model::{
     Capacity, Direction, Expectation, Expected, Given, GivenInstance, GroupAddress, InstanceState,
     Invariant, Lifecycle, Name, ReasonPattern, Test, TestOverride, TestStep,
 };
-use crate::schema::{self, tests as words};
+use crate::schema::{self, About, tests as words};
 use crate::source::Span;
 use crate::tree::Tree;
 use crate::value::{Address, Value};
@@ -42,8 +42,9 @@ pub(crate) enum Subjects {
 pub(crate) struct Names {
     pub metrics: Vec<Arc<str>>,
     pub surges: Vec<Arc<str>>,
-    /// Schedules, guards and freezes.
-    pub others: Vec<Arc<str>>,
+    pub schedules: Vec<Arc<str>>,
+    pub guards: Vec<Arc<str>>,
+    pub freezes: Vec<Arc<str>>,
 }
 
 impl Names {
@@ -58,18 +59,28 @@ impl Names {
         Names {
             metrics: labels("metric"),
             surges: labels("surge"),
-            others: ["schedule", "guard", "freeze"]
-                .into_iter()
-                .flat_map(labels)
-                .collect(),
+            schedules: labels("schedule"),
+            guards: labels("guard"),
+            freezes: labels("freeze"),
         }
     }
 
-    /// All that a reason may be about.
-    fn of_reasons(&self) -> impl Iterator<Item = &str> {
-        let bounds = ["limits", "forecast"];
-        let named = self.metrics.iter().chain(&self.surges).chain(&self.others);
-        named.map(|name| &**name).chain(bounds)
+    /// What a reason may be about, in words and by name.
+    fn of_reasons(&self, about: About) -> (&'static str, Vec<&str>) {
+        match about {
+            About::Metric => ("metric", each(&self.metrics).collect()),
+            About::Guard => ("guard", each(&self.guards).collect()),
+            About::Freeze => ("freeze", each(&self.freezes).collect()),
+            About::Schedule => ("schedule", each(&self.schedules).collect()),
+            About::Bound => (
+                "schedule or surge",
+                each(&self.schedules)
+                    .chain(each(&self.surges))
+                    .chain(["limits", "forecast"])
+                    .collect(),
+            ),
+            About::Group => ("", Vec::new()),
+        }
     }
 }
 
@@ -113,7 +124,7 @@ fn of_groups(block: &Merged<'_>, subjects_of: &mut SubjectsOf<'_>, cx: &mut Cont
         value => vec![value.clone()],
     };
     let mut tests: Vec<Test> = Vec::new();
-    for value in &values {
+    for (i, value) in values.iter().enumerate() {
         let Value::Address(Address::Group(address)) = plain(value) else {
             continue;
         };
@@ -121,9 +132,12 @@ fn of_groups(block: &Merged<'_>, subjects_of: &mut SubjectsOf<'_>, cx: &mut Cont
             Subjects::Known(names) => names,
             Subjects::Incomplete => continue,
             Subjects::NoGroup => {
+                let span = block
+                    .get("group")
+                    .map_or(block.span, |attribute| attribute.item_span(i));
                 cx.push(
                     Diagnostic::error(codes::UNKNOWN_ADDRESS, "Unknown reference")
-                        .at(block.span_of("group"), format!("there is no {address}")),
+                        .at(span, format!("there is no {address}")),
                 );
                 continue;
             }
@@ -163,11 +177,17 @@ fn test(block: &Merged<'_>, group: &GroupAddress, names: &Names, cx: &mut Contex
     }
     in_order(&steps, cx);
     let invariants = |name: &str, cx: &Context| -> Vec<Invariant> {
-        let span = block.span_of(name);
+        let Some(attribute) = block.get(name) else {
+            return Vec::new();
+        };
         block
             .formulas(name, cx)
             .into_iter()
-            .map(|formula| Invariant { formula, span })
+            .enumerate()
+            .map(|(i, formula)| Invariant {
+                formula,
+                span: attribute.item_span(i),
+            })
             .collect()
     };
     let test = Test {
@@ -276,6 +296,22 @@ fn each(names: &[Arc<str>]) -> impl Iterator<Item = &str> {
 }
 
 fn given(block: &Merged<'_>, cx: &mut Context) -> Given {
+    if let (Some(desired), Some(ready)) =
+        (block.capacity("desired", cx), block.capacity("ready", cx))
+        && ready > desired
+    {
+        cx.push(
+            contradiction()
+                .at(
+                    block.span_of("ready"),
+                    format!("more are ready than the {desired} that are there"),
+                )
+                .at(block.span_of("desired"), "the capacity")
+                .help(format!(
+                    "write `ready = {desired}` or fewer, or raise `desired`"
+                )),
+        );
+    }
     let (actions, recommendations) = block
         .known("memory", cx)
         .and_then(|value| memory(value).ok())
@@ -423,10 +459,77 @@ fn overrides(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<TestOve
     list
 }
 
+fn contradiction() -> Diagnostic {
+    Diagnostic::error(codes::TEST_CONTRADICTION, "Test that contradicts itself")
+}
+
+/// Reports numbers that no decision can give together.
+fn contradictory(block: &Merged<'_>, cx: &mut Context) {
+    for (name, bound, is_outside) in [
+        (
+            "at_most",
+            "at_least",
+            Capacity::lt as fn(&Capacity, &Capacity) -> bool,
+        ),
+        ("desired", "at_least", Capacity::lt),
+        ("desired", "at_most", Capacity::gt),
+    ] {
+        if let (Some(number), Some(limit)) = (block.capacity(name, cx), block.capacity(bound, cx))
+            && is_outside(&number, &limit)
+        {
+            cx.push(
+                contradiction()
+                    .at(
+                        block.span_of(name),
+                        format!("cannot hold together with `{bound} = {limit}`"),
+                    )
+                    .at(block.span_of(bound), format!("`{bound}`"))
+                    .help("no capacity is both: correct one of them"),
+            );
+        }
+    }
+}
+
+/// Reports a subject that no reason of the kind can have.
+fn check_subject(pattern: &ReasonPattern, span: Span, names: &Names, cx: &mut Context) {
+    let Some(subject) = &pattern.subject else {
+        return;
+    };
+    let kind = pattern.kind;
+    let (what, known) = names.of_reasons(schema::about(kind));
+    if known.contains(&&**subject) {
+        return;
+    }
+    let problem = Diagnostic::error(codes::UNKNOWN_WORD, "Unknown word");
+    cx.push(if what.is_empty() {
+        problem
+            .at(
+                span,
+                format!("`{kind}` is about the group, and takes no name"),
+            )
+            .help(format!("write \"{kind}\""))
+    } else {
+        let problem = problem.at(span, format!("the group has no {what} `{subject}`"));
+        match schema::nearest(subject, known.iter().copied()) {
+            Some(near) => problem.help(format!("did you mean \"{kind}.{near}\"?")),
+            None if known.is_empty() => problem,
+            None => {
+                let shown: Vec<String> = known
+                    .iter()
+                    .take(12)
+                    .map(|name| format!("\"{kind}.{name}\""))
+                    .collect();
+                problem.help(format!("possible are {}", shown.join(", ")))
+            }
+        }
+    });
+}
+
 /// An attribute of `expect`, and what its value makes.
 type Named<T> = (&'static str, fn(T) -> Expected);
 
 fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expectation> {
+    contradictory(block, cx);
     let mut list: Vec<Expectation> = Vec::new();
     // From the name to the end of the value: what a failure underlines.
     let span_of = |name: &str| {
@@ -436,7 +539,7 @@ fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expe
             ..attribute.span
         })
     };
-    let mut add = |name: &str, what: Expected| {
+    let add = |list: &mut Vec<Expectation>, name: &str, what: Expected| {
         list.push(Expectation {
             what,
             span: span_of(name),
@@ -452,11 +555,12 @@ fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expe
     ];
     for (name, what) in counts {
         if let Some(capacity) = block.capacity(name, cx) {
-            add(name, what(capacity));
+            add(&mut list, name, what(capacity));
         }
     }
     if let Some(word) = block.word("direction", &["out", "in", "hold"], cx) {
         add(
+            &mut list,
             "direction",
             Expected::Direction(match word {
                 "out" => Direction::Out,
@@ -471,23 +575,17 @@ fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expe
     ];
     for (name, what) in kinds {
         let patterns = block.known(name, cx).and_then(|value| reasons(value).ok());
-        for pattern in patterns.unwrap_or_default() {
-            if let Some(subject) = &pattern.subject
-                && !names.of_reasons().any(|known| known == &**subject)
-            {
-                let label = format!(
-                    "the group has no metric, schedule, surge, guard or freeze `{subject}`"
-                );
-                let diagnostic = Diagnostic::error(codes::UNKNOWN_WORD, "Unknown word")
-                    .at(block.span_of(name), label);
-                cx.push(match schema::nearest(subject, names.of_reasons()) {
-                    Some(near) => {
-                        diagnostic.help(format!("did you mean \"{}.{near}\"?", pattern.kind))
-                    }
-                    None => diagnostic,
-                });
-            }
-            add(name, what(pattern));
+        for (i, pattern) in patterns.unwrap_or_default().into_iter().enumerate() {
+            let span = block
+                .get(name)
+                .map_or(block.span, |attribute| attribute.item_span(i));
+            check_subject(&pattern, span, names, cx);
+            // One reason is underlined with its name, as a number is; of several, the one that is meant.
+            let is_alone = block.get(name).is_none_or(|list| list.items.len() < 2);
+            list.push(Expectation {
+                what: what(pattern),
+                span: if is_alone { span_of(name) } else { span },
+            });
         }
     }
     let wanted = block.known("wants", cx).and_then(|value| wants(value).ok());
@@ -496,14 +594,14 @@ fn expectations(block: &Merged<'_>, names: &Names, cx: &mut Context) -> Vec<Expe
             let problem = unknown_metric(block.span_of("wants"), &metric, each(&names.metrics), cx);
             cx.push(problem);
         }
-        add("wants", Expected::Want { metric, want });
+        add(&mut list, "wants", Expected::Want { metric, want });
     }
     if let Some(ids) = block
         .known("victims", cx)
         .and_then(|value| read::texts(value).ok())
     {
         let ids = ids.iter().map(|id| Name::from(id.as_str())).collect();
-        add("victims", Expected::Victims(ids));
+        add(&mut list, "victims", Expected::Victims(ids));
     }
     list
 }
