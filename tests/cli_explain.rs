@@ -95,6 +95,10 @@ fn a_time_between_two_decisions_is_answered_by_the_one_in_force() {
         "{all}"
     );
     assert!(
+        all.contains("the values are those of 2017-12-18 08:03:00Z"),
+        "{all}"
+    );
+    assert!(
         all.contains("The next decision that differs was made at 2017-12-18 08:05:00Z"),
         "{all}"
     );
@@ -141,6 +145,36 @@ fn pins_pauses_and_dry_runs_say_so() {
     let dry = directory.run(&["explain", "web"]).exits(0).stdout;
     assert!(dry.contains("dry run: nothing was changed"), "{dry}");
     assert!(!dry.contains("carried out"), "{dry}");
+    assert!(!dry.contains("A dry run was made since"), "{dry}");
+}
+
+#[test]
+fn the_last_decision_that_was_carried_out_is_explained_and_a_dry_run_since_is_named() {
+    let directory = applied();
+    let none = directory
+        .run(&["explain", "web", "--dry-run"])
+        .exits(1)
+        .stderr;
+    assert!(none.contains("by a dry run"), "{none}");
+    ticks(&directory, "4");
+    directory
+        .run(&["reconcile", "--interval", "1m", "--ticks", "2", "--dry-run"])
+        .exits(0);
+    let real = directory.run(&["explain", "web"]).exits(0).stdout;
+    assert!(!real.contains("dry run: nothing was changed"), "{real}");
+    assert!(real.contains("A dry run was made since, at "), "{real}");
+    assert!(
+        real.contains("`tideform explain web --dry-run` explains it"),
+        "{real}"
+    );
+    let dry = directory
+        .run(&["explain", "web", "--dry-run"])
+        .exits(0)
+        .stdout;
+    assert!(dry.contains("dry run: nothing was changed"), "{dry}");
+    let json = directory.run(&["explain", "web", "--json"]).exits(0).json();
+    assert_eq!(json["dry_run"], false);
+    assert!(json["dry_run_since"].is_string(), "{json}");
 }
 
 #[test]

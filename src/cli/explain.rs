@@ -33,6 +33,10 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     at: Option<Moment>,
 
+    /// The last decision of a dry run, and not the last that was carried out
+    #[arg(long)]
+    dry_run: bool,
+
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -60,13 +64,30 @@ impl ExplainArgs {
                     .to_owned(),
             });
         }
-        let stored = state.decision_at(&address, at)?;
+        let tried = state.decision_of_at(&address, at, true)?;
+        let real = match self.dry_run {
+            true => None,
+            false => state.decision_of_at(&address, at, false)?,
+        };
+        // Dry runs that were made since what is explained.
+        let tried_at = tried.as_ref().map(|tried| tried.at);
+        let tried_since =
+            tried_at.filter(|tried| real.as_ref().is_some_and(|real| real.at < *tried));
+        let stored = real.or(tried);
         let (Some(applied), Some(stored)) = (state.applied_group(&address)?, stored) else {
+            if self.dry_run {
+                return Err(no_dry_run(&address, at));
+            }
             return Err(nothing(&state, &address, at)?);
         };
         let group = &applied.group;
-        let decision: Decision = stored.decision.read()?;
-        let next = state.next_decision_at(&address, stored.at)?;
+        let mut decision: Decision = stored.decision.read()?;
+        let recorded = self.json.then(|| decision.clone());
+        let is_between = self.at.is_some() && stored.at < at;
+        if let Some(nearest) = decision.nearest.as_mut().filter(|_| is_between) {
+            nearest.leave_out_past(at);
+        }
+        let next = state.next_decision_of_at(&address, stored.at, stored.shadow)?;
         let intents = if stored.shadow {
             Vec::new()
         } else {
@@ -92,9 +113,10 @@ impl ExplainArgs {
                 "in_force_at": at,
                 "next_decision_at": next,
                 "dry_run": stored.shadow,
+                "dry_run_since": tried_since,
                 "changed": stored.changed,
                 "cost_usd_per_hour": cost,
-                "decision": decision,
+                "decision": recorded,
                 "explanation": explanation.lines(),
                 "otherwise": explanation.otherwise,
                 "intents": intents,
@@ -104,11 +126,19 @@ impl ExplainArgs {
         }
         let decided = view::time(stored.at);
         cx.output.line(match self.at {
-            Some(_) if stored.at < at => {
+            Some(_) if is_between => {
                 format!("Decided at {decided}, and in force at {}:", view::time(at))
             }
             _ => format!("Decided at {decided}:"),
         });
+        if is_between {
+            cx.output.line(paint(
+                DIM,
+                format!(
+                    "  (the values are those of {decided}; runs after it changed nothing for the same kinds of reasons)"
+                ),
+            ));
+        }
         let width = cx.output.wrap_width();
         let text = view::decision(group, &decision, stored.at, note.as_deref(), width);
         cx.output.print(&text);
@@ -125,6 +155,14 @@ impl ExplainArgs {
         if since.iter().filter(|event| stored.at < event.at).count() > MOST_EVENTS {
             let all = format!("tideform events --group {}", address.short());
             cx.output.line(format!("    and more: `{all}`"));
+        }
+        if let Some(tried) = tried_since {
+            let at = self.at.map_or_else(String::new, |_| format!(" --at {at}"));
+            cx.output.line(format!(
+                "A dry run was made since, at {}: `tideform explain {} --dry-run{at}` explains it",
+                view::time(tried),
+                address.short()
+            ));
         }
         if let Some(next) = next.filter(|_| self.at.is_some()) {
             cx.output.line(format!(
@@ -166,6 +204,21 @@ impl ExplainArgs {
 
 /// Most events that are shown after a decision.
 const MOST_EVENTS: usize = 5;
+
+/// That no dry run was made until a time.
+fn no_dry_run(address: &GroupAddress, at: Timestamp) -> CliError {
+    CliError::Nothing {
+        summary: "No dry run",
+        why: format!(
+            "No decision about {address} by a dry run is kept from {} or before.",
+            view::time(at)
+        ),
+        hint: format!(
+            "`tideform explain {}` explains the last decision that was carried out.",
+            address.short()
+        ),
+    }
+}
 
 /// Why there is no decision to explain.
 fn nothing(state: &State, address: &GroupAddress, at: Timestamp) -> Result<CliError, CliError> {

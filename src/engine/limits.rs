@@ -1,5 +1,6 @@
 //! Floor and ceiling: what the number is brought between at once, without asking a metric.
 
+use jiff::Timestamp;
 use tideform_policies::model::{Capacity, ForecastMode};
 
 use super::moment::{Moment, Sink};
@@ -114,16 +115,22 @@ pub(super) fn clamp(
         match kept.cmp(&number) {
             std::cmp::Ordering::Greater => Reason::RaisedToFloor {
                 bound: named(moment, bounds.floor_by),
+                until: until(moment, bounds.floor_by),
                 before,
                 after,
             },
             std::cmp::Ordering::Less => Reason::LoweredToCeiling {
                 bound: named(moment, bounds.ceiling_by),
+                until: until(moment, bounds.ceiling_by),
                 before,
                 after,
             },
             std::cmp::Ordering::Equal => Reason::WithinLimits {
                 floor: Capacity(bounds.floor),
+                floor_by: named(moment, bounds.floor_by),
+                floor_until: until(moment, bounds.floor_by),
+                ceiling_by: named(moment, bounds.ceiling_by),
+                ceiling_until: until(moment, bounds.ceiling_by),
                 ceiling: (bounds.ceiling < u32::MAX).then_some(Capacity(bounds.ceiling)),
             },
         }
@@ -143,6 +150,21 @@ fn named(moment: &Moment<'_>, by: By) -> Bound {
             Some(surge) => Bound::Surge(surge.name.clone()),
             None => Bound::Limits,
         },
+    }
+}
+
+/// When what sets a bound ends, where it does.
+fn until(moment: &Moment<'_>, by: By) -> Option<Timestamp> {
+    match by {
+        By::Limits | By::Forecast => None,
+        By::Schedule(place) => {
+            let compiled = moment.rules.schedules.get(place)?.as_ref().ok()?;
+            compiled.next_edge(moment.now)
+        }
+        By::Surge(place) => {
+            let surge = moment.seen.overrides.surges.get(place)?;
+            Some(surge.until)
+        }
     }
 }
 
@@ -294,7 +316,11 @@ mod tests {
             let decision = at_rest(&rules, 3);
             let expected = Reason::WithinLimits {
                 floor: Capacity(0),
+                floor_by: Bound::Limits,
+                floor_until: None,
                 ceiling,
+                ceiling_by: Bound::Limits,
+                ceiling_until: None,
             };
             assert!(
                 decision.reasons.contains(&expected),
@@ -317,7 +343,7 @@ mod tests {
         assert_eq!(decision.desired.get(), 6);
         assert!(decision.reasons.iter().any(|reason| matches!(
             reason,
-            Reason::RaisedToFloor { bound: Bound::Schedule(name), before: Capacity(3), after: Capacity(6) } if &**name == "office"
+            Reason::RaisedToFloor { bound: Bound::Schedule(name), before: Capacity(3), after: Capacity(6), until: Some(_) } if &**name == "office"
         )));
         // When the window closes the number falls by the metrics, with all that holds them.
         check_decisions(

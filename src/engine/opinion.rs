@@ -73,7 +73,9 @@ pub(super) fn opinion(
                     counted: Capacity(tracked.counted),
                     missing: tracked.missing,
                     unready: tracked.unready,
+                    filled: tracked.filled,
                     is_within_tolerance: tracked.is_within_tolerance,
+                    is_turned_round: tracked.is_turned_round,
                     want: Capacity(tracked.want),
                 });
                 let score = match moment.policy.combine {
@@ -342,7 +344,8 @@ fn score(metric: &Metric, track: &Track, tracked: &Tracked, current: u32) -> f64
         return direction_score(tracked.want, 0);
     }
     // What instances without a say were taken to use has turned the ratio around: it keeps, whatever the ratio is now.
-    if tracked.is_within_tolerance && (tracked.missing > 0 || tracked.unready > 0) {
+    let keeps = tracked.is_within_tolerance || tracked.is_turned_round;
+    if keeps && (tracked.missing > 0 || tracked.unready > 0) {
         return 0.0;
     }
     let deviation = track.target * (tracked.ratio - 1.0);

@@ -78,11 +78,23 @@ pub enum Combination {
     Floor,
 }
 
+/// What stood in for instances without a say, where that mattered.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FilledIn {
+    /// The mean of those that reported, in the metric's own unit.
+    pub measured: f64,
+    /// How many instances reported and count.
+    pub reported: u32,
+    /// What each of the others was taken to have, in the metric's own unit.
+    pub stand_in: f64,
+}
+
 /// What sets a floor or a ceiling.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", content = "name", rename_all = "snake_case")]
 pub enum Bound {
     /// The policy's `limits`, or the live ones.
+    #[default]
     Limits,
     /// A schedule.
     Schedule(Name),
@@ -116,8 +128,14 @@ pub enum Reason {
         /// Instances not ready; they count as 0 on the way out and not at all on the way in.
         #[serde(default, skip_serializing_if = "is_zero")]
         unready: u32,
+        /// What `observed` was filled in with; `None`: it is the mean of all that count.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filled: Option<FilledIn>,
         /// The ratio is so near to 1 that nothing should change.
         is_within_tolerance: bool,
+        /// Filled in, the ratio is on the other side of 1 than what was measured, so that nothing should change.
+        #[serde(default, skip_serializing_if = "is_false")]
+        is_turned_round: bool,
         /// What it wants.
         want: Capacity,
     },
@@ -343,6 +361,9 @@ pub enum Reason {
         /// What sets the floor.
         #[serde(flatten)]
         bound: Bound,
+        /// When that ends, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
         /// The number so far.
         before: Capacity,
         /// The number now: the floor.
@@ -353,6 +374,9 @@ pub enum Reason {
         /// What sets the ceiling.
         #[serde(flatten)]
         bound: Bound,
+        /// When that ends, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
         /// The number so far.
         before: Capacity,
         /// The number now: the ceiling.
@@ -362,9 +386,21 @@ pub enum Reason {
     WithinLimits {
         /// The floor.
         floor: Capacity,
+        /// What sets the floor.
+        #[serde(default, skip_serializing_if = "is_limits")]
+        floor_by: Bound,
+        /// When that ends, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        floor_until: Option<Timestamp>,
         /// The ceiling; `None`: there are no limits.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ceiling: Option<Capacity>,
+        /// What sets the ceiling.
+        #[serde(default, skip_serializing_if = "is_limits")]
+        ceiling_by: Bound,
+        /// When that ends, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ceiling_until: Option<Timestamp>,
     },
     /// A forecast that only observes would have been a floor.
     ForecastObserved {
@@ -426,6 +462,14 @@ pub enum Reason {
 
 fn is_none(capacity: &Capacity) -> bool {
     *capacity == Capacity::ZERO
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn is_limits(bound: &Bound) -> bool {
+    *bound == Bound::Limits
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -532,6 +576,23 @@ impl Reason {
 }
 
 impl Reason {
+    /// When what it says ceases to hold, where it says so.
+    pub fn ends(&self) -> Option<Timestamp> {
+        match self {
+            Reason::InCooldown { until, .. }
+            | Reason::Frozen { until, .. }
+            | Reason::Pinned { until, .. }
+            | Reason::Paused { until, .. } => Some(*until),
+            Reason::RaisedToFloor { until, .. } | Reason::LoweredToCeiling { until, .. } => *until,
+            Reason::Stabilized {
+                recommended_at,
+                window,
+                ..
+            } => recommended_at.checked_add(*window).ok(),
+            _ => None,
+        }
+    }
+
     /// What it is about: the name of a metric, schedule, surge, guard or freeze; `limits` or `forecast` of a bound.
     pub fn subject(&self) -> Option<&str> {
         match self {
@@ -622,6 +683,7 @@ mod tests {
         let moved = (Capacity(3), Capacity(6));
         let raised = |bound| Reason::RaisedToFloor {
             bound,
+            until: None,
             before: moved.0,
             after: moved.1,
         };
@@ -678,7 +740,9 @@ mod tests {
             counted: Capacity(3),
             missing,
             unready,
+            filled: None,
             is_within_tolerance: true,
+            is_turned_round: false,
             want: Capacity(3),
         };
         let victims = |left| Reason::Victims {
@@ -725,6 +789,7 @@ mod tests {
         );
         let raised = Reason::RaisedToFloor {
             bound: Bound::Schedule("office".into()),
+            until: None,
             before: Capacity(3),
             after: Capacity(6),
         };

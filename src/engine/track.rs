@@ -11,7 +11,7 @@ use tideform_policies::model::{Instance, InstanceSample, InstanceState, Track};
 
 use super::moment::{are_amounts, has_never_been_ready, in_service_for, launched_at};
 use super::numbers::{at_most, cut, mean, round_out, scaled};
-use super::reason::Basis;
+use super::reason::{Basis, FilledIn};
 use super::time::{age, later};
 
 /// What tracking a metric comes to.
@@ -27,7 +27,11 @@ pub(super) struct Tracked {
     pub(super) missing: u32,
     /// Instances that are not ready.
     pub(super) unready: u32,
+    /// What instances without a say were taken to have.
+    pub(super) filled: Option<FilledIn>,
     pub(super) is_within_tolerance: bool,
+    /// Filled in it speaks for the other direction.
+    pub(super) is_turned_round: bool,
     pub(super) want: u32,
 }
 
@@ -47,7 +51,9 @@ pub(super) fn average(track: &Track, observed: f64, counted: u32, current: u32) 
         counted,
         missing: 0,
         unready: 0,
+        filled: None,
         is_within_tolerance,
+        is_turned_round: false,
         want: if is_within_tolerance {
             current
         } else {
@@ -75,7 +81,9 @@ pub(super) fn total(track: &Track, observed: f64, counted: u32, current: u32) ->
         counted,
         missing: 0,
         unready: 0,
+        filled: None,
         is_within_tolerance,
+        is_turned_round: false,
         want: if from_zero {
             answer
         } else if is_within_tolerance {
@@ -295,7 +303,9 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
             counted: u32::try_from(counted).unwrap_or(u32::MAX),
             missing: sorted.missing.instances,
             unready: sorted.unready.instances,
+            filled: None,
             is_within_tolerance: want.is_none(),
+            is_turned_round: false,
             want: want.map_or(current, |want| one_way(ratio, want, current)),
         }
     };
@@ -309,6 +319,8 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
         let want = (!within(track, first)).then(|| answer(observed, sorted.ready.units));
         return Some(tracked(observed, sorted.ready.units, want));
     }
+    let measured = observed;
+    let mut stand_in = None;
     let (mut sum, mut whole, mut counted) = (sorted.sum, sorted.ready.whole, sorted.ready.units);
     if first < 1.0 {
         let stands_in = if pods.is_utilization || sorted.are_amounts {
@@ -319,15 +331,27 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
         sum += sorted.missing.whole * sorted.amount(stands_in);
         whole += sorted.missing.whole;
         counted += sorted.missing.units;
+        stand_in = Some(stands_in);
     } else if first > 1.0 {
         whole += sorted.missing.whole + sorted.unready.whole;
         counted += sorted.missing.units + sorted.unready.units;
+        stand_in = Some(0.0);
     }
     let observed = sorted.observed(sum, whole);
     let second = ratio(observed, target);
     let turned = (first < 1.0 && second > 1.0) || (first > 1.0 && second < 1.0);
     let want = (!turned && !within(track, second)).then(|| answer(observed, counted));
-    Some(tracked(observed, counted, want))
+    let is_within_tolerance = within(track, second);
+    Some(Tracked {
+        filled: stand_in.map(|stand_in| FilledIn {
+            measured,
+            reported: sorted.ready.instances,
+            stand_in,
+        }),
+        is_within_tolerance,
+        is_turned_round: turned && !is_within_tolerance,
+        ..tracked(observed, counted, want)
+    })
 }
 
 impl Sorted {

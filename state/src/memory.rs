@@ -170,6 +170,40 @@ impl State {
         }
     }
 
+    /// As [`State::decision_at`], of the decisions that were carried out alone, or of shadow ones alone.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn decision_of_at(
+        &self,
+        group: &GroupAddress,
+        time: Timestamp,
+        shadow: bool,
+    ) -> Result<Option<StoredDecision>, StateError> {
+        let Some(id) = self.group_number(group)? else {
+            return Ok(None);
+        };
+        let mut statement = self.connection().prepare_cached(
+            "SELECT at, changed, decision FROM (
+                SELECT at, changed, decision FROM last_decisions
+                WHERE group_id = ?1 AND at <= ?2 AND shadow = ?3
+                UNION ALL
+                SELECT at, changed, decision FROM decisions
+                WHERE group_id = ?1 AND at <= ?2 AND shadow = ?3
+             ) ORDER BY at DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query((id, millis(time), shadow))?;
+        match rows.next()? {
+            None => Ok(None),
+            Some(row) => Ok(Some(StoredDecision {
+                at: timestamp(row.get(0)?)?,
+                changed: row.get(1)?,
+                shadow,
+                decision: JsonText::from_column(row.get(2)?),
+            })),
+        }
+    }
+
     /// When the first kept decision of a group after `time` was made, also shadow ones: it changed something, or its
     /// reasons are of other kinds than those before.
     ///
@@ -187,6 +221,28 @@ impl State {
             .connection()
             .prepare_cached("SELECT min(at) FROM decisions WHERE group_id = ?1 AND at > ?2")?
             .query_row((id, millis(time)), |row| row.get(0))?;
+        at.map(timestamp).transpose()
+    }
+
+    /// As [`State::next_decision_at`], of the decisions that were carried out alone, or of shadow ones alone.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn next_decision_of_at(
+        &self,
+        group: &GroupAddress,
+        time: Timestamp,
+        shadow: bool,
+    ) -> Result<Option<Timestamp>, StateError> {
+        let Some(id) = self.group_number(group)? else {
+            return Ok(None);
+        };
+        let at: Option<i64> = self
+            .connection()
+            .prepare_cached(
+                "SELECT min(at) FROM decisions WHERE group_id = ?1 AND at > ?2 AND shadow = ?3",
+            )?
+            .query_row((id, millis(time), shadow), |row| row.get(0))?;
         at.map(timestamp).transpose()
     }
 }

@@ -62,6 +62,7 @@ pub fn explain(
         group,
         times: Times::of(decision, now),
         current: Some(decision.current),
+        bounded: bounded(decision),
     };
     Explanation {
         headline: headline(group, decision.current, decision.desired, note),
@@ -74,12 +75,24 @@ pub fn explain(
     }
 }
 
+/// The number that floor and ceiling were held against.
+fn bounded(decision: &Decision) -> Option<Capacity> {
+    let before = decision
+        .reasons
+        .iter()
+        .take_while(|reason| !matches!(reason, Reason::WithinLimits { .. }))
+        .filter_map(Reason::change);
+    let last = before.last();
+    Some(last.map_or(decision.current, |change| change.after))
+}
+
 /// What a reason is about, and what it says, for a line that stands alone: with full times.
 pub fn sentence(group: &Group, reason: &Reason) -> (String, String) {
     let words = Words {
         group,
         times: Times::full(),
         current: None,
+        bounded: None,
     };
     let Line { subject, text } = words.line(reason);
     (subject, text)
@@ -189,3 +202,5 @@ pub fn movement(current: Capacity, desired: Capacity) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod truth;

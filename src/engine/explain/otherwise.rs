@@ -6,9 +6,9 @@ use tideform_policies::model::{Capacity, Direction, RateAmount};
 
 use super::Line;
 use super::numbers::{exact, percent, unit};
-use super::words::Words;
+use super::words::{Words, bound_name};
 use crate::engine::decision::Decision;
-use crate::engine::nearest::{Edge, Nearest, NearestValue};
+use crate::engine::nearest::{Edge, Held, Nearest, NearestValue, Side};
 use crate::engine::reason::{Basis, Bound, Reason};
 
 /// A line a metric, a line for the time, a line for each rule that binds.
@@ -51,7 +51,7 @@ pub(super) fn lines(words: &Words<'_>, decision: &Decision) -> Vec<Line> {
 /// `cpu   at 66.1 % it would scale out to 7; at 53.9 % scale in to 5`.
 fn values(words: &Words<'_>, decision: &Decision, values: &[NearestValue]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for value in values {
+    for (place, value) in values.iter().enumerate() {
         let unit = unit(words.group, &value.metric);
         let lasting = value.lasting.map_or_else(String::new, |lasting| {
             format!(" for {}", format_duration(lasting))
@@ -61,9 +61,34 @@ fn values(words: &Words<'_>, decision: &Decision, values: &[NearestValue]) -> Ve
         } else {
             ""
         };
+        let is_pair =
+            |other: &NearestValue| other.is_met && value.is_met && other.metric == value.metric;
+        let number = exact(value.value);
+        let others = match value.side {
+            _ if !value.is_met => "",
+            Some(Side::Below) => " or more",
+            Some(Side::Above) | None => " or less",
+        };
+        // Of a value between two ends one line tells both.
+        let met_below = values
+            .get(place + 1..)
+            .unwrap_or_default()
+            .iter()
+            .find(|other| is_pair(other));
+        let met_above = values
+            .get(..place)
+            .unwrap_or_default()
+            .iter()
+            .any(|other| is_pair(other));
+        if met_above {
+            continue;
+        }
+        let where_to = match met_below {
+            Some(low) => format!("from {}{unit} to {number}{unit}", exact(low.value)),
+            None => format!("at {mean}{number}{unit}{others}"),
+        };
         let text = format!(
-            "at {mean}{}{unit}{lasting} it would {}",
-            exact(value.value),
+            "{where_to}{lasting} it would {}",
             would(decision.current, value.desired)
         );
         match lines.last_mut() {
@@ -110,16 +135,16 @@ fn held(words: &Words<'_>, decision: &Decision, nearest: &Nearest) -> Vec<Line> 
             "metrics",
             format!(
                 "no value changes this{}: {}",
-                until(ends(asked)),
+                until(asked.ends()),
                 holder(asked)
             ),
         )];
     }
     if nearest.values.is_empty() && nearest.held.len() == 2 {
-        let mut names: Vec<String> = nearest.held.iter().map(|held| holder(&held.by)).collect();
+        let mut names: Vec<String> = nearest.held.iter().map(holder_of).collect();
         names.dedup();
         // Either direction may be let go first.
-        let ends = nearest.held.iter().filter_map(|held| ends(&held.by)).min();
+        let ends = nearest.held.iter().filter_map(Held::ends).min();
         return vec![Line::new(
             "metrics",
             format!("no value changes this{}: {}", until(ends), names.join(", ")),
@@ -138,8 +163,8 @@ fn held(words: &Words<'_>, decision: &Decision, nearest: &Nearest) -> Vec<Line> 
                     } else {
                         "any metric"
                     },
-                    until(ends(&held.by)),
-                    holder(&held.by)
+                    until(held.ends()),
+                    holder_of(held)
                 ),
             )
         })
@@ -153,27 +178,38 @@ fn is_opinion(reason: &Reason) -> bool {
     )
 }
 
-/// When a reason that holds ceases to, where it says so.
-fn ends(reason: &Reason) -> Option<Timestamp> {
-    match reason {
-        Reason::InCooldown { until, .. }
-        | Reason::Frozen { until, .. }
-        | Reason::Pinned { until, .. }
-        | Reason::Paused { until, .. } => Some(*until),
-        Reason::Stabilized {
-            recommended_at,
-            window,
-            ..
-        } => recommended_at.checked_add(*window).ok(),
-        _ => None,
-    }
-}
-
 /// `scale out to 7`, `scale in to 5`, `stay at 6`.
 pub(super) fn would(current: Capacity, desired: Capacity) -> String {
     match Direction::between(current, desired) {
         Direction::Hold => format!("stay at {desired}"),
         direction => format!("{direction} to {desired}"),
+    }
+}
+
+/// What holds a direction, by name: `the floor of 20 (surge campaign)`.
+fn holder_of(held: &Held) -> String {
+    let end = |bound: &Bound, end: &str, what: &str, number: Capacity| match bound {
+        Bound::Limits => format!("limits.{end} {number}"),
+        bound => format!("the {what} of {number} ({})", bound_name(bound)),
+    };
+    match (&held.by, held.direction) {
+        (
+            Reason::WithinLimits {
+                floor, floor_by, ..
+            },
+            Direction::In,
+        ) => end(floor_by, "min", "floor", *floor),
+        (
+            Reason::WithinLimits {
+                ceiling: Some(ceiling),
+                ceiling_by,
+                ..
+            },
+            Direction::Out,
+        ) => end(ceiling_by, "max", "ceiling", *ceiling),
+        (Reason::RaisedToFloor { bound, after, .. }, _) => end(bound, "min", "floor", *after),
+        (Reason::LoweredToCeiling { bound, after, .. }, _) => end(bound, "max", "ceiling", *after),
+        (by, _) => holder(by),
     }
 }
 

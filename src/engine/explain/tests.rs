@@ -37,7 +37,7 @@ group.web   6 -> 9   scale out by 3   +0.29 USD/h
     combined   the largest want is 9
     limits     2 to 12, not reached
   otherwise
-    cpu        at 90.1 % it would scale out to 10; at 80 % it would scale out to 8"
+    cpu        at 90.1 % it would scale out to 10; at 80 % it would scale out to 8; at 50 % it would scale in to 5"
     );
 }
 
@@ -66,7 +66,7 @@ fn a_group_that_holds_says_what_would_move_it() {
         explained(&rules, &seen, &memory, None),
         "\
 group.web   6   hold
-    cpu        61 % against a target of 60 % is within tolerance: wants 6
+    cpu        61 % against a target of 60 % is within the tolerance of 10 %: wants 6
     combined   the largest want is 6
     limits     2 to 12, not reached
   otherwise
@@ -146,7 +146,7 @@ group.web   10 -> 12   scale out by 2
     combined        the largest want is 15
     limits          15 -> 12: at most 12
   otherwise
-    cpu             at 66 % it would stay at 10
+    cpu             at 66 % it would stay at 10; at 53.9 % it would scale in to 9
     limits.max 12   binds: without it scale out to 15"
     );
 }
@@ -216,7 +216,9 @@ fn each_kind() -> Vec<(Reason, &'static str)> {
         counted: Capacity(6),
         missing,
         unready: 0,
+        filled: None,
         is_within_tolerance,
+        is_turned_round: false,
         want: Capacity(want),
     };
     let step = |observed, current| Reason::Step {
@@ -257,7 +259,7 @@ fn each_kind() -> Vec<(Reason, &'static str)> {
         ),
         (
             opinion(61.0, Basis::Average, 0, true, 6),
-            "cpu   61 % against a target of 60 % is within tolerance: wants 6",
+            "cpu   61 % against a target of 60 % is within the tolerance of 10 %: wants 6",
         ),
         (
             opinion(500.0, Basis::Total, 0, false, 9),
@@ -514,6 +516,7 @@ fn each_kind() -> Vec<(Reason, &'static str)> {
         (
             Reason::RaisedToFloor {
                 bound: Bound::Schedule("office".into()),
+                until: None,
                 before: n(3),
                 after: n(6),
             },
@@ -522,6 +525,7 @@ fn each_kind() -> Vec<(Reason, &'static str)> {
         (
             Reason::RaisedToFloor {
                 bound: Bound::Forecast,
+                until: None,
                 before: n(3),
                 after: n(6),
             },
@@ -530,6 +534,7 @@ fn each_kind() -> Vec<(Reason, &'static str)> {
         (
             Reason::LoweredToCeiling {
                 bound: Bound::Limits,
+                until: None,
                 before: n(15),
                 after: n(12),
             },
@@ -538,7 +543,11 @@ fn each_kind() -> Vec<(Reason, &'static str)> {
         (
             Reason::WithinLimits {
                 floor: n(2),
+                floor_by: Bound::Limits,
+                floor_until: None,
                 ceiling: None,
+                ceiling_by: Bound::Limits,
+                ceiling_until: None,
             },
             "limits   2 and more, not reached",
         ),
@@ -603,6 +612,7 @@ fn every_kind_of_reason_has_its_line() {
             at(0.0),
         ),
         current: Some(Capacity(6)),
+        bounded: None,
     };
     let mut said = BTreeSet::new();
     for (reason, text) in each_kind() {

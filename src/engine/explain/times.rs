@@ -81,6 +81,14 @@ fn mentioned(reason: &Reason) -> [Option<Timestamp>; 2] {
             changed_at, until, ..
         } => [Some(*changed_at), Some(*until)],
         Reason::GuardTripped { releases_at, .. } => [*releases_at, None],
+        Reason::RaisedToFloor { until, .. } | Reason::LoweredToCeiling { until, .. } => {
+            [*until, None]
+        }
+        Reason::WithinLimits {
+            floor_until,
+            ceiling_until,
+            ..
+        } => [*floor_until, *ceiling_until],
         Reason::Frozen { until, .. }
         | Reason::Pinned { until, .. }
         | Reason::Paused { until, .. }
@@ -96,9 +104,6 @@ fn mentioned(reason: &Reason) -> [Option<Timestamp>; 2] {
         | Reason::DirectionDisabled { .. }
         | Reason::Guarded { .. }
         | Reason::OverBudget { .. }
-        | Reason::RaisedToFloor { .. }
-        | Reason::LoweredToCeiling { .. }
-        | Reason::WithinLimits { .. }
         | Reason::ForecastObserved { .. }
         | Reason::ScheduleUnusable { .. }
         | Reason::MixSplit { .. }

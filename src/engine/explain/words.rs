@@ -20,6 +20,8 @@ pub(super) struct Words<'a> {
     pub(super) times: Times,
     /// The capacity last asked for, where it is known.
     pub(super) current: Option<Capacity>,
+    /// The number that floor and ceiling were held against, where it is known.
+    pub(super) bounded: Option<Capacity>,
 }
 
 impl Words<'_> {
@@ -36,6 +38,35 @@ impl Words<'_> {
     /// A value that a rule of the metric was applied to, with as many digits as show on which side of its bounds.
     fn value_beside(&self, metric: &str, x: f64, marks: &[f64]) -> String {
         format!("{}{}", number_beside(x, marks), unit(self.group, metric))
+    }
+
+    /// ` of 10 %`, ` of +5/-20 %`: the tolerance of a tracked metric; empty where the policy is no longer that of the
+    /// decision.
+    fn tolerance(&self, metric: &str, ratio: f64) -> String {
+        let Some(Rule::Track(track)) = self.group.metric(metric).and_then(|m| m.rule.as_ref())
+        else {
+            return String::new();
+        };
+        let (down, up) = (track.tolerance_in, track.tolerance_out);
+        if ratio < 1.0 - down.fraction() - 1e-9 || ratio > 1.0 + up.fraction() + 1e-9 {
+            return String::new();
+        }
+        if down == up {
+            format!(" of {}", percent(up))
+        } else {
+            let (up, down) = (number(up.percent()), number(down.percent()));
+            format!(" of +{up}/-{down} %")
+        }
+    }
+
+    /// `limits.min`, `surge campaign, until 11:50Z`: what sets an end, and until when.
+    fn set_by(&self, bound: &Bound, end: &str, until: Option<Timestamp>) -> String {
+        let name = match bound {
+            Bound::Limits => format!("limits.{end}"),
+            bound => bound_name(bound),
+        };
+        let until = until.map(|at| format!(", until {}", self.times.text(at)));
+        format!("{name}{}", until.unwrap_or_default())
     }
 
     /// Where the metric's steps begin and end.
@@ -85,15 +116,18 @@ fn sentence(words: &Words<'_>, reason: &Reason) -> (String, String) {
             metric,
             observed,
             target,
+            ratio,
             basis,
             counted,
             missing,
             unready,
+            filled,
             is_within_tolerance,
+            is_turned_round,
             want,
-            ..
         } => {
             let is_total = *basis == Basis::Total;
+            let is_filled_out = filled.is_some_and(|filled| filled.measured > *target);
             let marks = marks(
                 words.group,
                 metric,
@@ -109,10 +143,10 @@ fn sentence(words: &Words<'_>, reason: &Reason) -> (String, String) {
             {
                 aside.push(format!("the mean of {counted}"));
             }
-            if *missing > 0 {
+            if *missing > 0 && filled.is_none() {
                 aside.push(format!("{missing} without a sample"));
             }
-            if *unready > 0 {
+            if *unready > 0 && !is_filled_out {
                 aside.push(format!("{unready} not ready"));
             }
             let aside = if aside.is_empty() {
@@ -120,14 +154,42 @@ fn sentence(words: &Words<'_>, reason: &Reason) -> (String, String) {
             } else {
                 format!(" ({})", aside.join(", "))
             };
+            let observed = match filled {
+                None => observed,
+                Some(filled) => {
+                    let unready = if is_filled_out { *unready } else { 0 };
+                    format!(
+                        "{} on {} of {}, {observed} with {} as {}{aside},",
+                        words.value_beside(metric, filled.measured, &marks),
+                        filled.reported,
+                        filled
+                            .reported
+                            .saturating_add(*missing)
+                            .saturating_add(unready),
+                        others(*missing, unready),
+                        value(metric, filled.stand_in),
+                    )
+                }
+            };
+            let aside = if filled.is_none() { aside.as_str() } else { "" };
             let against = match basis {
                 Basis::Average | Basis::PerInstance => {
                     format!("{observed}{aside} against a target of {target}")
                 }
                 Basis::Total => format!("a total of {observed} against {target} an instance"),
             };
-            let text = if *is_within_tolerance {
-                format!("{against} is within tolerance: wants {want}")
+            let text = if *is_turned_round {
+                let who = match (missing, unready) {
+                    (0, _) => "the instances that are not ready turn",
+                    (1, 0) => "the missing sample turns",
+                    (_, 0) => "the missing samples turn",
+                    _ => "the missing samples and what is not ready turn",
+                };
+                format!("{against}: {who} the change round, wants {want}")
+            } else if *is_within_tolerance {
+                let tolerance = words.tolerance(metric, *ratio);
+                let article = if tolerance.is_empty() { "" } else { "the " };
+                format!("{against} is within {article}tolerance{tolerance}: wants {want}")
             } else {
                 format!("{against} wants {want}")
             };
@@ -416,27 +478,68 @@ fn sentence(words: &Words<'_>, reason: &Reason) -> (String, String) {
         ),
         Reason::RaisedToFloor {
             bound,
+            until,
             before,
             after,
         } => (
             bound_name(bound),
-            format!("{}: at least {after}", arrow(*before, *after)),
+            format!(
+                "{}: at least {after}{}",
+                arrow(*before, *after),
+                until.map_or_else(String::new, |at| format!(", until {}", time(&at)))
+            ),
         ),
         Reason::LoweredToCeiling {
             bound,
+            until,
             before,
             after,
         } => (
             bound_name(bound),
-            format!("{}: at most {after}", arrow(*before, *after)),
+            format!(
+                "{}: at most {after}{}",
+                arrow(*before, *after),
+                until.map_or_else(String::new, |at| format!(", until {}", time(&at)))
+            ),
         ),
-        Reason::WithinLimits { floor, ceiling } => (
-            "limits".to_owned(),
-            match ceiling {
-                Some(ceiling) => format!("{floor} to {ceiling}, not reached"),
-                None => format!("{floor} and more, not reached"),
-            },
-        ),
+        Reason::WithinLimits {
+            floor,
+            floor_by,
+            floor_until,
+            ceiling,
+            ceiling_by,
+            ceiling_until,
+        } => {
+            let low = words.set_by(floor_by, "min", *floor_until);
+            let high = words.set_by(ceiling_by, "max", *ceiling_until);
+            let aside = |bound: &Bound, who: &str| match bound {
+                Bound::Limits => String::new(),
+                _ => format!(" ({who})"),
+            };
+            let from = format!("{floor}{}", aside(floor_by, &low));
+            let to = ceiling.map(|ceiling| format!("{ceiling}{}", aside(ceiling_by, &high)));
+            let is_at_floor = words.bounded == Some(*floor) && *floor > Capacity::ZERO;
+            let is_at_ceiling = ceiling.is_some() && words.bounded == *ceiling;
+            let text = match (is_at_floor, is_at_ceiling, to) {
+                (true, true, _) if low == high => {
+                    format!("at the floor and the ceiling: {floor} ({low})")
+                }
+                (true, true, _) => format!("at the floor and the ceiling: {floor} ({low}; {high})"),
+                (true, false, Some(to)) => {
+                    format!("at the floor: {floor} ({low}); the ceiling is {to}")
+                }
+                (true, false, None) => format!("at the floor: {floor} ({low})"),
+                (false, true, Some(to)) if *ceiling_by == Bound::Limits => {
+                    format!("at the ceiling: {to} ({high}); the floor is {from}")
+                }
+                (false, true, Some(to)) => {
+                    format!("at the ceiling: {to}; the floor is {from}")
+                }
+                (false, _, Some(to)) => format!("{from} to {to}, not reached"),
+                (false, _, None) => format!("{from} and more, not reached"),
+            };
+            ("limits".to_owned(), text)
+        }
         Reason::ForecastObserved { capacity, quantile } => (
             "forecast".to_owned(),
             format!(
@@ -498,6 +601,17 @@ fn sentence(words: &Words<'_>, reason: &Reason) -> (String, String) {
     (subject, text)
 }
 
+/// `the missing one`, `the 3 missing and 1 not ready`: instances without a say.
+fn others(missing: u32, unready: u32) -> String {
+    match (missing, unready) {
+        (1, 0) => "the missing one".to_owned(),
+        (missing, 0) => format!("the {missing} missing ones"),
+        (0, 1) => "the one not ready".to_owned(),
+        (0, unready) => format!("the {unready} not ready"),
+        (missing, unready) => format!("the {missing} missing and {unready} not ready"),
+    }
+}
+
 fn bound_text(when: &StepBound, value: &dyn Fn(f64) -> String) -> String {
     match when {
         StepBound::Above { from, .. } => format!("at or above {}", value(*from)),
@@ -530,7 +644,7 @@ fn effect_text(effect: &GuardEffect) -> String {
     }
 }
 
-fn bound_name(bound: &Bound) -> String {
+pub(super) fn bound_name(bound: &Bound) -> String {
     match bound {
         Bound::Limits => "limits".to_owned(),
         Bound::Schedule(name) => format!("schedule {name}"),

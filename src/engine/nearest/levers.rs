@@ -44,8 +44,13 @@ pub(super) fn levers(
 }
 
 /// Takes away what a reason speaks of; says whether it could.
-fn take_away(reason: &Reason, policy: &mut Policy, seen: &mut Observation) -> bool {
+pub(super) fn take_away(reason: &Reason, policy: &mut Policy, seen: &mut Observation) -> bool {
     match reason {
+        // Without instances all are taken as ready.
+        Reason::Warming { .. } => seen.instances = None,
+        Reason::NoData { metric, .. } => {
+            seen.left_out.insert(metric.clone());
+        }
         Reason::Stabilized { direction, .. } => {
             if let Some(rules) = scale_rules(policy, *direction) {
                 rules.stabilization = std::time::Duration::ZERO;
@@ -90,11 +95,9 @@ fn take_away(reason: &Reason, policy: &mut Policy, seen: &mut Observation) -> bo
         | Reason::Want { .. }
         | Reason::Step { .. }
         | Reason::Abstained { .. }
-        | Reason::NoData { .. }
         | Reason::Substituted { .. }
         | Reason::AddedOnMissing { .. }
         | Reason::Cut { .. }
-        | Reason::Warming { .. }
         | Reason::Combined { .. }
         | Reason::GuardTripped { .. }
         | Reason::WithinLimits { .. }
@@ -105,6 +108,33 @@ fn take_away(reason: &Reason, policy: &mut Policy, seen: &mut Observation) -> bo
         | Reason::Victims { .. } => return false,
     }
     true
+}
+
+/// Takes away the floor, or the ceiling.
+pub(super) fn without_end(
+    bound: &Bound,
+    direction: Direction,
+    policy: &mut Policy,
+    seen: &mut Observation,
+) {
+    let (before, after) = (Capacity::ZERO, Capacity::ZERO);
+    let (bound, until) = (bound.clone(), None);
+    let reason = if direction == Direction::In {
+        Reason::RaisedToFloor {
+            bound,
+            until,
+            before,
+            after,
+        }
+    } else {
+        Reason::LoweredToCeiling {
+            bound,
+            until,
+            before,
+            after,
+        }
+    };
+    take_away(&reason, policy, seen);
 }
 
 fn without_bound(bound: &Bound, policy: &mut Policy, seen: &mut Observation) {

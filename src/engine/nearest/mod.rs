@@ -4,6 +4,7 @@
 //! So whatever is said here is true of [`super::decide`], whatever the rules. Pure, bounded, and never part of a
 //! decision: it looks at one that was made.
 
+mod held;
 mod levers;
 mod search;
 mod time;
@@ -17,14 +18,15 @@ use tideform_policies::model::units::seconds;
 use tideform_policies::model::{Capacity, Direction, Name};
 
 pub use super::next::Edge;
-use super::reason::{Combination, Reason};
+use super::reason::Reason;
 use super::{Decision, Memory, Observation, Rules};
 use what_if::{Variable, WhatIf};
 
 /// What would have to differ for another answer, everything else as it was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Nearest {
-    /// The nearest values of the metrics that give another answer: of each at most one above and one below.
+    /// The nearest values of the metrics that give another answer: of each one above and one below, and further ones
+    /// in a direction that none of these moves the group in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<NearestValue>,
     /// Directions in which no value of any metric moves the group, and the rule that holds it.
@@ -48,7 +50,7 @@ pub enum Side {
     Below,
 }
 
-/// A value of a metric that gives another answer. Between it and what was observed the answer stays as it is.
+/// A value of a metric that gives another answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NearestValue {
     /// Which metric. Of a formula the metrics that it reads are named.
@@ -67,8 +69,15 @@ pub struct NearestValue {
         skip_serializing_if = "Option::is_none"
     )]
     pub lasting: Option<Duration>,
+    /// What was observed need only last to give the answer; so does all from there to `value`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_met: bool,
     /// The answer.
     pub desired: Capacity,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A direction in which no value of any one metric moves the group.
@@ -76,9 +85,36 @@ pub struct NearestValue {
 pub struct Held {
     /// Which.
     pub direction: Direction,
-    /// What holds it: the reason that a decision would give for the most extreme value of a metric, or the opinion of
-    /// another metric that counts for more.
+    /// What holds it, of several the one that lasts longest: the reason that a decision would give for the most extreme
+    /// value of a metric, the limits where the group is at that end, or the opinion of another metric that counts for
+    /// more.
     pub by: Reason,
+}
+
+impl Held {
+    /// When what holds it ends, where that is known.
+    pub fn ends(&self) -> Option<Timestamp> {
+        match (&self.by, self.direction) {
+            (Reason::WithinLimits { floor_until, .. }, Direction::In) => *floor_until,
+            (Reason::WithinLimits { ceiling_until, .. }, Direction::Out) => *ceiling_until,
+            (by, _) => by.ends(),
+        }
+    }
+}
+
+impl Nearest {
+    /// Leaves out what is over at a time: directions that were held until then, and what came by time alone.
+    pub fn leave_out_past(&mut self, now: Timestamp) {
+        self.held
+            .retain(|held| held.ends().is_none_or(|at| at > now));
+        if self
+            .by_time
+            .as_ref()
+            .is_some_and(|by_time| by_time.at <= now)
+        {
+            self.by_time = None;
+        }
+    }
 }
 
 /// Another answer by time alone.
@@ -119,7 +155,7 @@ pub fn nearest(
     for variable in &variables {
         nearest_values(&mut what_if, variable, decision, &mut values);
     }
-    let held = held(&mut what_if, &variables, decision, &values);
+    let held = held::held(&mut what_if, &variables, decision, &mut values);
     Nearest {
         by_time: (decision.direction == Direction::Hold)
             .then(|| time::by_time(rules, seen, decision, now))
@@ -136,140 +172,78 @@ fn nearest_values(
     decision: &Decision,
     values: &mut Vec<NearestValue>,
 ) {
-    let mut say = |value: f64, side, lasting, desired| {
-        values.push(NearestValue {
-            metric: variable.name.clone(),
-            side,
-            value,
-            lasting,
-            desired: Capacity(desired),
-        });
-    };
     let answer = decision.desired.get();
+    let value = |value: f64, side, lasting, desired| NearestValue {
+        metric: variable.name.clone(),
+        side,
+        value,
+        lasting,
+        is_met: false,
+        desired: Capacity(desired),
+    };
     if variable.is_missing {
         let lasting = variable.window;
         let desired = what_if.with(variable, variable.base, lasting);
         if desired != answer {
             what_if.restore(variable);
-            return say(variable.base, None, lasting, desired);
+            return values.push(value(variable.base, None, lasting, desired));
         }
     }
+    // What the present value gives once it has lasted.
+    let met = variable
+        .window
+        .map(|_| what_if.with(variable, variable.base, variable.window))
+        .filter(|met| *met != answer && !variable.is_missing);
     for side in [Side::Above, Side::Below] {
-        let mut best: Option<(f64, u32, Option<Duration>)> = None;
-        for lasting in [None, variable.window] {
-            if lasting.is_none()
-                && best.is_none()
-                && variable.is_missing
-                && variable.window.is_some()
-            {
-                continue;
-            }
-            let found = search::nearest(&variable.range(side), answer, |x| {
-                what_if.with(variable, x, lasting)
+        let range = variable.range(side);
+        if let Some(met) = met
+            && let Some(end) = search::furthest(
+                &range,
+                |n| n == answer,
+                |x| what_if.with(variable, x, variable.window),
+            )
+            && what_if.with(variable, end, variable.window) == met
+        {
+            values.push(NearestValue {
+                is_met: true,
+                ..value(end, Some(side), variable.window, met)
             });
-            if let Some((value, desired)) = found {
-                let distance = |x: f64| (x - variable.base).abs();
-                if best.is_none_or(|(x, _, _)| distance(value) < distance(x)) {
-                    best = Some((value, desired, lasting));
-                }
-            }
-            if variable.window.is_none() {
-                break;
-            }
         }
-        if let Some((value, desired, lasting)) = best {
+        let is_sought = |n: u32| n != answer && Some(n) != met;
+        if let Some((x, desired, lasting)) = nearest_of(what_if, variable, side, is_sought) {
             let side = (!variable.is_missing).then_some(side);
-            say(value, side, lasting, desired);
+            values.push(value(x, side, lasting, desired));
         }
     }
     what_if.restore(variable);
 }
 
-/// The directions that nothing measured moves the group in, with the rule that a most extreme value runs into.
-fn held(
+/// The nearest value on a side whose answer is one that is sought: by the newest sample alone, or where that has lasted.
+fn nearest_of(
     what_if: &mut WhatIf<'_>,
-    variables: &[Variable],
-    decision: &Decision,
-    values: &[NearestValue],
-) -> Vec<Held> {
-    let current = decision.current;
-    let mut held = Vec::new();
-    for direction in [Direction::Out, Direction::In] {
-        let goes_there = |desired: Capacity| Direction::between(current, desired) == direction;
-        if goes_there(decision.desired) || values.iter().any(|value| goes_there(value.desired)) {
+    variable: &Variable,
+    side: Side,
+    is_sought: impl Fn(u32) -> bool + Copy,
+) -> Option<(f64, u32, Option<Duration>)> {
+    let mut best: Option<(f64, u32, Option<Duration>)> = None;
+    for lasting in [None, variable.window] {
+        if lasting.is_none() && variable.is_missing && variable.window.is_some() {
             continue;
         }
-        let by = variables.iter().find_map(|variable| {
-            let by = [Side::Above, Side::Below].into_iter().find_map(|side| {
-                let reasons =
-                    what_if.reasons_with(variable, variable.range(side).end, variable.window);
-                holder(&reasons, direction, current)
-            });
-            what_if.restore(variable);
-            by
+        let found = search::nearest(&variable.range(side), is_sought, |x| {
+            what_if.with(variable, x, lasting)
         });
-        let by = by.or_else(|| {
-            // Each metric alone would; together they do not.
-            variables.iter().find_map(|variable| {
-                let by = [Side::Above, Side::Below].into_iter().find_map(|side| {
-                    let reasons =
-                        what_if.reasons_with(variable, variable.range(side).end, variable.window);
-                    outvoter(&reasons, &variable.name, direction, current)
-                });
-                what_if.restore(variable);
-                by
-            })
-        });
-        held.extend(by.map(|by| Held { direction, by }));
+        if let Some((value, desired)) = found {
+            let distance = |x: f64| (x - variable.base).abs();
+            if best.is_none_or(|(x, _, _)| distance(value) < distance(x)) {
+                best = Some((value, desired, lasting));
+            }
+        }
+        if variable.window.is_none() {
+            break;
+        }
     }
-    held
-}
-
-/// The rule that takes back a move in a direction.
-fn holder(reasons: &[Reason], direction: Direction, current: Capacity) -> Option<Reason> {
-    let goes_there = |n: Capacity| Direction::between(current, n) == direction;
-    reasons
-        .iter()
-        .find(|reason| match reason {
-            Reason::Warming { .. }
-            | Reason::Combined {
-                combination:
-                    Combination::Max {
-                        is_held_by_missing_data: true,
-                    }
-                    | Combination::Weighted {
-                        is_held_by_missing_data: true,
-                        ..
-                    },
-                ..
-            } => direction == Direction::In,
-            reason => reason
-                .change()
-                .is_some_and(|change| goes_there(change.before) && !goes_there(change.after)),
-        })
-        .cloned()
-}
-
-/// Where one metric wants to go in a direction: the other one that does not, and whose word counts.
-fn outvoter(
-    reasons: &[Reason],
-    metric: &Name,
-    direction: Direction,
-    current: Capacity,
-) -> Option<Reason> {
-    let goes_there = |n: Capacity| Direction::between(current, n) == direction;
-    let said = |reason: &Reason| match reason {
-        Reason::Opinion { metric, want, .. }
-        | Reason::Want { metric, want, .. }
-        | Reason::Step { metric, want, .. } => Some((metric.clone(), *want)),
-        _ => None,
-    };
-    let opinions = || reasons.iter().filter_map(|r| Some((r, said(r)?)));
-    opinions().find(|(_, (of, want))| of == metric && goes_there(*want))?;
-    opinions()
-        .filter(|(_, (of, want))| of != metric && !goes_there(*want))
-        .max_by_key(|(_, (_, want))| *want)
-        .map(|(reason, _)| reason.clone())
+    best
 }
 
 #[cfg(test)]

@@ -22,15 +22,43 @@ const CLOSE: f64 = 1e-4;
 /// Just past a hint, for a bound that does not include its number.
 const PAST: f64 = 1e-6;
 
-/// The nearest value whose answer is not `answer`, rounded to as few digits as leave that true, and its answer.
+/// The nearest value whose answer is one that is looked for, rounded to as few digits as leave that true, and its
+/// answer.
 ///
 /// Between two probes the answer is taken to change once: rules that leave an answer and come back to it within a
-/// few percent may hide a nearer value, but what is found always gives the other answer.
+/// few percent may hide a nearer value, but what is found always gives such an answer.
 pub(super) fn nearest(
     range: &Range,
-    answer: u32,
+    is_sought: impl Fn(u32) -> bool,
     mut ask: impl FnMut(f64) -> u32,
 ) -> Option<(f64, u32)> {
+    let (_, other) = edge(range, |x| is_sought(ask(x)))?;
+    Some(rounded(other, range, &is_sought, &mut ask))
+}
+
+/// How far an answer reaches on this side: the last value, rounded, that still has one that is not sought. `None`
+/// where none that is sought follows.
+pub(super) fn furthest(
+    range: &Range,
+    is_sought: impl Fn(u32) -> bool,
+    mut ask: impl FnMut(f64) -> u32,
+) -> Option<f64> {
+    let (same, other) = edge(range, |x| is_sought(ask(x)))?;
+    // From beyond the edge inward: the roundest number is looked for first.
+    let inward = Range {
+        start: other,
+        end: range.start,
+        hints: Vec::new(),
+    };
+    if same == range.start {
+        return Some(same);
+    }
+    let (value, _) = rounded(same, &inward, &|n| !is_sought(n), &mut ask);
+    Some(value)
+}
+
+/// The last value without what is sought, and one close behind it that has it.
+fn edge(range: &Range, mut is_there: impl FnMut(f64) -> bool) -> Option<(f64, f64)> {
     let (start, end) = (range.start, range.end);
     if !start.is_finite() || !end.is_finite() || start == end {
         return None;
@@ -38,7 +66,7 @@ pub(super) fn nearest(
     let mut same = start;
     let mut other = None;
     for probe in probes(range) {
-        if ask(probe) != answer {
+        if is_there(probe) {
             other = Some(probe);
             break;
         }
@@ -50,13 +78,13 @@ pub(super) fn nearest(
         if middle == same || middle == other {
             break;
         }
-        if ask(middle) == answer {
-            same = middle;
-        } else {
+        if is_there(middle) {
             other = middle;
+        } else {
+            same = middle;
         }
     }
-    Some(rounded(other, range, answer, &mut ask))
+    Some((same, other))
 }
 
 /// Outward from the start, each further away than the one before.
@@ -87,8 +115,13 @@ fn probes(range: &Range) -> Vec<f64> {
     probes
 }
 
-/// The value with as few digits as leave its answer another one; never fewer than its whole part has.
-fn rounded(value: f64, range: &Range, answer: u32, ask: &mut impl FnMut(f64) -> u32) -> (f64, u32) {
+/// The value with as few digits as leave its answer one that is sought; never fewer than its whole part has.
+fn rounded(
+    value: f64,
+    range: &Range,
+    is_sought: &impl Fn(u32) -> bool,
+    ask: &mut impl FnMut(f64) -> u32,
+) -> (f64, u32) {
     let is_above = range.end > range.start;
     if value != 0.0 {
         let magnitude = value.abs().log10().floor();
@@ -105,7 +138,7 @@ fn rounded(value: f64, range: &Range, answer: u32, ask: &mut impl FnMut(f64) -> 
                 };
                 if is_on_its_side {
                     let other = ask(candidate);
-                    if other != answer {
+                    if is_sought(other) {
                         return (candidate, other);
                     }
                 }
@@ -166,14 +199,31 @@ mod tests {
         ];
         for (start, end, ask, expected) in table {
             assert_eq!(
-                nearest(&range(start, end, &[]), 0, ask),
+                nearest(&range(start, end, &[]), |n| n != 0, ask),
                 expected,
                 "{start}"
             );
         }
         let narrow = |x: f64| u32::from(61.12 < x && x < 61.13);
-        let (value, _) = nearest(&range(60.0, 100.0, &[61.121]), 0, narrow).expect("hinted");
+        let (value, _) =
+            nearest(&range(60.0, 100.0, &[61.121]), |n| n != 0, narrow).expect("hinted");
         assert_eq!((value, narrow(value)), (61.121, 1));
+    }
+
+    #[test]
+    fn how_far_an_answer_reaches_is_told_by_the_roundest_number_that_still_has_it() {
+        type Row = (f64, f64, fn(f64) -> u32, Option<f64>);
+        let table: [Row; 5] = [
+            (150.0, 0.0, |x| u32::from(x < 100.0), Some(100.0)),
+            (150.0, 1e5, |x| u32::from(x >= 200.0), Some(199.0)),
+            (150.0, 1e5, |x| u32::from(x > 200.0), Some(200.0)),
+            (100.0, 0.0, |x| u32::from(x < 100.0), Some(100.0)),
+            (150.0, 0.0, |_| 0, None),
+        ];
+        for (start, end, ask, expected) in table {
+            let got = furthest(&range(start, end, &[100.0, 200.0]), |n| n != 0, ask);
+            assert_eq!(got, expected, "{start} to {end}");
+        }
     }
 
     #[test]
@@ -184,20 +234,31 @@ mod tests {
             (5.0, 5.0),
             (f64::MAX, f64::MAX),
         ] {
-            assert_eq!(nearest(&range(start, end, &[]), 0, |_| 1), None);
+            assert_eq!(nearest(&range(start, end, &[]), |n| n != 0, |_| 1), None);
         }
         // From 0 to the ends of numbers.
-        assert!(nearest(&range(0.0, f64::MAX, &[1e-300, 1e300]), 0, |_| 1).is_some());
-        assert!(nearest(&range(0.0, -1e-300, &[]), 0, |x| u32::from(x < 0.0)).is_some());
+        assert!(nearest(&range(0.0, f64::MAX, &[1e-300, 1e300]), |n| n != 0, |_| 1).is_some());
+        assert!(
+            nearest(
+                &range(0.0, -1e-300, &[]),
+                |n| n != 0,
+                |x| u32::from(x < 0.0)
+            )
+            .is_some()
+        );
     }
 
     #[test]
     fn few_questions_are_asked() {
         let mut asked = 0;
-        let found = nearest(&range(82.0, 1e5, &[90.0]), 9, |x| {
-            asked += 1;
-            if x > 90.0 { 10 } else { 9 }
-        });
+        let found = nearest(
+            &range(82.0, 1e5, &[90.0]),
+            |n| n != 9,
+            |x| {
+                asked += 1;
+                if x > 90.0 { 10 } else { 9 }
+            },
+        );
         assert_eq!(found, Some((90.1, 10)));
         assert!(asked <= 8, "{asked}");
     }

@@ -68,11 +68,11 @@ fn a_tracked_mean_changes_at_its_tolerance_or_at_the_next_whole_instance() {
     for (current, cpu, expected) in [
         (6, 60.0, "cpu >66.1 7, cpu <50 5"),
         (10, 60.0, "cpu >66.1 12, cpu <53.9 9"),
-        (6, 82.0, "cpu >90.1 10, cpu <80 8"),
-        (6, 30.0, "cpu >30.1 4, cpu <20 2"),
+        (6, 82.0, "cpu >90.1 10, cpu <80 8, cpu <50 5"),
+        (6, 30.0, "cpu >30.1 4, cpu <20 2, cpu >66.1 7"),
         // The limits bound both; a machine's utilization ends at 100 %.
         (12, 99.0, "cpu <53.9 11"),
-        (6, 130.0, "cpu <110 11"),
+        (6, 130.0, "cpu <110 11, cpu <50 5"),
         (2, 30.0, "cpu >66.1 3"),
     ] {
         let nearest = found(
@@ -147,7 +147,10 @@ fn a_step_changes_at_its_bound_and_says_how_long_it_must_last() {
         values(&found(&queue(breach), &seen, &Memory::default()))
     };
     assert_eq!(of(Breach::Now, &[50.0]), "queue >100 8, queue <10 5");
-    assert_eq!(of(Breach::Now, &[100.0]), "queue >1000 9, queue <99.9 6");
+    assert_eq!(
+        of(Breach::Now, &[100.0]),
+        "queue >1000 9, queue <99.9 6, queue <10 5"
+    );
     assert_eq!(
         of(Breach::For(mins(2)), &[50.0, 50.0, 50.0]),
         "queue >100 for 2m 8, queue <10 for 2m 5"
@@ -206,7 +209,7 @@ fn absent_data_says_what_data_would_do() {
     // A number stands in for it and scales in: any usual value would not.
     rules = cpu_rules(|policy| policy.metrics[0].on_missing = OnMissing::Value(0.0));
     let nearest = found(&rules, &seen(6, &[], at(0.0)), &Memory::default());
-    assert_eq!(values(&nearest), "cpu =60 6");
+    assert_eq!(values(&nearest), "cpu =60 6, cpu =66.1 7");
 }
 
 #[test]
@@ -336,7 +339,7 @@ fn a_guards_metric_counts_with_the_time_that_it_must_last() {
     );
     assert_eq!(
         values(&nearest),
-        "cpu >30.1 4, cpu <20 2, errors >10.1 for 2m 6"
+        "cpu >30.1 4, cpu <20 2, cpu >66.1 7, errors >10.1 for 2m 6"
     );
 }
 
@@ -392,6 +395,7 @@ fn it_reads_back_from_json_and_fields_end_in_their_unit() {
             side: Some(Side::Above),
             value: 100.0,
             lasting: Some(mins(2)),
+            is_met: false,
             desired: Capacity(8),
         }],
         by_time: Some(ByTime {
@@ -468,8 +472,12 @@ proptest! {
             prop_assert!(value.value.is_finite());
             let variable = variables.iter().find(|v| v.name == value.metric).expect("known");
             match value.side {
-                Some(Side::Above) => prop_assert!(value.value > variable.base),
-                Some(Side::Below) => prop_assert!(value.value < variable.base),
+                Some(Side::Above) => prop_assert!(
+                    value.value > variable.base || value.is_met && value.value == variable.base
+                ),
+                Some(Side::Below) => prop_assert!(
+                    value.value < variable.base || value.is_met && value.value == variable.base
+                ),
                 None => {}
             }
             // Of numbers at the end of what a float can say, samples in proportion are not to be had.

@@ -12,7 +12,7 @@ use super::search::Range;
 use crate::engine::moment::{Moment, Value};
 use crate::engine::reason::{Basis, Reason};
 use crate::engine::time::later;
-use crate::engine::{Decision, Memory, Observation, Rules, decide, decide_quiet};
+use crate::engine::{Decision, Memory, Observation, Rules, decide_quiet};
 
 /// How many times as large as what was observed a value is looked for.
 const FURTHEST: f64 = 1_000.0;
@@ -58,14 +58,14 @@ impl Variable {
 
 /// A question that can be changed and asked again.
 pub(super) struct WhatIf<'a> {
-    rules: &'a Rules,
+    pub(super) rules: &'a Rules,
     original: &'a Observation,
     seen: Observation,
     remembered: &'a Memory,
     /// What is remembered where a value is taken to have lasted: the guards have not looked yet.
     lasting: Option<Memory>,
     scratch: Memory,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> WhatIf<'a> {
@@ -165,15 +165,15 @@ impl<'a> WhatIf<'a> {
         outcome.desired.get()
     }
 
-    /// The reasons of that answer.
-    pub(super) fn reasons_with(
+    /// The observation and the memory of that question.
+    pub(super) fn question_with(
         &mut self,
         variable: &Variable,
         x: f64,
         lasting: Option<Duration>,
-    ) -> Vec<Reason> {
+    ) -> (Observation, Memory) {
         self.change(variable, x, lasting);
-        decide(self.rules, &self.seen, self.remembered(lasting), self.now).reasons
+        (self.seen.clone(), self.remembered(lasting).clone())
     }
 
     fn remembered(&self, lasting: Option<Duration>) -> &Memory {

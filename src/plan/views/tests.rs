@@ -131,6 +131,7 @@ fn plan() -> Plan {
                         side: Some(crate::engine::Side::Above),
                         value: 90.1,
                         lasting: None,
+                        is_met: false,
                         desired: tideform_policies::model::Capacity(7),
                     }],
                     ..Default::default()

@@ -431,7 +431,7 @@ impl Paper<'_> {
                 let (floor, ceiling) = self.bounds();
                 Some(self.number.clamp(floor, ceiling))
             }
-            Reason::WithinLimits { floor, ceiling } => {
+            Reason::WithinLimits { floor, ceiling, .. } => {
                 let (low, high) = self.bounds();
                 must!(floor.get() == low, "the floor is {low}");
                 must!(

@@ -47,7 +47,9 @@ impl Paper<'_> {
             counted,
             missing,
             unready,
+            filled,
             is_within_tolerance,
+            is_turned_round,
             want,
         } = reason
         else {
@@ -78,8 +80,16 @@ impl Paper<'_> {
         );
         if *is_within_tolerance {
             let is_inside = *ratio >= low - 1e-9 && *ratio <= high + 1e-9;
-            must!(is_inside || missing + unready > 0, "not within tolerance");
+            must!(is_inside, "not within tolerance");
             must!(want == current, "within tolerance it wants current");
+        } else if *is_turned_round {
+            let filled = filled.as_ref().ok_or("nothing was filled in")?;
+            must!(missing + unready > 0, "nothing is missing");
+            must!(
+                (filled.measured > *target) != (*ratio > 1.0),
+                "it is not turned round"
+            );
+            must!(want == current, "turned round it wants current");
         } else {
             let is_inside = *ratio > low + 1e-9 && *ratio < high - 1e-9;
             must!(is_from_zero || !is_inside, "within tolerance");
@@ -101,7 +111,7 @@ impl Paper<'_> {
         }
         let score = if current == 0 {
             self.sign(want)
-        } else if *is_within_tolerance && missing + unready > 0 {
+        } else if (*is_within_tolerance || *is_turned_round) && missing + unready > 0 {
             0.0
         } else {
             let deviation = target * (ratio - 1.0);
