@@ -87,11 +87,22 @@ fn resolved_shows_each_value_and_where_it_was_written() {
     };
     assert!(line("metric.cpu.track.target").contains("policy.web, shop.hcl:11"));
     assert!(line("limits.max").contains("group.web, shop.hcl:25"));
+    assert!(line("resource.kind").contains("group.web, shop.hcl:22"));
+    assert!(line("resource.name").contains("group.web, shop.hcl:22"));
+    assert!(!ran.stdout.contains("scale_in.enabled"), "{}", ran.stdout);
     assert!(!ran.stdout.contains("default"), "{}", ran.stdout);
     let ran = directory
         .run(&["validate", "--resolved", "--show-defaults"])
         .exits(0);
     assert!(ran.stdout.contains("warmup"), "{}", ran.stdout);
+    let enabled = ran
+        .stdout
+        .lines()
+        .find(|line| line.contains("scale_in.enabled"));
+    assert!(
+        enabled.is_some_and(|line| line.ends_with("# default")),
+        "{enabled:?}"
+    );
     let ran = directory.run(&["validate", "--show-defaults"]).exits(0);
     let line = |start: &str| {
         let found = ran.stdout.lines().find(|line| line.starts_with(start));

@@ -153,9 +153,7 @@ impl ValidateArgs {
         flat_values(group)
             .into_iter()
             .map(|(path, value)| {
-                let origin = origins
-                    .get(&path)
-                    .or_else(|| nearest_origin(&origins, &path));
+                let origin = origin_of(&origins, &path);
                 let origin = origin.filter(|origin| &*origin.layer != "default");
                 (path, value, origin.cloned())
             })
@@ -305,6 +303,29 @@ fn table(cx: &Context, head: [&str; 4], rows: &[[String; 4]]) {
     for [first, second, third, last] in rows {
         cx.output.line(line([first, second, third, last]));
     }
+}
+
+/// Where the value at a path comes from.
+fn origin_of<'a>(origins: &'a BTreeMap<String, Origin>, path: &str) -> Option<&'a Origin> {
+    if let Some(origin) = origins.get(path) {
+        return Some(origin);
+    }
+    // The kind of a resource is its block's label, which the paths of the files hold: `resource.asg.name`.
+    if let Some(attribute) = path.strip_prefix("resource.") {
+        return origins.iter().find_map(|(written, origin)| {
+            let inside = written.strip_prefix("resource.")?;
+            let is_meant = match inside.split_once('.') {
+                None => attribute == "kind",
+                Some((_, name)) => name == attribute,
+            };
+            is_meant.then_some(origin)
+        });
+    }
+    // A block says nothing of `enabled` by being there: nobody wrote it.
+    if path.ends_with(".enabled") {
+        return None;
+    }
+    nearest_origin(origins, path)
 }
 
 /// The origin of the block around a value that has none of its own: of a rate's share, of a list's item.
