@@ -511,3 +511,12 @@ fn hostile_directories_get_a_diagnostic() {
     }
     directory.run(&["validate"]).exits(1);
 }
+
+#[test]
+fn the_sample_of_a_failing_test_in_the_docs_is_what_is_printed() {
+    let directory = Directory::with(&[]);
+    directory.run(&["init", "--example", "web"]).exits(0);
+    let ran = directory.run(&["test", "--var", "peak=20"]).exits(1);
+    let docs = include_str!("../docs/commands.md");
+    assert!(docs.contains(&ran.stdout), "{}", ran.stdout);
+}
