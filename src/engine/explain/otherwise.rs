@@ -75,11 +75,7 @@ fn values(words: &Words<'_>, decision: &Decision, values: &[NearestValue]) -> Ve
             .unwrap_or_default()
             .iter()
             .find(|other| is_pair(other));
-        let met_above = values
-            .get(..place)
-            .unwrap_or_default()
-            .iter()
-            .any(|other| is_pair(other));
+        let met_above = values.get(..place).unwrap_or_default().iter().any(is_pair);
         if met_above {
             continue;
         }

@@ -142,9 +142,8 @@ fn holder(
                     let silent = reasons
                         .iter()
                         .filter(|reason| matches!(reason, Reason::NoData { .. }));
-                    silent.fold(false, |any, silent| {
-                        take_away(silent, policy, &mut seen) || any
-                    })
+                    let lifted = silent.filter(|silent| take_away(silent, policy, &mut seen));
+                    lifted.count() > 0
                 }
                 hold => take_away(hold, policy, &mut seen),
             };
