@@ -759,6 +759,7 @@ async fn a_native_control_of_ours_is_taken_away_by_the_first_run_that_holds_the_
             kind: ControlKind::Dynamic,
             enabled: true,
             summary: "target tracking".to_owned(),
+            settings: Default::default(),
         };
         stage.admin.put_control("web", control).unwrap();
     }

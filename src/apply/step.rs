@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use tideform_policies::model::{ProviderAddress, Resource};
+use tideform_policies::model::ProviderAddress;
 use tideform_provider::{
-    AttributeChange, GroupChange, ItemResult, LiveGroup, Provider, ProviderError,
+    AttributeChange, GroupChange, GroupRequest, ItemResult, LiveGroup, Provider, ProviderError,
 };
 
 use super::ByResource;
@@ -30,24 +30,24 @@ pub(super) enum Performed {
 
 /// Reads resources, in batches and providers side by side.
 pub(super) async fn read(keys: &BTreeSet<ResourceKey>, providers: &Providers) -> Seen {
-    let mut by_provider: BTreeMap<&ProviderAddress, Vec<Resource>> = BTreeMap::new();
+    let mut by_provider: BTreeMap<&ProviderAddress, Vec<GroupRequest>> = BTreeMap::new();
     for (address, resource) in keys {
         by_provider
             .entry(address)
             .or_default()
-            .push(resource.clone());
+            .push(GroupRequest::whole(resource.clone()));
     }
     let rounds = by_provider
         .into_iter()
-        .filter_map(|(address, resources)| Some((address, providers.get(address)?, resources)))
-        .map(|(address, provider, resources)| async move {
-            let live = provider.read_groups(&resources).await;
-            (address, resources, live)
+        .filter_map(|(address, requests)| Some((address, providers.get(address)?, requests)))
+        .map(|(address, provider, requests)| async move {
+            let live = provider.read_groups(&requests).await;
+            (address, requests, live)
         });
     let mut seen = Seen::new();
-    for (address, resources, live) in join_all(rounds).await {
-        for (resource, live) in resources.into_iter().zip(live) {
-            seen.insert((address.clone(), resource), live);
+    for (address, requests, live) in join_all(rounds).await {
+        for (request, live) in requests.into_iter().zip(live) {
+            seen.insert((address.clone(), request.resource), live);
         }
     }
     seen
@@ -237,6 +237,10 @@ fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
             .owner
             .as_ref()
             .is_some_and(|live| live.state == lineage && live.group == owner.group),
+        AttributeChange::PutControl(spec) => live
+            .controls
+            .iter()
+            .any(|control| control.name == spec.name && control.settings == spec.settings),
         AttributeChange::RemoveControl(name) => {
             live.controls.iter().all(|control| control.name != *name)
         }

@@ -520,6 +520,7 @@ fn foreign() -> Control {
         kind: ControlKind::Dynamic,
         enabled: true,
         summary: "target tracking, cpu at 60".into(),
+        settings: Default::default(),
     }
 }
 

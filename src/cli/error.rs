@@ -527,6 +527,9 @@ fn provider_hint(error: &ProviderError) -> Option<&'static str> {
             "check the name in the `resource` block, account and region; or add `launch` to create it.",
         ),
         ProviderError::Refused { .. } => Some("mend what the provider says, and plan again."),
+        ProviderError::Blocked { .. } => {
+            Some("wait until it is over, or end it there; the next run tries again.")
+        }
         ProviderError::Denied { .. } => Some("check the credentials and their permissions."),
         ProviderError::Conflict { .. } => {
             Some("somebody else changed it at the same time: plan again.")

@@ -352,6 +352,7 @@ impl MockCommand {
                             ControlKind::Dynamic
                         },
                         enabled: true,
+                        settings: Default::default(),
                     },
                 )?;
                 Ok(Some(format!("{name} has {control}.")))

@@ -4,12 +4,13 @@
 //! group, or with the one metric, that it is about.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use tideform_policies::model::{Group, GroupAddress, Name, ProviderAddress, Resource};
-use tideform_provider::{LiveGroup, MetricRequest, MetricResponse, Provider, ProviderError};
+use tideform_policies::model::{Group, GroupAddress, Name, ProviderAddress};
+use tideform_provider::{
+    GroupRequest, LiveGroup, MetricRequest, MetricResponse, Needs, ProviderError,
+};
 
 use super::requests::requests_for;
 use crate::registry::Providers;
@@ -79,10 +80,16 @@ pub async fn read_live(
         by_provider.entry(&group.provider).or_default().push(group);
     }
     let rounds = by_provider.into_iter().map(|(address, groups)| async move {
-        let resources: Vec<Resource> = groups.iter().map(|group| group.resource.clone()).collect();
+        let requests: Vec<GroupRequest> = groups
+            .iter()
+            .map(|group| GroupRequest {
+                resource: group.resource.clone(),
+                needs: Needs::to_decide(group),
+            })
+            .collect();
         let results = match providers.get(address) {
             None => groups.iter().map(|_| Err(not_opened(address))).collect(),
-            Some(provider) => read_resources(provider, &resources).await,
+            Some(provider) => provider.read_groups(&requests).await,
         };
         (groups, results)
     });
@@ -97,13 +104,6 @@ pub async fn read_live(
         }
     }
     answers
-}
-
-async fn read_resources(
-    provider: &Arc<dyn Provider>,
-    resources: &[Resource],
-) -> Vec<Result<Option<LiveGroup>, ProviderError>> {
-    provider.read_groups(resources).await
 }
 
 fn not_opened(address: &ProviderAddress) -> ProviderError {

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use tideform_policies::codes;
 use tideform_policies::diagnostic::{Diagnostic, Diagnostics};
 use tideform_policies::model::{Configuration, GroupAddress, ProviderAddress, Resource};
-use tideform_provider::{Capabilities, ItemResult, LiveGroup, Owner, Unsupported};
+use tideform_provider::{
+    Capabilities, ControlSpec, ItemResult, LiveGroup, Needs, Owner, Unsupported,
+};
 
 use super::PlanOptions;
 use super::cost::ProviderPrices;
@@ -31,6 +33,8 @@ pub struct Inputs<'a> {
     pub capabilities: &'a BTreeMap<ProviderAddress, Capabilities>,
     /// What each group asks of its provider that this cannot do.
     pub unsupported: &'a BTreeMap<GroupAddress, Vec<Unsupported>>,
+    /// The cloud's own controls that each group with `controller = "native"` is to have.
+    pub controls: &'a BTreeMap<GroupAddress, Vec<ControlSpec>>,
     /// What instances cost.
     pub prices: &'a BTreeMap<ProviderAddress, ProviderPrices>,
     /// Resources that carry this workspace's tag of another state.
@@ -157,13 +161,16 @@ pub(super) fn resources(
     configuration: &Configuration,
     known: Option<&Known>,
     options: &PlanOptions,
-) -> BTreeSet<ResourceKey> {
-    let mut wanted = BTreeSet::new();
+) -> BTreeMap<ResourceKey, Needs> {
+    let mut wanted: BTreeMap<ResourceKey, Needs> = BTreeMap::new();
     for (address, group) in addresses(configuration, known, options) {
         let configured = configuration.groups.get(&address);
         let applied = group.applied.map(|applied| &applied.group);
         for group in configured.into_iter().chain(applied) {
-            wanted.insert((group.provider.clone(), group.resource.clone()));
+            let needs = wanted
+                .entry((group.provider.clone(), group.resource.clone()))
+                .or_default();
+            *needs = needs.and(Needs::to_plan(group));
         }
     }
     wanted
@@ -226,6 +233,7 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
             }),
             capabilities: configured.and_then(|group| inputs.capabilities.get(&group.provider)),
             unsupported: inputs.unsupported.get(&address).map_or(&[], Vec::as_slice),
+            controls: inputs.controls.get(&address).map_or(&[], Vec::as_slice),
             prices: inputs.prices,
             options,
             now: inputs.now,

@@ -5,8 +5,10 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tideform_policies::model::{Group, Share};
+use tideform_policies::model::{Controller, Group, Share};
 use tideform_provider::LiveGroup;
+
+use super::group::is_dated;
 
 /// The fingerprint of a live group.
 ///
@@ -19,10 +21,22 @@ pub fn fingerprint(live: &LiveGroup, applied: Option<&Group>) -> String {
     if has_fallback && let Some(mix) = &mut attributes.mix {
         mix.spot = Share(0.0);
     }
+    // Under native control windows move the limits, and the loop renews the actions that do.
+    let is_timed = applied.is_some_and(|group| {
+        group.controller == Controller::Native
+            && !(group.policy.schedules.is_empty() && group.policy.surges.is_empty())
+    });
+    if is_timed && let Some(limits) = applied.and_then(|group| group.policy.limits) {
+        attributes.limits = limits;
+    }
     let mut controls: Vec<_> = live
         .controls
         .iter()
-        .map(|control| (&control.name, control.enabled, &control.summary))
+        .filter(|control| !is_dated(&control.name))
+        .map(|control| {
+            let settings = json!(control.settings).to_string();
+            (&control.name, control.enabled, &control.summary, settings)
+        })
         .collect();
     controls.sort();
     let seen = json!([live.resource, attributes, live.owner, controls]);

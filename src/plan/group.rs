@@ -11,6 +11,7 @@ mod controls;
 mod create;
 mod drift;
 mod leaving;
+mod limits;
 mod policy;
 mod problems;
 mod update;
@@ -24,8 +25,8 @@ use tideform_policies::codes;
 use tideform_policies::diagnostic::{Diagnostic, Diagnostics};
 use tideform_policies::model::{Adopt, Controller, Group, GroupAddress, ProviderAddress};
 use tideform_provider::{
-    AttributeChange, Capabilities, Control, ControlKind, GroupChange, GroupSpec, ItemResult,
-    LiveGroup, Owner, Unsupported,
+    AttributeChange, Capabilities, Control, ControlKind, ControlSpec, GroupChange, GroupSpec,
+    ItemResult, LiveGroup, Owner, Unsupported,
 };
 
 use super::PlanOptions;
@@ -41,10 +42,12 @@ use super::types::{
 };
 use super::wanted::{self, Comparison};
 
-use controls::{adopted_now, is_adopted, is_ours, unmanaged};
+pub(super) use controls::is_dated;
+use controls::{adopted_now, control_changes, is_adopted, is_ours, new_controls, unmanaged};
 use create::create;
 use drift::{drift, is_tagged_ours, was_just_created};
 use leaving::{leave_old_resource, plan_leaving};
+use limits::at_this_moment;
 use policy::policy_changes;
 use problems::{report_foreign_controls, report_owner, report_unsupported};
 use update::{owner, owner_text, update};
@@ -74,6 +77,8 @@ pub(super) struct Situation<'a> {
     pub(super) applied_live: Option<&'a ItemResult<Option<LiveGroup>>>,
     pub(super) capabilities: Option<&'a Capabilities>,
     pub(super) unsupported: &'a [Unsupported],
+    /// The cloud's own controls that the group is to have.
+    pub(super) controls: &'a [ControlSpec],
     pub(super) prices: &'a BTreeMap<ProviderAddress, ProviderPrices>,
     pub(super) options: &'a PlanOptions,
     pub(super) now: Timestamp,

@@ -29,8 +29,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use thiserror::Error;
-use tideform_policies::model::{Configuration, ProviderAddress, Resource};
-use tideform_provider::{Identity, ItemResult, LiveGroup, ProviderError};
+use tideform_policies::model::{Configuration, Controller, GroupAddress, ProviderAddress};
+use tideform_provider::{
+    ControlContext, ControlSpec, GroupRequest, Identity, ItemResult, LiveGroup, ProviderError,
+    Unsupported,
+};
 
 pub use compute::{Inputs, ResourceKey, compute};
 pub use cost::{CLOUDWATCH_USD_PER_METRIC_READ, ProviderPrices};
@@ -126,15 +129,18 @@ pub async fn make(
 ) -> Result<Plan, PlanError> {
     check_patterns(configuration, known, options)?;
     let resources = compute::resources(configuration, known, options);
-    let mut by_provider: BTreeMap<ProviderAddress, Vec<Resource>> = BTreeMap::new();
-    for (address, resource) in resources {
-        by_provider.entry(address).or_default().push(resource);
+    let mut by_provider: BTreeMap<ProviderAddress, Vec<GroupRequest>> = BTreeMap::new();
+    for ((address, resource), needs) in resources {
+        by_provider
+            .entry(address)
+            .or_default()
+            .push(GroupRequest { resource, needs });
     }
     let mut capabilities = BTreeMap::new();
     for (address, provider) in providers.iter() {
         capabilities.insert(address.clone(), provider.capabilities());
     }
-    let rounds = by_provider.iter().map(|(address, resources)| async move {
+    let rounds = by_provider.iter().map(|(address, requests)| async move {
         let provider = providers
             .get(address)
             .ok_or_else(|| PlanError::UnknownProvider(address.clone()))?;
@@ -152,7 +158,7 @@ pub async fn make(
         } else {
             Vec::new()
         };
-        let live = provider.read_groups(resources).await;
+        let live = provider.read_groups(requests).await;
         Ok((address, identity, tagged, live))
     });
     let mut live = BTreeMap::new();
@@ -177,12 +183,12 @@ pub async fn make(
         }
         identities.push((address.clone(), identity));
         tagged.extend(owned);
-        let resources = by_provider.get(address).into_iter().flatten();
-        for (resource, group) in resources.zip(groups) {
-            live.insert((address.clone(), resource.clone()), group);
+        let requests = by_provider.get(address).into_iter().flatten();
+        for (request, group) in requests.zip(groups) {
+            live.insert((address.clone(), request.resource.clone()), group);
         }
     }
-    let mut unsupported = BTreeMap::new();
+    let mut unsupported: BTreeMap<GroupAddress, Vec<Unsupported>> = BTreeMap::new();
     for (address, group) in &configuration.groups {
         if let Some(provider) = providers.get(&group.provider) {
             let problems = provider.check(group);
@@ -191,6 +197,15 @@ pub async fn make(
             }
         }
     }
+    let controls = wanted_controls(
+        configuration,
+        known,
+        &live,
+        providers,
+        options,
+        &mut unsupported,
+    )
+    .await;
     let prices = read_prices(configuration, known, &live, &identities, providers).await;
     let mut plan = compute(&Inputs {
         configuration,
@@ -198,6 +213,7 @@ pub async fn make(
         live: &live,
         prices: &prices,
         capabilities: &capabilities,
+        controls: &controls,
         unsupported: &unsupported,
         tagged: &tagged,
         options,
@@ -216,6 +232,54 @@ pub async fn make(
         .await;
     }
     Ok(plan)
+}
+
+/// The cloud's own controls that groups with `controller = "native"` are to have. What a provider cannot say joins
+/// what is unsupported.
+async fn wanted_controls(
+    configuration: &Configuration,
+    known: Option<&Known>,
+    live: &BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
+    providers: &Providers,
+    options: &PlanOptions,
+    unsupported: &mut BTreeMap<GroupAddress, Vec<Unsupported>>,
+) -> BTreeMap<GroupAddress, Vec<ControlSpec>> {
+    let now = providers.clock().now();
+    let native = configuration
+        .groups
+        .iter()
+        .filter(|(_, group)| group.controller == Controller::Native);
+    let rounds: Vec<_> = native
+        .filter_map(|(address, group)| {
+            let provider = providers.get(&group.provider)?;
+            let live = live
+                .get(&(group.provider.clone(), group.resource.clone()))
+                .and_then(|live| live.as_ref().ok()?.as_ref());
+            let surges = known
+                .and_then(|known| known.groups.get(address))
+                .map_or(&[][..], |applied| &applied.surges);
+            let context = ControlContext {
+                workspace: &options.workspace,
+                now,
+                surges,
+                live,
+            };
+            Some(async move { (address, provider.controls(group, &context).await) })
+        })
+        .collect();
+    let mut wanted = BTreeMap::new();
+    for (address, answer) in join_all(rounds).await {
+        match answer {
+            Ok(controls) => {
+                wanted.insert(address.clone(), controls);
+            }
+            Err(problems) => unsupported
+                .entry(address.clone())
+                .or_default()
+                .extend(problems),
+        }
+    }
+    wanted
 }
 
 /// What the instance types of all groups cost, each asked for once. A provider that does not say leaves the prices of

@@ -152,6 +152,7 @@ mod tests {
                 kind,
                 enabled: true,
                 summary: String::new(),
+                settings: Default::default(),
             });
         }
         for (adopt, expected) in [

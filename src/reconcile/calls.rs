@@ -79,6 +79,7 @@ impl Shell<'_> {
             };
             match error {
                 ProviderError::OutcomeUnknown { .. } => return ActAnswer::Unknown(chain(&error)),
+                ProviderError::Blocked { why, .. } => return ActAnswer::Blocked(why),
                 error if !error.is_transient() => return ActAnswer::NotDone(chain(&error)),
                 error => {
                     let asked = match &error {

@@ -191,6 +191,8 @@ pub enum ActAnswer {
     Unknown(String),
     /// The call was not made: the lease was about to end.
     NotStarted(String),
+    /// Something there stands in the way for now; nothing was done.
+    Blocked(String),
 }
 
 /// Units in service for at least `warmup`, and units starting or in service for less.

@@ -68,6 +68,7 @@ impl Act {
             Act::SetDesired => format!("desired {} -> {}", change.before, change.after),
             Act::Terminate { instance } => format!("terminate {instance}"),
             Act::Change(AttributeChange::Mix(mix)) => format!("spot share {}", mix.spot),
+            Act::Change(AttributeChange::PutControl(spec)) => format!("put `{}`", spec.name),
             Act::Change(AttributeChange::RemoveControl(name)) => format!("remove `{name}`"),
             Act::Change(_) => "change".to_owned(),
         }
@@ -127,6 +128,10 @@ pub fn settle(intent: &OpenIntent, live: Option<&LiveGroup>, now: Timestamp) -> 
             .mix
             .as_ref()
             .is_some_and(|live| live.spot == mix.spot),
+        Act::Change(AttributeChange::PutControl(spec)) => live
+            .controls
+            .iter()
+            .any(|control| control.name == spec.name && control.settings == spec.settings),
         Act::Change(AttributeChange::RemoveControl(name)) => {
             !live.controls.iter().any(|control| control.name == *name)
         }

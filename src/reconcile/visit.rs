@@ -197,6 +197,23 @@ pub fn after_act(
             run.open.push(intent.clone());
             VisitResult::Unknown(message.clone())
         }
+        ActAnswer::Blocked(why) => {
+            let text = format!("{}: not done: {why}", intent.act.summary(&intent.change));
+            write.closed.push(Closed {
+                id: intent.id,
+                outcome: Outcome::NotDone,
+                text,
+            });
+            let condition = Condition::Blocked {
+                reasons: vec![why.clone()],
+            };
+            if run.progress.set_condition(Some(condition.clone())) {
+                write.notes.push(note(EventKind::Note, condition.summary()));
+            }
+            run.progress.visited(now);
+            write.progress = Some(run.progress.clone());
+            VisitResult::Condition(condition)
+        }
         ActAnswer::NotStarted(message) => {
             let text = format!(
                 "{}: not done: {message}",

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use tideform_policies::model::{Group, InstanceId, Resource};
 use tideform_provider::{
-    Capabilities, Clock, GroupChange, GroupSpec, Identity, ItemResult, LiveGroup, MetricRequest,
-    MetricResponse, Owner, Prices, Provider, ProviderError, Unsupported,
+    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
+    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, Prices, Provider,
+    ProviderError, Unsupported,
 };
 
 /// How reads are repeated.
@@ -189,9 +190,17 @@ impl Provider for Retrying {
         self.inner.check(group)
     }
 
-    async fn read_groups(&self, resources: &[Resource]) -> Vec<ItemResult<Option<LiveGroup>>> {
+    async fn controls(
+        &self,
+        group: &Group,
+        context: &ControlContext<'_>,
+    ) -> Result<Vec<ControlSpec>, Vec<Unsupported>> {
+        self.inner.controls(group, context).await
+    }
+
+    async fn read_groups(&self, requests: &[GroupRequest]) -> Vec<ItemResult<Option<LiveGroup>>> {
         let most = self.inner.capabilities().groups_per_read;
-        self.batched(resources, most, |inner, batch| async move {
+        self.batched(requests, most, |inner, batch| async move {
             inner.read_groups(&batch).await
         })
         .await

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tideform_policies::model::units::seconds;
 use tideform_policies::model::{InstanceModel, Limits, Resource, VictimOrder};
 
+use crate::control::ControlSpec;
 use crate::live::{LiveMix, Owner};
 
 /// One attribute of a group that takes a new value.
@@ -27,6 +28,8 @@ pub enum AttributeChange {
     Launch(BTreeMap<String, serde_json::Value>),
     /// The owner tag; `None` takes it away.
     Owner(Option<Owner>),
+    /// Makes a control of ours, or changes it to say this.
+    PutControl(ControlSpec),
     /// Removes a control of ours, by name.
     RemoveControl(String),
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tideform_policies::model::{Instance, InstanceState, Limits, MetricQuery, Resource, Statistic};
 
 use crate::{
-    AttributeChange, Clock, GroupChange, GroupSpec, LiveAttributes, LiveGroup, MetricRequest,
-    Provider, ProviderError, SystemClock,
+    AttributeChange, Clock, GroupChange, GroupRequest, GroupSpec, LiveAttributes, LiveGroup,
+    MetricRequest, Provider, ProviderError, SystemClock,
 };
 
 /// A rule that a provider broke.
@@ -112,7 +112,7 @@ impl Conformance {
     async fn try_read(&self, provider: &dyn Provider) -> Outcome<Option<LiveGroup>> {
         let rule = "a read answers each resource once";
         let mut answers = provider
-            .read_groups(std::slice::from_ref(&self.spec.resource))
+            .read_groups(&[GroupRequest::whole(self.spec.resource.clone())])
             .await;
         holds(rule, answers.len() == 1, || {
             format!("{} answers for one resource", answers.len())
@@ -200,7 +200,7 @@ impl Conformance {
     async fn batches(&self, provider: &dyn Provider) -> Outcome {
         let rule = "answers come in the order of the requests";
         let nowhere = self.nowhere();
-        let asked = [nowhere.clone(), self.spec.resource.clone(), nowhere];
+        let asked = [nowhere.clone(), self.spec.resource.clone(), nowhere].map(GroupRequest::whole);
         let answers = provider.read_groups(&asked).await;
         let there: Vec<bool> = answers
             .iter()
@@ -484,6 +484,10 @@ fn shows(live: &LiveGroup, change: &AttributeChange) -> bool {
             .iter()
             .all(|(name, value)| attributes.launch.get(name) == Some(value)),
         AttributeChange::Owner(owner) => live.owner == *owner,
+        AttributeChange::PutControl(spec) => live
+            .controls
+            .iter()
+            .any(|control| control.name == spec.name && control.settings == spec.settings),
         AttributeChange::RemoveControl(name) => live.controls.iter().all(|c| c.name != *name),
     }
 }
@@ -498,7 +502,9 @@ fn without(attributes: &LiveAttributes, change: &AttributeChange) -> LiveAttribu
         AttributeChange::Drain(_) => rest.drain = None,
         AttributeChange::Mix(_) => rest.mix = None,
         AttributeChange::Launch(launch) => rest.launch.retain(|name, _| !launch.contains_key(name)),
-        AttributeChange::Owner(_) | AttributeChange::RemoveControl(_) => {}
+        AttributeChange::Owner(_)
+        | AttributeChange::PutControl(_)
+        | AttributeChange::RemoveControl(_) => {}
     }
     rest
 }

@@ -50,6 +50,15 @@ pub enum ProviderError {
         /// What it said.
         message: String,
     },
+    /// Something there stands in the way for now: a suspended process, a refresh under way. Nothing changed; worth
+    /// trying again later, not at once.
+    #[error("`{request}` is held: {why}")]
+    Blocked {
+        /// The call.
+        request: &'static str,
+        /// What stands in the way.
+        why: String,
+    },
     /// We may not do that, or are not who we must be. Nothing changed.
     #[error("`{request}` is not allowed: {message}")]
     Denied {
@@ -82,8 +91,51 @@ impl ProviderError {
             ProviderError::OutcomeUnknown { .. }
             | ProviderError::NotFound { .. }
             | ProviderError::Refused { .. }
+            | ProviderError::Blocked { .. }
             | ProviderError::Denied { .. }
             | ProviderError::Configuration { .. } => false,
+        }
+    }
+
+    /// The same once more: one failed call is the answer for each item of its batch.
+    #[must_use]
+    pub fn again(&self) -> ProviderError {
+        match self {
+            ProviderError::Throttled {
+                request,
+                retry_after,
+            } => ProviderError::Throttled {
+                request,
+                retry_after: *retry_after,
+            },
+            ProviderError::Unavailable { request, message } => ProviderError::Unavailable {
+                request,
+                message: message.clone(),
+            },
+            ProviderError::OutcomeUnknown { request, source } => ProviderError::OutcomeUnknown {
+                request,
+                source: source.to_string().into(),
+            },
+            ProviderError::NotFound { kind, name } => ProviderError::NotFound {
+                kind: kind.clone(),
+                name: name.clone(),
+            },
+            ProviderError::Refused { request, message } => ProviderError::Refused {
+                request,
+                message: message.clone(),
+            },
+            ProviderError::Blocked { request, why } => ProviderError::Blocked {
+                request,
+                why: why.clone(),
+            },
+            ProviderError::Denied { request, message } => ProviderError::Denied {
+                request,
+                message: message.clone(),
+            },
+            ProviderError::Conflict { request } => ProviderError::Conflict { request },
+            ProviderError::Configuration { message } => ProviderError::Configuration {
+                message: message.clone(),
+            },
         }
     }
 }

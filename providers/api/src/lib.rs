@@ -7,9 +7,11 @@ mod capabilities;
 mod change;
 mod clock;
 pub mod conformance;
+mod control;
 mod error;
 mod live;
 mod metrics;
+mod request;
 
 use async_trait::async_trait;
 use tideform_policies::model::{Group, InstanceId, Resource};
@@ -17,11 +19,11 @@ use tideform_policies::model::{Group, InstanceId, Resource};
 pub use capabilities::Capabilities;
 pub use change::{AttributeChange, GroupChange, GroupSpec};
 pub use clock::{Clock, SystemClock};
+pub use control::{Control, ControlContext, ControlKind, ControlSpec, Settings};
 pub use error::{BoxError, ProviderError};
-pub use live::{
-    Control, ControlKind, FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner, Prices,
-};
+pub use live::{FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner, Prices};
 pub use metrics::{MetricRequest, MetricResponse};
+pub use request::{GroupRequest, Needs};
 
 /// The answer for one item of a batch: one group's failure never fails the others.
 pub type ItemResult<T> = Result<T, ProviderError>;
@@ -50,8 +52,19 @@ pub trait Provider: Send + Sync {
     /// resolved group (`mix.allocation`), what is wrong, and what to do.
     fn check(&self, group: &Group) -> Vec<Unsupported>;
 
+    /// The controls of the cloud's own that the files want of a group with `controller = "native"`, by name; or what
+    /// of it cannot be expressed. A provider without such controls wants none.
+    ///
+    /// # Errors
+    /// Everything that the backend cannot say, each with the path that asks for it.
+    async fn controls(
+        &self,
+        group: &Group,
+        context: &ControlContext<'_>,
+    ) -> Result<Vec<ControlSpec>, Vec<Unsupported>>;
+
     /// Reads groups as they are now. A group that does not exist is `Ok(None)`, not an error.
-    async fn read_groups(&self, resources: &[Resource]) -> Vec<ItemResult<Option<LiveGroup>>>;
+    async fn read_groups(&self, requests: &[GroupRequest]) -> Vec<ItemResult<Option<LiveGroup>>>;
 
     /// All resources there that carry this workspace's owner tag: for finding what is no longer in the files, and
     /// for refusing an empty state.

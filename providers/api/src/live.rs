@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use tideform_policies::model::units::seconds;
 use tideform_policies::model::{Instance, InstanceType, Limits, Resource, Share, VictimOrder};
 
+use crate::control::Control;
+
 /// Who we are at a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -109,29 +111,6 @@ pub struct LiveMix {
     /// Replace spot instances that are about to be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebalance: Option<bool>,
-}
-
-/// What kind of control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ControlKind {
-    /// Moves the capacity by a metric: must not act beside the loop.
-    Dynamic,
-    /// Moves limits or capacity by time.
-    Schedule,
-}
-
-/// A policy or a scheduled action of the cloud's own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Control {
-    /// Its name there; ours begin with `tideform/<workspace>/`.
-    pub name: String,
-    /// What kind.
-    pub kind: ControlKind,
-    /// It acts.
-    pub enabled: bool,
-    /// For people: `target tracking, cpu at 60`.
-    pub summary: String,
 }
 
 /// Prices of one instance type, in US dollars per hour.

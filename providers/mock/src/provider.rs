@@ -10,8 +10,9 @@ use tideform_policies::model::{
     Controller, Group, InstanceId, MetricQuery, MetricSource, Resource,
 };
 use tideform_provider::{
-    Capabilities, Clock, GroupChange, GroupSpec, Identity, ItemResult, LiveGroup, MetricRequest,
-    MetricResponse, Owner, Prices, Provider, ProviderError, Unsupported,
+    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
+    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, Prices, Provider,
+    ProviderError, Unsupported,
 };
 
 use crate::admin::Admin;
@@ -126,7 +127,7 @@ impl MockProvider {
             match answer {
                 Ok(list) => answers.extend(list),
                 Err(error) => {
-                    answers.extend(batch.iter().map(|_| Err(again(&error))));
+                    answers.extend(batch.iter().map(|_| Err(error.again())));
                 }
             }
         }
@@ -194,43 +195,6 @@ fn struck(call: Call, kind: FaultKind) -> ProviderError {
         | FaultKind::Break => ProviderError::Unavailable {
             request,
             message: "the mock cloud is not there".to_owned(),
-        },
-    }
-}
-
-/// The same error for another item of a batch.
-fn again(error: &ProviderError) -> ProviderError {
-    match error {
-        ProviderError::Throttled {
-            request,
-            retry_after,
-        } => ProviderError::Throttled {
-            request,
-            retry_after: *retry_after,
-        },
-        ProviderError::Unavailable { request, message } => ProviderError::Unavailable {
-            request,
-            message: message.clone(),
-        },
-        ProviderError::OutcomeUnknown { request, source } => ProviderError::OutcomeUnknown {
-            request,
-            source: source.to_string().into(),
-        },
-        ProviderError::NotFound { kind, name } => ProviderError::NotFound {
-            kind: kind.clone(),
-            name: name.clone(),
-        },
-        ProviderError::Refused { request, message } => ProviderError::Refused {
-            request,
-            message: message.clone(),
-        },
-        ProviderError::Denied { request, message } => ProviderError::Denied {
-            request,
-            message: message.clone(),
-        },
-        ProviderError::Conflict { request } => ProviderError::Conflict { request },
-        ProviderError::Configuration { message } => ProviderError::Configuration {
-            message: message.clone(),
         },
     }
 }
@@ -397,16 +361,31 @@ impl Provider for MockProvider {
         problems
     }
 
-    async fn read_groups(&self, resources: &[Resource]) -> Vec<ItemResult<Option<LiveGroup>>> {
-        self.read(Call::ReadGroups, resources, |world, resource| {
-            if &*resource.kind != KIND {
-                return Err(ProviderError::Refused {
-                    request: Call::ReadGroups.name(),
-                    message: format!("the mock cloud has no `{}`, only `{KIND}`", resource.kind),
-                });
-            }
-            Ok(world.view(&resource.name))
-        })
+    async fn controls(
+        &self,
+        _: &Group,
+        _: &ControlContext<'_>,
+    ) -> Result<Vec<ControlSpec>, Vec<Unsupported>> {
+        Ok(Vec::new())
+    }
+
+    async fn read_groups(&self, requests: &[GroupRequest]) -> Vec<ItemResult<Option<LiveGroup>>> {
+        self.read(
+            Call::ReadGroups,
+            requests,
+            |world, GroupRequest { resource, .. }| {
+                if &*resource.kind != KIND {
+                    return Err(ProviderError::Refused {
+                        request: Call::ReadGroups.name(),
+                        message: format!(
+                            "the mock cloud has no `{}`, only `{KIND}`",
+                            resource.kind
+                        ),
+                    });
+                }
+                Ok(world.view(&resource.name))
+            },
+        )
     }
 
     async fn owned_groups(&self, workspace: &str) -> Result<Vec<(Resource, Owner)>, ProviderError> {

@@ -59,7 +59,11 @@ pub(super) fn create(
         limits,
         desired,
         owner: owner(situation),
-        changes: wanted::at_creation(group),
+        changes: [
+            wanted::at_creation(group),
+            new_controls(situation).collect(),
+        ]
+        .concat(),
         launch: launch.attributes.clone(),
         instance: group.policy.instance.clone(),
     };
@@ -102,6 +106,17 @@ pub(super) fn create(
     new("limits.max", json!(limits.max()));
     for (name, value) in &launch.attributes {
         new(&format!("launch.{name}"), value.clone());
+    }
+    for control in situation.controls {
+        changes.push(PlannedChange {
+            source: places.of(address, &control.path),
+            ..cloud(
+                &control.name,
+                ChangeAction::Add,
+                Json::Null,
+                Json::from(control.summary.as_str()),
+            )
+        });
     }
     Some((
         Step::Create {

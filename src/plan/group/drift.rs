@@ -53,8 +53,18 @@ pub(super) fn drift(situation: &Situation<'_>, group: &Group) -> Vec<Drift> {
             },
         }];
     };
-    let found = wanted::compare(was, &live.attributes, applied.fallback_is_active, launch);
-    let now = wanted::compare(group, &live.attributes, applied.fallback_is_active, launch);
+    let found = wanted::compare(
+        &at_this_moment(situation, was),
+        &live.attributes,
+        applied.fallback_is_active,
+        launch,
+    );
+    let now = wanted::compare(
+        &at_this_moment(situation, group),
+        &live.attributes,
+        applied.fallback_is_active,
+        launch,
+    );
     // What an apply that died had already written is ours.
     let unfinished = match situation.unfinished {
         Some(Record::Write { group, .. }) => Some(wanted::compare(

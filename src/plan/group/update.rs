@@ -15,12 +15,14 @@ pub(super) fn update(
     let launch = applied
         .and_then(|applied| applied.group.launch.as_ref())
         .map(|launch| &launch.attributes);
+    let moment = at_this_moment(situation, group);
     let Comparison {
         differences,
         changes: mut attributes,
-    } = wanted::compare(group, &live.attributes, fallback, launch);
+    } = wanted::compare(&moment, &live.attributes, fallback, launch);
     let was = applied.map(|applied| {
-        wanted::compare(&applied.group, &live.attributes, fallback, launch).differences
+        let was = at_this_moment(situation, &applied.group);
+        wanted::compare(&was, &live.attributes, fallback, launch).differences
     });
     let mut changes: Vec<PlannedChange> = differences
         .into_iter()
@@ -43,7 +45,7 @@ pub(super) fn update(
             }
         })
         .collect();
-    if let Some(limits) = group.policy.limits {
+    if let Some(limits) = moment.policy.limits {
         let desired = wanted::between(live.desired, limits);
         if desired != live.desired && limits != live.attributes.limits {
             changes.push(PlannedChange {
@@ -57,6 +59,9 @@ pub(super) fn update(
             });
         }
     }
+    let (more, said) = control_changes(situation, group, live, places);
+    attributes.extend(more);
+    changes.extend(said);
     if let Some(change) = owner_change(situation, live) {
         attributes.push(AttributeChange::Owner(Some(owner(situation))));
         changes.push(change);

@@ -46,6 +46,7 @@ fn plan() -> Plan {
         kind: ControlKind::Schedule,
         enabled: true,
         summary: "min 1 at 0 22 * * *".into(),
+        settings: Default::default(),
     }];
     let configuration = configuration([web.clone(), fresh.clone(), plain("same"), plain("dark")]);
     let known = Known {
@@ -97,6 +98,7 @@ fn plan() -> Plan {
         known: Some(&known),
         live: &seen,
         capabilities: &BTreeMap::new(),
+        controls: &BTreeMap::new(),
         unsupported: &BTreeMap::new(),
         prices: &BTreeMap::new(),
         tagged: &[],
@@ -191,6 +193,7 @@ fn ten_thousand_groups_without_changes_print_only_the_summary() {
         known: Some(&known),
         live: &seen,
         capabilities: &BTreeMap::new(),
+        controls: &BTreeMap::new(),
         unsupported: &BTreeMap::new(),
         prices: &BTreeMap::new(),
         tagged: &[],

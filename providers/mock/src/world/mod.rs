@@ -631,6 +631,16 @@ fn apply(group: &mut WorldGroup, change: &AttributeChange, now: Moment) -> Resul
             group.model_changed(now);
         }
         AttributeChange::Owner(owner) => group.owner.clone_from(owner),
+        AttributeChange::PutControl(spec) => {
+            group.controls.retain(|control| control.name != spec.name);
+            group.controls.push(tideform_provider::Control {
+                name: spec.name.clone(),
+                kind: spec.kind,
+                enabled: true,
+                summary: spec.summary.clone(),
+                settings: spec.settings.clone(),
+            });
+        }
         AttributeChange::RemoveControl(name) => {
             let Some(index) = group.controls.iter().position(|c| c.name == *name) else {
                 return Err(Refusal::NotFound {

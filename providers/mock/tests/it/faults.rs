@@ -258,6 +258,7 @@ fn hands_in_the_world_are_seen_by_reads() -> Done {
                 kind: ControlKind::Dynamic,
                 enabled: true,
                 summary: "target tracking, cpu at 60".to_owned(),
+                settings: Default::default(),
             },
         )?;
         assert_eq!(cloud.live("web").await?.controls.len(), 1);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tideform_mock::MockProvider;
 use tideform_mock::admin::Admin;
-use tideform_provider::{Provider, ProviderError};
+use tideform_provider::{GroupRequest, Provider, ProviderError};
 
 use crate::support::{Cloud, Done, MINUTE, asg, live, metric, run, settings, spec, values};
 
@@ -247,10 +247,12 @@ fn thousands_of_groups_are_read_at_once_and_a_week_of_minutes_passes_quickly() -
             }
             Ok(())
         })?;
-        let resources: Vec<_> = (0..2_000).map(|n| asg(&format!("g{n}"))).collect();
+        let requests: Vec<_> = (0..2_000)
+            .map(|n| GroupRequest::whole(asg(&format!("g{n}"))))
+            .collect();
         cloud.wait(MINUTE * 5).await?;
         let started = Instant::now();
-        let answers = cloud.provider.read_groups(&resources).await;
+        let answers = cloud.provider.read_groups(&requests).await;
         assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))));
         // Bounds ten times what a debug build takes: they only catch what became far slower.
         assert!(

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tideform_mock::MockProvider;
 use tideform_policies::model::{Limits, MetricQuery, Resource, Statistic};
-use tideform_provider::{GroupSpec, LiveGroup, MetricRequest, Owner, Provider};
+use tideform_provider::{GroupRequest, GroupSpec, LiveGroup, MetricRequest, Owner, Provider};
 
 pub(crate) type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -50,7 +50,9 @@ impl Cloud {
 }
 
 pub(crate) async fn live(provider: &dyn Provider, name: &str) -> Done<LiveGroup> {
-    let mut answers = provider.read_groups(&[asg(name)]).await;
+    let mut answers = provider
+        .read_groups(&[GroupRequest::whole(asg(name))])
+        .await;
     Ok(answers.pop().ok_or("no answer")??.ok_or("no group")?)
 }
 

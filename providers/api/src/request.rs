@@ -1,0 +1,85 @@
+//! Which groups to read, and how much of each: what is not needed is not asked for.
+
+use tideform_policies::model::{Group, Resource};
+
+/// One group to read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GroupRequest {
+    /// Which.
+    pub resource: Resource,
+    /// What is wanted beside the group itself.
+    pub needs: Needs,
+}
+
+/// What is wanted of a group beside its attributes, its instances and its owner. A provider that has it at hand gives
+/// more; where something costs a call a group, it is only read where it is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Needs {
+    /// Policies of the cloud's own: [`crate::LiveGroup::controls`].
+    pub policies: bool,
+    /// Scheduled actions of the cloud's own.
+    pub schedules: bool,
+    /// How long an ending instance may finish its work: [`crate::LiveAttributes::drain`].
+    pub drain: bool,
+    /// Launches that failed lately: [`crate::LiveGroup::failed_launches`].
+    pub failed_launches: bool,
+}
+
+impl Needs {
+    /// Everything.
+    pub const ALL: Needs = Needs {
+        policies: true,
+        schedules: true,
+        drain: true,
+        failed_launches: true,
+    };
+
+    /// What a plan of the group compares.
+    pub fn to_plan(group: &Group) -> Needs {
+        Needs {
+            policies: true,
+            schedules: true,
+            drain: group.policy.scale_in.drain.is_some(),
+            failed_launches: has_fallback(group),
+        }
+    }
+
+    /// What a run of the loop looks at.
+    pub fn to_decide(group: &Group) -> Needs {
+        Needs {
+            policies: true,
+            schedules: false,
+            drain: false,
+            failed_launches: has_fallback(group),
+        }
+    }
+
+    /// What either needs.
+    #[must_use]
+    pub fn and(self, other: Needs) -> Needs {
+        Needs {
+            policies: self.policies || other.policies,
+            schedules: self.schedules || other.schedules,
+            drain: self.drain || other.drain,
+            failed_launches: self.failed_launches || other.failed_launches,
+        }
+    }
+}
+
+fn has_fallback(group: &Group) -> bool {
+    group
+        .policy
+        .mix
+        .as_ref()
+        .is_some_and(|mix| mix.fallback.is_some())
+}
+
+impl GroupRequest {
+    /// A group with everything about it.
+    pub fn whole(resource: Resource) -> GroupRequest {
+        GroupRequest {
+            resource,
+            needs: Needs::ALL,
+        }
+    }
+}
