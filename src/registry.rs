@@ -165,14 +165,7 @@ fn open_one(
     let address = &configuration.address;
     match &*address.kind {
         "mock" => open_mock(configuration, directory),
-        "aws" => Err(RegistryError::NotSupported {
-            address: address.clone(),
-            message: if cfg!(feature = "aws") {
-                "the AWS provider comes with a later version".to_owned()
-            } else {
-                "this tideform was built without the feature `aws`".to_owned()
-            },
-        }),
+        "aws" => open_aws(configuration),
         "prometheus" => Err(RegistryError::NotSupported {
             address: address.clone(),
             message: "the Prometheus source comes with a later version".to_owned(),
@@ -182,6 +175,25 @@ fn open_one(
             known: "mock, aws, prometheus".to_owned(),
         }),
     }
+}
+
+#[cfg(feature = "aws")]
+fn open_aws(configuration: &ProviderConfiguration) -> Result<Arc<dyn Provider>, RegistryError> {
+    match tideform_aws::AwsProvider::open(&configuration.settings) {
+        Ok(provider) => Ok(Arc::new(provider)),
+        Err(source) => Err(RegistryError::Open {
+            address: configuration.address.clone(),
+            source,
+        }),
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+fn open_aws(configuration: &ProviderConfiguration) -> Result<Arc<dyn Provider>, RegistryError> {
+    Err(RegistryError::NotSupported {
+        address: configuration.address.clone(),
+        message: "this tideform was built without the feature `aws`".to_owned(),
+    })
 }
 
 fn open_mock(

@@ -9,7 +9,7 @@ use tideform_state::{NewOverride, OpenMode, OverrideKind};
 use super::args::parse_group;
 use super::context::{Context, actor};
 use super::error::CliError;
-use super::place::applied_address;
+use super::place::{applied_address, need_loop};
 use super::scale::parse_override_duration;
 use super::unpin::end_overrides;
 use super::view;
@@ -48,6 +48,7 @@ impl PauseArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
         let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
         let group = applied_address(&state, &self.group)?;
+        need_loop(&state, &group)?;
         let now = cx.now_of(&state)?;
         let until = now
             .checked_add(self.duration)

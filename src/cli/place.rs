@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tideform_policies::model::{Backend, GroupAddress, Settings};
+use tideform_policies::model::{Backend, Controller, GroupAddress, Settings};
 use tideform_provider::{Clock, SystemClock};
 use tideform_state::{LeaseHolder, NewState, OpenMode, State};
 
@@ -261,6 +261,25 @@ pub(super) fn applied_address(
     Err(CliError::NoSuchGroup {
         text: wanted.short(),
         nearest: nearest(&wanted.short(), known.iter().map(GroupAddress::short)),
+    })
+}
+
+/// Refuses an override of a group that the cloud's own policies scale: the loop would never carry it out.
+pub(super) fn need_loop(state: &State, group: &GroupAddress) -> Result<(), CliError> {
+    let is_native = state
+        .applied_group(group)?
+        .is_some_and(|applied| applied.group.controller == Controller::Native);
+    if !is_native {
+        return Ok(());
+    }
+    Err(CliError::Nothing {
+        summary: "Group scaled by the cloud",
+        why: format!(
+            "{group} was applied with `controller = \"native\"`: the cloud's own policies move it, and overrides do not \
+             reach these yet. Nothing was changed."
+        ),
+        hint: "change its limits in the files and apply, or give it to the loop: `controller = \"tideform\"`."
+            .to_owned(),
     })
 }
 

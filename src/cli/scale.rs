@@ -9,7 +9,7 @@ use tideform_state::{NewOverride, OpenMode, OverrideKind};
 use super::args::{parse_group, parse_instances, parse_positive_duration};
 use super::context::{Context, actor};
 use super::error::CliError;
-use super::place::applied_address;
+use super::place::{applied_address, need_loop};
 use super::view;
 use super::{CliResult, exit};
 use crate::defaults::LONGEST_OVERRIDE;
@@ -50,6 +50,7 @@ impl ScaleArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
         let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
         let group = applied_address(&state, &self.group)?;
+        need_loop(&state, &group)?;
         let applied = state.applied_group(&group)?;
         let limits = applied.and_then(|applied| applied.group.policy.limits);
         if let Some(limits) = limits

@@ -10,6 +10,7 @@ use super::args::{Moment, nearest, parse_group, parse_moment, parse_name};
 use super::context::{Context, actor};
 use super::error::CliError;
 use super::output::Table;
+use super::place::need_loop;
 use super::unpin::end_overrides;
 use super::view;
 use super::{CliResult, exit};
@@ -139,6 +140,7 @@ fn start(
 ) -> CliResult {
     let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
     let (group, surge) = find(&state, name, group)?;
+    need_loop(&state, &group)?;
     let now = cx.now_of(&state)?;
     let begins = at.map_or(now, |at| at.after(now));
     let from = begins.checked_sub(surge.lead).unwrap_or(begins);

@@ -98,14 +98,7 @@ pub(crate) fn group(
         cx,
     );
     let controller = match body.word("controller", &["tideform", "native"], cx) {
-        Some("native") => {
-            cx.push(required::does_nothing(
-                body.span_of("controller"),
-                "controller = \"native\"",
-                "no provider writes the cloud's own policies",
-            ));
-            Controller::Native
-        }
+        Some("native") => Controller::Native,
         _ => Controller::Tideform,
     };
     let resource = resource?;

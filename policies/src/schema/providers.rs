@@ -70,8 +70,11 @@ pub(super) static PROVIDER: BlockSchema = BlockSchema {
                 ),
                 attribute("endpoint_url", Kind::Text, "Another address of the API."),
             ],
-            inert: Some("Auto Scaling groups cannot be planned or scaled"),
-            ..block("aws", Labels::None, "Amazon Web Services.")
+            ..block(
+                "aws",
+                Labels::None,
+                "Amazon Web Services: EC2 Auto Scaling groups and CloudWatch.",
+            )
         },
         BlockSchema {
             attributes: &[

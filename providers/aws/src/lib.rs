@@ -1,1 +1,29 @@
-//! The AWS provider of tideform.
+//! The AWS provider of tideform: EC2 Auto Scaling groups, CloudWatch's metrics, through the SDK.
+//!
+//! ```text
+//! provider   the trait's calls            check      what AWS cannot do, at plan
+//! read/      groups, instances, controls  metrics/   GetMetricData
+//! write/     changes, capacity, create    client     credentials, retries, time limits
+//! native/    AWS's own policies: `controller = "native"`
+//! ```
+//!
+//! Nothing outside this crate knows the SDK. It decides nothing and keeps no state; every write is preceded by a fresh
+//! look at what it changes.
+
+mod answers;
+mod check;
+mod client;
+mod error;
+mod metrics;
+mod native;
+mod provider;
+mod read;
+mod settings;
+mod tags;
+mod times;
+mod write;
+
+pub use provider::AwsProvider;
+
+/// The kind of resource: an Auto Scaling group.
+pub(crate) const KIND: &str = "asg";

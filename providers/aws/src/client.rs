@@ -1,0 +1,168 @@
+//! The SDK's clients: credentials, region, time limits and retries. It makes no call but the one that says who we are.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_autoscaling::config::retry::RetryPartition;
+use tideform_provider::{Identity, ProviderError};
+
+use crate::answers::WholeAnswers;
+use crate::error::describe;
+use crate::settings::AwsSettings;
+
+/// Longest time for a connection to be made.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Longest time for one attempt of a call. DescribeAutoScalingGroups of 100 large groups takes a few seconds.
+const ATTEMPT: Duration = Duration::from_secs(15);
+/// Longest time for a call with all its attempts: a control loop that decides each minute must not wait longer.
+pub(crate) const CALL: Duration = Duration::from_secs(30);
+/// Attempts of a read. `AWS_MAX_ATTEMPTS` is stronger.
+const ATTEMPTS: u32 = 4;
+
+/// The clients of one account and region.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients {
+    /// For reads: repeated by the SDK.
+    pub(crate) autoscaling: aws_sdk_autoscaling::Client,
+    /// For writes: one attempt a call.
+    pub(crate) autoscaling_writer: aws_sdk_autoscaling::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    /// For alarms: one attempt a call.
+    pub(crate) cloudwatch_writer: aws_sdk_cloudwatch::Client,
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub(crate) identity: Identity,
+}
+
+impl Clients {
+    /// Finds credentials and region, and asks who we are: the one call that proves the credentials.
+    ///
+    /// # Errors
+    /// `Configuration` without region or credentials, or in an account that is not allowed; else what the call said.
+    pub(crate) async fn connect(
+        settings: &AwsSettings,
+        credentials: Option<&SharedCredentialsProvider>,
+    ) -> Result<Clients, ProviderError> {
+        let config = configuration(settings, credentials).await?;
+        let region = config.region().map(ToString::to_string).ok_or_else(|| {
+            ProviderError::Configuration {
+                message: "no region is set: write `region` in provider \"aws\", or set AWS_REGION"
+                    .to_owned(),
+            }
+        })?;
+        let account = account(&config).await?;
+        if !settings.allowed_account_ids.is_empty()
+            && !settings.allowed_account_ids.contains(&account)
+        {
+            return Err(ProviderError::Configuration {
+                message: format!(
+                    "these credentials belong to account {account}, and allowed_account_ids has only {}: \
+                     use another profile, or add the account",
+                    settings.allowed_account_ids.join(", ")
+                ),
+            });
+        }
+        // AWS counts requests by account and region: whoever is throttled in one slows nobody down in another.
+        let partition =
+            |service: &str| RetryPartition::new(format!("{service} {account} {region}"));
+        let autoscaling = || {
+            aws_sdk_autoscaling::config::Builder::from(&config)
+                .retry_partition(partition("autoscaling"))
+        };
+        let cloudwatch = || {
+            aws_sdk_cloudwatch::config::Builder::from(&config)
+                .retry_partition(partition("cloudwatch"))
+        };
+        Ok(Clients {
+            autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling().build()),
+            autoscaling_writer: aws_sdk_autoscaling::Client::from_conf(
+                autoscaling()
+                    .retry_config(RetryConfig::disabled())
+                    .interceptor(WholeAnswers)
+                    .build(),
+            ),
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch().build()),
+            cloudwatch_writer: aws_sdk_cloudwatch::Client::from_conf(
+                cloudwatch().retry_config(RetryConfig::disabled()).build(),
+            ),
+            ec2: aws_sdk_ec2::Client::from_conf(
+                aws_sdk_ec2::config::Builder::from(&config)
+                    .retry_partition(partition("ec2"))
+                    .build(),
+            ),
+            elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(
+                aws_sdk_elasticloadbalancingv2::config::Builder::from(&config)
+                    .retry_partition(partition("elasticloadbalancing"))
+                    .build(),
+            ),
+            identity: Identity { account, region },
+        })
+    }
+}
+
+/// Adaptive retries within bounded time: a throttled account slows the client down instead of being asked harder.
+fn retries() -> RetryConfig {
+    let attempts = std::env::var("AWS_MAX_ATTEMPTS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|attempts| *attempts > 0)
+        .unwrap_or(ATTEMPTS);
+    RetryConfig::adaptive()
+        .with_max_attempts(attempts)
+        .with_max_backoff(Duration::from_secs(5))
+}
+
+/// - `credentials`: in place of what the SDK's own search would find.
+async fn configuration(
+    settings: &AwsSettings,
+    credentials: Option<&SharedCredentialsProvider>,
+) -> Result<SdkConfig, ProviderError> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(retries())
+        .timeout_config(timeouts);
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(credentials) = credentials {
+        loader = loader.credentials_provider(credentials.clone());
+    }
+    let config = loader.load().await;
+    let Some(role) = &settings.assume_role else {
+        return Ok(config);
+    };
+    let provider = aws_config::sts::AssumeRoleProvider::builder(role)
+        .session_name("tideform")
+        .configure(&config)
+        .build()
+        .await;
+    Ok(config
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(provider))
+        .build())
+}
+
+async fn account(config: &SdkConfig) -> Result<String, ProviderError> {
+    let answer = aws_sdk_sts::Client::new(config)
+        .get_caller_identity()
+        .send()
+        .await
+        .map_err(|error| describe("sts:GetCallerIdentity", error))?;
+    answer.account.ok_or_else(|| ProviderError::Unavailable {
+        request: "sts:GetCallerIdentity",
+        message: "the answer names no account".to_owned(),
+    })
+}

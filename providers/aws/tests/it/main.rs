@@ -1,0 +1,8 @@
+//! The provider against the AWS API server of `tests/aws/`: what it asks AWS for, and what it makes of the answers.
+
+mod conformance;
+mod metrics;
+mod native;
+mod read;
+mod support;
+mod write;
