@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use tideform_policies::model::VictimOrder;
 use tideform_provider::conformance::Conformance;
-use tideform_provider::{AttributeChange, Provider};
+use tideform_provider::{AttributeChange, GroupRequest, Provider, ProviderError};
 
-use crate::support::{Cloud, Done, mix, run, spec};
+use crate::support::{Cloud, Done, asg, failure, mix, run, spec};
 
 fn launch(name: &str, value: serde_json::Value) -> AttributeChange {
     AttributeChange::Launch(BTreeMap::from([(name.to_owned(), value)]))
@@ -68,13 +68,61 @@ fn a_group_is_created_with_all_that_its_block_says() -> Done {
 }
 
 #[test]
-fn an_account_that_is_not_allowed_is_refused_before_anything_is_read() -> Done {
+fn who_we_are_is_asked_once() -> Done {
     run(async {
         let cloud = Cloud::new()?;
-        let identity = cloud.provider.identity().await?;
-        assert_eq!(identity.account, cloud.account.id());
-        assert_eq!(identity.region, "us-east-1");
+        for _ in 0..2 {
+            let identity = cloud.provider.identity().await?;
+            assert_eq!(identity.account, cloud.account.id());
+            assert_eq!(identity.region, "us-east-1");
+        }
         assert_eq!(cloud.account.count("*", "*"), 1);
+        cloud.no_violations()
+    })
+}
+
+#[test]
+fn an_account_that_is_not_allowed_is_refused_before_anything_is_read() -> Done {
+    run(async {
+        let cloud = Cloud::with_settings(json!({ "allowed_account_ids": ["999999999999"] }))?;
+        let request = GroupRequest::whole(asg("web"));
+        let error = failure(cloud.provider.read_groups(&[request]).await.remove(0))?;
+        assert!(
+            matches!(error, ProviderError::Configuration { .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains(cloud.account.id()), "{error}");
+        assert_eq!(cloud.account.count("autoscaling", "*"), 0);
+        cloud.no_violations()
+    })
+}
+
+#[test]
+fn weights_of_a_mix_are_kept_and_count_as_capacity() -> Done {
+    run(async {
+        let cloud = Cloud::new()?;
+        let base = cloud.base();
+        let mut weighted = mix(0.0);
+        for (one, weight) in weighted.types.iter_mut().zip([2, 4]) {
+            one.weight = Some(weight);
+        }
+        let mut wanted = spec("web", &base)?;
+        wanted.changes = vec![AttributeChange::Mix(weighted.clone())];
+        cloud.provider.create_group(&wanted).await?;
+        let live = cloud.live("web").await?;
+        assert_eq!(live.attributes.mix, Some(weighted));
+        let weights: Vec<u32> = live.instances.iter().map(|i| i.weight).collect();
+        assert_eq!(weights.iter().sum::<u32>(), 4, "{weights:?}");
+        let victim = live
+            .instances
+            .iter()
+            .find(|i| i.weight == 2)
+            .ok_or("none")?;
+        cloud
+            .provider
+            .terminate_instance(&asg("web"), &victim.id)
+            .await?;
+        assert_eq!(cloud.live("web").await?.desired, 2);
         cloud.no_violations()
     })
 }

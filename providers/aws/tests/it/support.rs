@@ -41,9 +41,17 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) fn new() -> Done<Cloud> {
+        Cloud::with_settings(json!({}))
+    }
+
+    /// With more settings of `provider "aws"`.
+    pub(crate) fn with_settings(more: Value) -> Done<Cloud> {
         let server = AwsServer::shared();
         let account = server.account();
-        let settings = json!({ "region": "us-east-1", "endpoint_url": server.url() });
+        let mut settings = json!({ "region": "us-east-1", "endpoint_url": server.url() });
+        if let (Some(all), Value::Object(more)) = (settings.as_object_mut(), more) {
+            all.extend(more);
+        }
         let credentials = Credentials::new(account.access_key(), "secret", None, None, "test");
         let provider = AwsProvider::with_credentials(
             settings.as_object().ok_or("no settings")?,
