@@ -270,6 +270,30 @@ async fn wanted_controls(
     let mut wanted = BTreeMap::new();
     for (address, answer) in join_all(rounds).await {
         match answer {
+            // Dated actions have to be renewed as time goes on, and the loop does not do so yet.
+            Ok(controls)
+                if controls
+                    .iter()
+                    .any(|control| group::is_dated(&control.name)) =>
+            {
+                unsupported
+                    .entry(address.clone())
+                    .or_default()
+                    .push(Unsupported {
+                        path: configuration
+                            .groups
+                            .get(address)
+                            .and_then(|group| group.policy.schedules.first())
+                            .map_or_else(
+                                || "controller".to_owned(),
+                                |schedule| format!("schedule.{}", schedule.name),
+                            ),
+                        what: "no recurring action of the cloud's says these windows: they meet, have exceptions, or open once"
+                            .to_owned(),
+                        help: "Keep the windows apart, or use `controller = \"tideform\"`, which has no such limit."
+                            .to_owned(),
+                    });
+            }
             Ok(controls) => {
                 wanted.insert(address.clone(), controls);
             }

@@ -184,7 +184,7 @@ fn compare_launch(
         else {
             continue;
         };
-        if !same_value(known, value) {
+        if !same_set(known, value) {
             found.note(&format!("launch.{name}"), known.clone(), value.clone());
             changed.insert(name.clone(), value.clone());
         }
@@ -200,6 +200,21 @@ fn compare_launch(
     }
     if !changed.is_empty() {
         found.changes.push(AttributeChange::Launch(changed));
+    }
+}
+
+/// Equal, where lists of texts are sets: subnets and target groups have no order in a cloud.
+fn same_set(a: &Json, b: &Json) -> bool {
+    let texts = |value: &Json| -> Option<std::collections::BTreeSet<String>> {
+        value
+            .as_array()?
+            .iter()
+            .map(|one| one.as_str().map(str::to_owned))
+            .collect()
+    };
+    match (texts(a), texts(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => same_value(a, b),
     }
 }
 
@@ -241,4 +256,18 @@ pub(super) fn at_creation(group: &Group) -> Vec<AttributeChange> {
 /// `desired` brought between `limits`, and no further.
 pub(super) fn between(desired: u32, limits: Limits) -> u32 {
     desired.clamp(limits.min().get(), limits.max().get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lists_of_texts_have_no_order_and_others_do() {
+        assert!(same_set(&json!(["a", "b"]), &json!(["b", "a"])));
+        assert!(!same_set(&json!(["a", "b"]), &json!(["a"])));
+        assert!(!same_set(&json!([1, 2]), &json!([2, 1])));
+        assert!(same_set(&json!(2), &json!(2.0)));
+    }
 }

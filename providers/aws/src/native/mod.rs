@@ -45,19 +45,6 @@ pub(crate) fn wanted(
             Err(list) => problems.extend(list),
         }
     }
-    // Dated actions have to be renewed as time goes on, and nobody does so yet.
-    if compiled
-        .iter()
-        .any(|one| matches!(&one.native, Native::Scheduled(scheduled) if scheduled.at.is_some()))
-    {
-        problems.push(Unsupported {
-            path: "schedule".to_owned(),
-            what: "no cron of AWS's says these windows: they meet, have exceptions, or open once"
-                .to_owned(),
-            help: "Keep the windows apart, or use `controller = \"tideform\"`, which has no such limit."
-                .to_owned(),
-        });
-    }
     if !problems.is_empty() {
         return Err(problems);
     }
