@@ -12,7 +12,7 @@ use cases::{Case, MEASURED};
 /// Decisions of the shorter run; the other one makes twice as many. Two and four days.
 const STEPS: u64 = 2_880;
 
-const WAYS: [&str; 3] = ["feed", "quiet", "loud"];
+const WAYS: [&str; 4] = ["feed", "quiet", "loud", "explained"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +45,9 @@ fn run(name: &str, way: &str, steps: u64) {
             "loud" => {
                 black_box(case.decide());
             }
+            "explained" => {
+                black_box(case.explain());
+            }
             _ => {
                 black_box(&case);
             }
@@ -60,9 +63,11 @@ fn report() -> Result<(), String> {
         for (count, way) in counts.iter_mut().zip(WAYS) {
             *count = (counted(name, way, 2 * STEPS)? - counted(name, way, STEPS)?) / STEPS;
         }
-        let [feed, quiet, loud] = counts;
-        let (quiet, loud) = (quiet.saturating_sub(feed), loud.saturating_sub(feed));
-        println!("{name:<17} quiet {quiet:>6}   loud {loud:>6}   (feeding {feed})");
+        let [feed, quiet, loud, explained] = counts;
+        let [quiet, loud, explained] = [quiet, loud, explained].map(|way| way.saturating_sub(feed));
+        println!(
+            "{name:<17} quiet {quiet:>6}   loud {loud:>6}   explained {explained:>8}   (feeding {feed})"
+        );
     }
     Ok(())
 }

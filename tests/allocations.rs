@@ -1,7 +1,6 @@
 //! A decision without reasons allocates nothing in the steady state: simulations make half a million in a year.
 
 #[path = "../benches/cases/mod.rs"]
-#[allow(dead_code, reason = "the benches use the rest")]
 mod cases;
 
 use allocation_counter::measure;
@@ -51,6 +50,15 @@ fn a_quiet_decision_and_feeding_it_allocate_nothing_once_warm() {
 
 #[test]
 fn what_allocates_is_seen() {
-    let info = measure(|| drop(std::hint::black_box(vec![0_u8; 64])));
-    assert_eq!(info.count_total, 1);
+    for name in MEASURED {
+        let mut case = Case::new(name);
+        case.feed();
+        let reasons = measure(|| drop(std::hint::black_box(case.decide())));
+        assert!(reasons.count_total > 0, "{name}: with reasons");
+        let explained = measure(|| drop(std::hint::black_box(case.explain())));
+        assert!(
+            explained.count_total > reasons.count_total,
+            "{name}: with the nearest answers"
+        );
+    }
 }

@@ -121,7 +121,6 @@ impl Case {
     }
 
     /// Decides as the loop does, finds what would have to differ for another answer, and accepts the change.
-    #[allow(dead_code, reason = "not every user measures it")]
     pub(crate) fn explain(&mut self) -> (Decision, Nearest) {
         let now = self.now();
         let mut decision = decide(&self.rules, &self.seen, &self.memory, now);

@@ -437,7 +437,7 @@ impl Evaluator {
         let mut found = Vec::new();
         let value = match wanted {
             None => self.known(&attribute.value, scope, at),
-            Some(wanted) => self.kept(&attribute.value, wanted, scope, at, &mut found),
+            Some(wanted) => self.kept(&attribute.value, wanted, scope, &mut found),
         };
         let items = Evaluator::list_items(&attribute.value).unwrap_or_default();
         Attribute {
@@ -473,7 +473,6 @@ impl Evaluator {
         expression: &Expression,
         wanted: Wanted,
         scope: Scope<'_>,
-        at: Span,
         found: &mut Vec<Spanned<String>>,
     ) -> Eval<AttributeValue> {
         if let Some(items) = Evaluator::list_items(expression)
@@ -501,7 +500,6 @@ impl Evaluator {
         {
             return Ok(AttributeValue::Known(Value::Null));
         }
-        let _ = at;
         let kept = self.formula(expression, scope, wanted)?;
         found.extend(kept.mentions);
         Ok(AttributeValue::Formula(kept.formula))

@@ -1,7 +1,7 @@
 //! The world in its file.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tideform_mock::MockProvider;
@@ -232,7 +232,7 @@ fn writers_side_by_side_lose_nothing() -> Done {
 }
 
 #[test]
-fn thousands_of_groups_are_read_at_once_and_a_week_of_minutes_passes_quickly() -> Done {
+fn thousands_of_groups_are_read_at_once_and_a_queue_has_samples_in_each_minute() -> Done {
     run(async {
         let cloud = Cloud::new(json!({
             "load": { "default": { "formula": "200 + 100 * sin(t / 6000)", "kind": "queue" } }
@@ -251,15 +251,8 @@ fn thousands_of_groups_are_read_at_once_and_a_week_of_minutes_passes_quickly() -
             .map(|n| GroupRequest::whole(asg(&format!("g{n}"))))
             .collect();
         cloud.wait(MINUTE * 5).await?;
-        let started = Instant::now();
         let answers = cloud.provider.read_groups(&requests).await;
         assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))));
-        // Bounds ten times what a debug build takes: they only catch what became far slower.
-        assert!(
-            started.elapsed() < Duration::from_millis(500),
-            "{:?}",
-            started.elapsed()
-        );
         Ok(())
     })?;
     run(async {
@@ -268,7 +261,6 @@ fn thousands_of_groups_are_read_at_once_and_a_week_of_minutes_passes_quickly() -
         }))?;
         cloud.provider.create_group(&spec("web")?).await?;
         let clock = cloud.provider.clock().ok_or("no clock")?;
-        let started = Instant::now();
         for minute in 0..1_000 {
             clock.wait(MINUTE).await;
             let mut request = metric("web", "queue_depth", "00:00")?;
@@ -289,11 +281,6 @@ fn thousands_of_groups_are_read_at_once_and_a_week_of_minutes_passes_quickly() -
             }
             cloud.live("web").await?;
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            started.elapsed()
-        );
         Ok(())
     })
 }
