@@ -11,4 +11,5 @@ pub mod observe;
 pub mod plan;
 pub mod reconcile;
 pub mod registry;
+pub mod simulate;
 pub mod suite;
