@@ -1,18 +1,21 @@
 //! AWS's own controls: `controller = "native"`.
 //!
 //! ```text
-//! compile, metric, schedule   the files -> controls, or what AWS cannot say     pure
-//! model                       controls as plain data, to compare and to show    pure
-//! sdk                         plain data <-> the SDK's types                    pure
-//! put                         makes, changes and removes them
+//! compile, metric, steps, forecast, schedule   the files -> controls, or what AWS cannot say     pure
+//! model                                        controls as plain data, to compare and to show    pure
+//! from_sdk, to_sdk                             plain data <-> the SDK's types                    pure
+//! put                                          makes, changes and removes them
 //! ```
 
 mod compile;
+mod forecast;
+pub(crate) mod from_sdk;
 mod metric;
 pub(crate) mod model;
 pub(crate) mod put;
 mod schedule;
-pub(crate) mod sdk;
+mod steps;
+pub(crate) mod to_sdk;
 
 use tideform_policies::model::{Adopt, Controller, Group};
 use tideform_provider::{

@@ -6,7 +6,7 @@ use tideform_policies::model::Resource;
 use tideform_provider::{ControlSpec, ProviderError};
 
 use super::model::{AlarmSpec, MathTerm, Measured, Native, Scheduled, SeriesSpec};
-use super::sdk;
+use super::to_sdk;
 use crate::client::Clients;
 use crate::error::{describe, describe_write};
 use crate::write::write;
@@ -48,16 +48,16 @@ pub(crate) async fn put(
     let request = match &native {
         Native::TargetTracking(tracking) => request
             .policy_type("TargetTrackingScaling")
-            .target_tracking_configuration(sdk::tracking(tracking)),
+            .target_tracking_configuration(to_sdk::tracking(tracking)),
         Native::StepScaling(stepping) => request
             .policy_type("StepScaling")
             .adjustment_type(&stepping.adjustment)
             .set_min_adjustment_magnitude(stepping.min_adjustment)
             .metric_aggregation_type("Average")
-            .set_step_adjustments(Some(sdk::steps(stepping))),
+            .set_step_adjustments(Some(to_sdk::steps(stepping))),
         Native::PredictiveScaling(predicting) => request
             .policy_type("PredictiveScaling")
-            .predictive_scaling_configuration(sdk::prediction(predicting)),
+            .predictive_scaling_configuration(to_sdk::prediction(predicting)),
         Native::Scheduled(_) => return Ok(()),
     };
     let answer = write(|| async {
@@ -104,7 +104,7 @@ async fn put_alarm(
             let request = request
                 .namespace(&series.namespace)
                 .metric_name(&series.name)
-                .set_dimensions(Some(sdk::cw_dimensions(&series.dimensions)))
+                .set_dimensions(Some(to_sdk::cw_dimensions(&series.dimensions)))
                 .period(series.period_s.unwrap_or(60));
             if series.statistic.starts_with('p') {
                 request.extended_statistic(&series.statistic)
@@ -112,7 +112,7 @@ async fn put_alarm(
                 request.statistic(series.statistic.as_str().into())
             }
         }
-        Measured::Math(queries) => request.set_metrics(Some(sdk::alarm_queries(queries))),
+        Measured::Math(queries) => request.set_metrics(Some(to_sdk::alarm_queries(queries))),
         Measured::Predefined { name, .. } => {
             return Err(ProviderError::Refused {
                 request: PUT_ALARM,
@@ -145,7 +145,7 @@ async fn put_schedule(
             .scheduled_action_name(name)
             .set_recurrence(scheduled.cron.clone())
             .set_time_zone(scheduled.timezone.clone())
-            .set_start_time(sdk::start(scheduled))
+            .set_start_time(to_sdk::start(scheduled))
             .min_size(scheduled.min)
             .max_size(scheduled.max)
             .send()

@@ -11,7 +11,7 @@ use tideform_provider::{Control, ControlKind, ItemResult, ProviderError};
 use super::{ByGroup, ONE_BY_ONE, all, one_by_one};
 use crate::client::Clients;
 use crate::error::describe;
-use crate::native::sdk;
+use crate::native::from_sdk;
 
 const POLICIES: &str = "autoscaling:DescribePolicies";
 const ALARMS: &str = "cloudwatch:DescribeAlarms";
@@ -201,7 +201,7 @@ fn policy_control(policy: &ScalingPolicy, alarm: Option<&MetricAlarm>) -> Option
         kind: ControlKind::Dynamic,
         enabled: policy.enabled().unwrap_or(true),
         summary: policy_summary(policy),
-        settings: sdk::policy(policy, alarm)
+        settings: from_sdk::policy(policy, alarm)
             .map(|native| native.settings())
             .unwrap_or_default(),
     })
@@ -256,7 +256,7 @@ fn schedule_control(action: &ScheduledUpdateGroupAction) -> Option<Control> {
         kind: ControlKind::Schedule,
         enabled: true,
         summary: schedule_summary(action),
-        settings: sdk::scheduled(action)
+        settings: from_sdk::scheduled(action)
             .map(|native| native.settings())
             .unwrap_or_default(),
     })
