@@ -225,10 +225,13 @@ fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
         AttributeChange::Order(order) => now.order == Some(*order),
         AttributeChange::Drain(drain) => now.drain == Some(*drain),
         AttributeChange::Mix(mix) => now.mix.as_ref() == Some(mix),
+        AttributeChange::Maintenance(wanted) => now.maintenance == Some(*wanted),
+        AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,
         // What the provider does not show cannot be told to be done; asking for it again does no harm.
         AttributeChange::Launch(attributes) => attributes.iter().all(|(name, value)| {
             same_value(
-                now.launch.get(name).unwrap_or(&serde_json::Value::Null),
+                now.launch_as(name, value)
+                    .unwrap_or(&serde_json::Value::Null),
                 value,
             )
         }),

@@ -48,6 +48,7 @@ pub(super) fn plain() -> Policy {
         guards: Vec::new(),
         freezes: Vec::new(),
         mix: None,
+        maintenance: None,
         instance: None,
         budget: None,
         slo: Slo {

@@ -99,6 +99,7 @@ pub(crate) fn plain(name: &str) -> Group {
             guards: Vec::new(),
             freezes: Vec::new(),
             mix: None,
+            maintenance: None,
             instance: None,
             budget: None,
             slo: Slo {
@@ -271,6 +272,8 @@ pub(crate) fn live(group: &Group, desired: u32) -> LiveGroup {
                 .mix
                 .as_ref()
                 .map(|mix| super::wanted::live_mix(mix, None)),
+            maintenance: policy.maintenance,
+            launch_also: BTreeMap::new(),
             launch: group
                 .launch
                 .as_ref()
@@ -284,6 +287,7 @@ pub(crate) fn live(group: &Group, desired: u32) -> LiveGroup {
             group: group.address.to_string(),
         }),
         controls: Vec::new(),
+        is_paused: false,
         blocked: Vec::new(),
         failed_launches: Vec::new(),
     }

@@ -144,7 +144,13 @@ const NAMED: [(&str, &str); 5] = [
 ];
 
 /// Fields that hold a share of something.
-const SHARES: [&str; 3] = ["spot", "tolerance_out", "tolerance_in"];
+const SHARES: [&str; 5] = [
+    "spot",
+    "tolerance_out",
+    "tolerance_in",
+    "min_healthy",
+    "max_healthy",
+];
 
 fn join(path: &str, key: &str) -> String {
     if path.is_empty() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use tideform_policies::model::units::format_duration;
-use tideform_policies::model::{Group, Limits, Mix};
+use tideform_policies::model::{Group, Limits, Mix, Share};
 use tideform_provider::{AttributeChange, LiveAttributes, LiveMix};
 
 /// One attribute on both sides, as the files would write it.
@@ -94,6 +94,23 @@ pub(super) fn compare(
     if let Some(mix) = &policy.mix {
         compare_mix(mix, live.mix.as_ref(), fallback_is_active, &mut found);
     }
+    if let Some(wanted) = policy.maintenance {
+        let share = |share: Option<Share>| share.map_or(Json::Null, |s| Json::from(s.to_string()));
+        let is = live.maintenance;
+        let least = found.note(
+            "maintenance.min_healthy",
+            share(is.map(|is| is.min_healthy)),
+            share(Some(wanted.min_healthy)),
+        );
+        let most = found.note(
+            "maintenance.max_healthy",
+            share(is.map(|is| is.max_healthy)),
+            share(Some(wanted.max_healthy)),
+        );
+        if least || most {
+            found.changes.push(AttributeChange::Maintenance(wanted));
+        }
+    }
     if let Some(launch) = &group.launch {
         compare_launch(&launch.attributes, live, applied_launch, &mut found);
     }
@@ -177,8 +194,7 @@ fn compare_launch(
     for (name, value) in wanted {
         // What the provider does not show is taken to be as last applied: else it would change for ever.
         let Some(known) = live
-            .launch
-            .get(name)
+            .launch_as(name, value)
             .or_else(|| applied.map_or(Some(value), |applied| applied.get(name)))
             .or(Some(&Json::Null))
         else {
@@ -249,6 +265,9 @@ pub(super) fn at_creation(group: &Group) -> Vec<AttributeChange> {
     }
     if let Some(mix) = &policy.mix {
         changes.push(AttributeChange::Mix(live_mix(mix, None)));
+    }
+    if let Some(maintenance) = policy.maintenance {
+        changes.push(AttributeChange::Maintenance(maintenance));
     }
     changes
 }

@@ -8,6 +8,7 @@ use crate::model::units::format_duration;
 
 pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     weights(subject, cx);
+    maintenance(subject, cx);
     if subject.is_sound {
         boot(subject, cx);
     }
@@ -28,6 +29,36 @@ fn weights(subject: &Subject<'_>, cx: &mut Context) {
                 .why("With weights all capacities of the group are in units, and each type must say how many it is.")
                 .help("give every type a `weight`, or none"),
         );
+    }
+}
+
+/// Replacing needs room: fewer than all of desired, or more.
+fn maintenance(subject: &Subject<'_>, cx: &mut Context) {
+    let (Some(block), Some(maintenance)) = (
+        subject.body.block("maintenance"),
+        subject.policy.maintenance,
+    ) else {
+        return;
+    };
+    let (least, most) = (
+        maintenance.min_healthy.percent(),
+        maintenance.max_healthy.percent(),
+    );
+    let problem = |label: String, help: &'static str| {
+        Diagnostic::error(codes::SHARE, "Share not usable")
+            .at(block.span_of("max_healthy"), label)
+            .help(help)
+    };
+    if most < 100.0 {
+        cx.push(problem(
+            "must be from 100% to 200%".to_owned(),
+            "\"100%\" never starts an instance before another has ended",
+        ));
+    } else if most - least > 100.0 + 1e-9 {
+        cx.push(problem(
+            format!("is more than 100 % above `min_healthy`, {least}%"),
+            "bring the two nearer to each other",
+        ));
     }
 }
 

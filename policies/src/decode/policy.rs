@@ -8,8 +8,8 @@ use crate::defaults;
 use crate::layers::Merged;
 use crate::model::{
     Blocks, Budget, Combine, Fallback, Forecast, ForecastMode, Guard, GuardEffect, InstanceModel,
-    InstanceType, Limits, Mix, OnExceed, Policy, Rate, RateAmount, ScaleRules, Select, Slo,
-    VictimOrder, WeightedConstants,
+    InstanceType, Limits, Maintenance, Mix, OnExceed, Policy, Rate, RateAmount, ScaleRules, Select,
+    Slo, VictimOrder, WeightedConstants,
 };
 
 /// The policy of a merged group. Parts that were reported are left out.
@@ -47,6 +47,9 @@ pub(crate) fn policy(group: &Merged<'_>, cx: &mut Context) -> Policy {
             .collect(),
         freezes,
         mix: group.block("mix").map(|block| mix(block, cx)),
+        maintenance: group
+            .block("maintenance")
+            .and_then(|block| maintenance(block, cx)),
         instance: group.block("instance").map(|block| InstanceModel {
             boot: block.duration("boot", cx),
             throughput: block.number("throughput", cx),
@@ -190,6 +193,13 @@ fn mix(block: &Merged<'_>, cx: &Context) -> Mix {
             duration: inner.duration_or("duration", defaults::FALLBACK_DURATION, cx),
         }),
     }
+}
+
+fn maintenance(block: &Merged<'_>, cx: &Context) -> Option<Maintenance> {
+    Some(Maintenance {
+        min_healthy: block.share("min_healthy", cx)?,
+        max_healthy: block.share("max_healthy", cx)?,
+    })
 }
 
 fn budget(block: &Merged<'_>, cx: &Context) -> Option<Budget> {

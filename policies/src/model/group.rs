@@ -113,6 +113,9 @@ pub struct Policy {
     /// `None`: the mix is not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
+    /// `None`: how the provider replaces instances is not managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
     /// What one instance is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceModel>,
@@ -600,6 +603,15 @@ pub struct Mix {
     /// On demand for a while when spot fails to launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
+}
+
+/// How many instances there are while the provider replaces some, as shares of desired.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// Never fewer healthy ones.
+    pub min_healthy: Share,
+    /// Never more; at least all of desired.
+    pub max_healthy: Share,
 }
 
 /// One instance type of a mix.

@@ -20,10 +20,10 @@ pub use formula::{
 };
 pub use group::{
     Adjustment, Adopt, Blocks, Breach, Budget, Combine, Controller, Fallback, Forecast,
-    ForecastMode, Group, Guard, GuardEffect, InstanceModel, InstanceType, Launch, Limits, Metric,
-    MetricQuery, MetricSource, Mix, OnExceed, OnMissing, Policy, Rate, RateAmount, Resource, Rule,
-    ScaleRules, Scope, Select, Slo, Statistic, Step, StepBound, Track, VictimOrder,
-    WeightedConstants,
+    ForecastMode, Group, Guard, GuardEffect, InstanceModel, InstanceType, Launch, Limits,
+    Maintenance, Metric, MetricQuery, MetricSource, Mix, OnExceed, OnMissing, Policy, Rate,
+    RateAmount, Resource, Rule, ScaleRules, Scope, Select, Slo, Statistic, Step, StepBound, Track,
+    VictimOrder, WeightedConstants,
 };
 pub use observed::{
     Instance, InstanceId, InstanceSample, InstanceState, Lifecycle, MetricReading, Sample,

@@ -1,4 +1,4 @@
-//! `limits`, `mix`, `instance`, `budget`, `slo`, `resource`, `launch`.
+//! `limits`, `mix`, `maintenance`, `instance`, `budget`, `slo`, `resource`, `launch`.
 
 use super::{
     BlockSchema, ENABLED, Kind, Labels, MOST, NOT_NEGATIVE, POSITIVE, Range, attribute, block,
@@ -82,6 +82,29 @@ static FALLBACK: BlockSchema = BlockSchema {
         "fallback",
         Labels::None,
         "On demand for a while where spot fails to launch.",
+    )
+};
+
+pub(super) static MAINTENANCE: BlockSchema = BlockSchema {
+    attributes: &[
+        ENABLED,
+        attribute(
+            "min_healthy",
+            Kind::Share(100.0),
+            "Never fewer healthy instances than this share of desired.",
+        )
+        .required(),
+        attribute(
+            "max_healthy",
+            Kind::Share(200.0),
+            "Never more instances than this share of desired, from `\"100%\"` on; at most 100 % above `min_healthy`.",
+        )
+        .required(),
+    ],
+    ..block(
+        "maintenance",
+        Labels::None,
+        "How many instances there are while the provider replaces some.",
     )
 };
 

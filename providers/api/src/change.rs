@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::units::seconds;
-use tideform_policies::model::{InstanceModel, Limits, Resource, VictimOrder};
+use tideform_policies::model::{InstanceModel, Limits, Maintenance, Resource, VictimOrder};
 
 use crate::control::ControlSpec;
 use crate::live::{LiveMix, Owner};
@@ -24,6 +24,8 @@ pub enum AttributeChange {
     Drain(#[serde(with = "seconds")] Duration),
     /// On-demand and spot.
     Mix(LiveMix),
+    /// How many instances there are while the provider replaces some.
+    Maintenance(Maintenance),
     /// Provider attributes of `launch`: only those named; null takes one away.
     Launch(BTreeMap<String, serde_json::Value>),
     /// The owner tag; `None` takes it away.
@@ -32,6 +34,8 @@ pub enum AttributeChange {
     PutControl(ControlSpec),
     /// Removes a control of ours, by name.
     RemoveControl(String),
+    /// Switches the cloud's own controls off, all of them, or on again. They stay as they are.
+    Pause(bool),
 }
 
 /// Changes to one group: only the fields that are named, in one call where the provider can.

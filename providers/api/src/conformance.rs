@@ -480,6 +480,8 @@ fn shows(live: &LiveGroup, change: &AttributeChange) -> bool {
         AttributeChange::Order(order) => attributes.order == Some(*order),
         AttributeChange::Drain(drain) => attributes.drain == Some(*drain),
         AttributeChange::Mix(mix) => attributes.mix.as_ref() == Some(mix),
+        AttributeChange::Maintenance(wanted) => attributes.maintenance == Some(*wanted),
+        AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,
         AttributeChange::Launch(launch) => launch
             .iter()
             .all(|(name, value)| attributes.launch.get(name) == Some(value)),
@@ -501,10 +503,12 @@ fn without(attributes: &LiveAttributes, change: &AttributeChange) -> LiveAttribu
         AttributeChange::Order(_) => rest.order = None,
         AttributeChange::Drain(_) => rest.drain = None,
         AttributeChange::Mix(_) => rest.mix = None,
+        AttributeChange::Maintenance(_) => rest.maintenance = None,
         AttributeChange::Launch(launch) => rest.launch.retain(|name, _| !launch.contains_key(name)),
         AttributeChange::Owner(_)
         | AttributeChange::PutControl(_)
-        | AttributeChange::RemoveControl(_) => {}
+        | AttributeChange::RemoveControl(_)
+        | AttributeChange::Pause(_) => {}
     }
     rest
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::units::seconds;
-use tideform_policies::model::{Instance, InstanceType, Limits, Resource, Share, VictimOrder};
+use tideform_policies::model::{
+    Instance, InstanceType, Limits, Maintenance, Resource, Share, VictimOrder,
+};
 
 use crate::control::Control;
 
@@ -47,6 +49,9 @@ pub struct LiveGroup {
     pub owner: Option<Owner>,
     /// Policies and schedules of the cloud's own on it.
     pub controls: Vec<Control>,
+    /// All of these are switched off, by whomever.
+    #[serde(default)]
+    pub is_paused: bool,
     /// Why no capacity change would be carried out now: a suspended process, a refresh under way. Empty: nothing.
     pub blocked: Vec<String>,
     /// Launches that failed lately, newest last: for the spot fallback.
@@ -91,9 +96,27 @@ pub struct LiveAttributes {
     /// On-demand and spot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mix: Option<LiveMix>,
+    /// How many instances there are while the provider replaces some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
     /// What `launch` made, in the provider's words.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub launch: BTreeMap<String, serde_json::Value>,
+    /// The same in other words, where there are some: a template by its id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub launch_also: BTreeMap<String, serde_json::Value>,
+}
+
+impl LiveAttributes {
+    /// What is live of an attribute of `launch`, in the words of `wanted` where these say the same.
+    pub fn launch_as<'a>(
+        &'a self,
+        name: &str,
+        wanted: &serde_json::Value,
+    ) -> Option<&'a serde_json::Value> {
+        let also = self.launch_also.get(name).filter(|also| *also == wanted);
+        also.or_else(|| self.launch.get(name))
+    }
 }
 
 /// The mix as the provider has it.

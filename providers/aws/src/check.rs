@@ -62,6 +62,20 @@ pub(crate) fn check(group: &Group) -> Vec<Unsupported> {
             );
         }
     }
+    if let Some(maintenance) = policy.maintenance {
+        for (name, share) in [
+            ("min_healthy", maintenance.min_healthy),
+            ("max_healthy", maintenance.max_healthy),
+        ] {
+            if (share.percent() - share.percent().round()).abs() > 1e-9 {
+                add(
+                    &format!("maintenance.{name}"),
+                    "AWS takes whole percent".to_owned(),
+                    format!("Write `\"{}%\"`.", share.percent().round()),
+                );
+            }
+        }
+    }
     if let Some(launch) = &group.launch {
         for name in launch.attributes.keys() {
             if !LAUNCH_ATTRIBUTES.iter().any(|(known, _)| known == name) {
@@ -72,17 +86,6 @@ pub(crate) fn check(group: &Group) -> Vec<Unsupported> {
                     format!("Known are: {}.", known.join(", ")),
                 );
             }
-        }
-        let template = launch.attributes.get("launch_template");
-        if let Some(id) = template
-            .and_then(|value| value.as_str())
-            .filter(|text| text.starts_with("lt-"))
-        {
-            add(
-                "launch.launch_template",
-                format!("`{id}` is an id, and AWS shows a group's template by its name"),
-                "Write the template's name, or `\"name:3\"`.".to_owned(),
-            );
         }
         for name in ["launch_template", "subnets"] {
             if !launch.attributes.contains_key(name) {

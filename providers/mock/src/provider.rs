@@ -303,6 +303,13 @@ impl Provider for MockProvider {
                 "`controller = \"tideform\"` does this".to_owned(),
             );
         }
+        if group.policy.maintenance.is_some() {
+            add(
+                "maintenance",
+                "the mock cloud replaces no instances by itself".to_owned(),
+                "Take the block out.".to_owned(),
+            );
+        }
         if let Some(launch) = &group.launch {
             match launch::parse(&launch.attributes) {
                 Ok(model) => {

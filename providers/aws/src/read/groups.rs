@@ -7,7 +7,7 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter, LaunchTemplateSpecifi
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tideform_policies::model::{
-    Capacity, Instance, InstanceType, Limits, Resource, Share, VictimOrder,
+    Capacity, Instance, InstanceType, Limits, Maintenance, Resource, Share, VictimOrder,
 };
 use tideform_provider::{ItemResult, LiveAttributes, LiveGroup, LiveMix, Owner, ProviderError};
 
@@ -16,6 +16,7 @@ use super::{ByGroup, all};
 use crate::client::Clients;
 use crate::error::describe as describe_error;
 use crate::tags;
+use crate::write::PAUSED;
 
 const REQUEST: &str = "autoscaling:DescribeAutoScalingGroups";
 /// Most groups of one call.
@@ -151,11 +152,14 @@ pub(super) fn live(
             order: order(group.termination_policies()),
             drain: None,
             mix: mix(group),
+            maintenance: maintenance(group),
             launch: launch(group),
+            launch_also: launch_also(group),
         },
         instances,
         owner: owner(group),
         controls: Vec::new(),
+        is_paused: is_paused(group),
         blocked: blocked(group),
         failed_launches: Vec::new(),
     })
@@ -225,16 +229,48 @@ fn mix(group: &AutoScalingGroup) -> Option<LiveMix> {
     })
 }
 
-/// What a `launch` block says, as it is live.
-fn launch(group: &AutoScalingGroup) -> BTreeMap<String, Value> {
-    let mut attributes = BTreeMap::new();
-    let template = group.launch_template().or_else(|| {
+/// Whether the processes that carry out policies and scheduled actions are suspended, both of them.
+fn is_paused(group: &AutoScalingGroup) -> bool {
+    PAUSED.iter().all(|name| {
+        group
+            .suspended_processes()
+            .iter()
+            .any(|process| process.process_name() == Some(name))
+    })
+}
+
+/// AWS shows -1 for what was taken away again.
+fn maintenance(group: &AutoScalingGroup) -> Option<Maintenance> {
+    let policy = group.instance_maintenance_policy()?;
+    let share = |percent: i32| (percent >= 0).then(|| Share(f64::from(percent) / 100.0));
+    Some(Maintenance {
+        min_healthy: share(policy.min_healthy_percentage()?)?,
+        max_healthy: share(policy.max_healthy_percentage()?)?,
+    })
+}
+
+fn template(group: &AutoScalingGroup) -> Option<&LaunchTemplateSpecification> {
+    group.launch_template().or_else(|| {
         group
             .mixed_instances_policy()?
             .launch_template()?
             .launch_template_specification()
-    });
-    if let Some(template) = template {
+    })
+}
+
+/// The template by its id: the files may say it so.
+fn launch_also(group: &AutoScalingGroup) -> BTreeMap<String, Value> {
+    template(group)
+        .and_then(|template| Some((template.launch_template_id()?, template.version())))
+        .map(|(id, version)| ("launch_template".to_owned(), with_version(id, version)))
+        .into_iter()
+        .collect()
+}
+
+/// What a `launch` block says, as it is live.
+fn launch(group: &AutoScalingGroup) -> BTreeMap<String, Value> {
+    let mut attributes = BTreeMap::new();
+    if let Some(template) = template(group) {
         attributes.insert("launch_template".to_owned(), template_value(template));
     }
     if let Some(subnets) = group.vpc_zone_identifier().filter(|text| !text.is_empty()) {
@@ -261,7 +297,11 @@ fn template_value(template: &LaunchTemplateSpecification) -> Value {
         .launch_template_name()
         .or_else(|| template.launch_template_id())
         .unwrap_or_default();
-    match template.version() {
+    with_version(name, template.version())
+}
+
+fn with_version(name: &str, version: Option<&str>) -> Value {
+    match version {
         None | Some("$Default") => json!(name),
         Some(version) => json!(format!("{name}:{version}")),
     }

@@ -8,7 +8,7 @@ use tideform_policies::model::Resource;
 use tideform_provider::{AttributeChange, GroupSpec, ProviderError};
 
 use super::hooks::TRANSITION;
-use super::update::{one_tag, owner_tags, termination_policy};
+use super::update::{maintenance, one_tag, owner_tags, termination_policy};
 use super::{mix, number, seconds, write};
 use crate::client::Clients;
 use crate::error::describe_write;
@@ -22,7 +22,7 @@ const DELETE: &str = "autoscaling:DeleteAutoScalingGroup";
 pub(crate) const LAUNCH_ATTRIBUTES: [(&str, &str); 4] = [
     (
         "launch_template",
-        "`\"name\"`, `\"name:3\"` or `\"name:$Latest\"`",
+        "`\"name\"`, `\"name:3\"`, `\"name:$Latest\"`, or the same with an id (`lt-...`)",
     ),
     ("subnets", "a list of subnet ids"),
     ("target_groups", "a list of target groups' ARNs"),
@@ -80,11 +80,15 @@ pub(crate) async fn create(clients: &Clients, spec: &GroupSpec) -> Result<(), Pr
                     .mixed_instances_policy(mix::new_policy(&template, wanted))
                     .set_capacity_rebalance(wanted.rebalance)
             }
+            AttributeChange::Maintenance(wanted) => {
+                request.instance_maintenance_policy(maintenance(*wanted))
+            }
             AttributeChange::Limits(_)
             | AttributeChange::Launch(_)
             | AttributeChange::Owner(_)
             | AttributeChange::PutControl(_)
-            | AttributeChange::RemoveControl(_) => request,
+            | AttributeChange::RemoveControl(_)
+            | AttributeChange::Pause(_) => request,
         };
     }
     if !is_mixed {

@@ -22,7 +22,7 @@ use crate::read::describe_groups;
 
 pub(crate) use capacity::{set_desired, terminate_instance};
 pub(crate) use create::{LAUNCH_ATTRIBUTES, create, delete};
-pub(crate) use update::update;
+pub(crate) use update::{PAUSED, update};
 
 /// Waits between tries of a throttled write; about seven seconds in all, so that a lease never runs out over them.
 const WAITS: [Duration; 4] = [

@@ -1,7 +1,7 @@
 //! Changes to a group's attributes, each only if it is named.
 
-use aws_sdk_autoscaling::types::{AutoScalingGroup, Tag};
-use tideform_policies::model::{Resource, VictimOrder};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, InstanceMaintenancePolicy, Tag};
+use tideform_policies::model::{Maintenance, Resource, Share, VictimOrder};
 use tideform_provider::{AttributeChange, GroupChange, Owner, ProviderError};
 
 use super::create::{launch_tags, strings, template};
@@ -15,6 +15,8 @@ const UPDATE: &str = "autoscaling:UpdateAutoScalingGroup";
 const TAG: &str = "autoscaling:CreateOrUpdateTags";
 const UNTAG: &str = "autoscaling:DeleteTags";
 const ATTACH: &str = "autoscaling:AttachLoadBalancerTargetGroups";
+const SUSPEND: &str = "autoscaling:SuspendProcesses";
+const RESUME: &str = "autoscaling:ResumeProcesses";
 const DETACH: &str = "autoscaling:DetachLoadBalancerTargetGroups";
 
 /// Carries the changes out: the group's own fields in one call, then what has calls of its own.
@@ -61,6 +63,9 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
                     mix::policy(&group, new_template.as_ref(), wanted).map_err(refused)?,
                 )
                 .set_capacity_rebalance(wanted.rebalance),
+            AttributeChange::Maintenance(wanted) => {
+                request.instance_maintenance_policy(maintenance(*wanted))
+            }
             AttributeChange::Launch(launch) => {
                 let mut request = request;
                 if let Some(template) = new_template.clone() {
@@ -84,7 +89,8 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
             AttributeChange::Drain(_)
             | AttributeChange::Owner(_)
             | AttributeChange::PutControl(_)
-            | AttributeChange::RemoveControl(_) => request,
+            | AttributeChange::RemoveControl(_)
+            | AttributeChange::Pause(_) => request,
         };
         has_fields |= matches!(
             attribute,
@@ -92,6 +98,7 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
                 | AttributeChange::Warmup(_)
                 | AttributeChange::Order(_)
                 | AttributeChange::Mix(_)
+                | AttributeChange::Maintenance(_)
         );
     }
     if has_fields {
@@ -127,10 +134,57 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
             AttributeChange::Limits(_)
             | AttributeChange::Warmup(_)
             | AttributeChange::Order(_)
-            | AttributeChange::Mix(_) => {}
+            | AttributeChange::Mix(_)
+            | AttributeChange::Maintenance(_) => {}
+            AttributeChange::Pause(is_paused) => pause(clients, resource, *is_paused).await?,
         }
     }
     Ok(())
+}
+
+/// What carries out dynamic policies, and what scheduled actions. Source: Amazon EC2 Auto Scaling user guide, "Types of
+/// processes". Predictive scaling heeds neither.
+pub(crate) const PAUSED: [&str; 2] = ["AlarmNotification", "ScheduledActions"];
+
+async fn pause(
+    clients: &Clients,
+    resource: &Resource,
+    is_paused: bool,
+) -> Result<(), ProviderError> {
+    let names: Vec<String> = PAUSED.iter().map(|&name| name.to_owned()).collect();
+    let client = &clients.autoscaling_writer;
+    write(|| async {
+        if is_paused {
+            client
+                .suspend_processes()
+                .auto_scaling_group_name(&*resource.name)
+                .set_scaling_processes(Some(names.clone()))
+                .send()
+                .await
+                .map(|_| ())
+                .map_err(|error| describe_write(SUSPEND, error))
+        } else {
+            client
+                .resume_processes()
+                .auto_scaling_group_name(&*resource.name)
+                .set_scaling_processes(Some(names.clone()))
+                .send()
+                .await
+                .map(|_| ())
+                .map_err(|error| describe_write(RESUME, error))
+        }
+    })
+    .await
+}
+
+/// In whole percent: checked at plan.
+pub(super) fn maintenance(wanted: Maintenance) -> InstanceMaintenancePolicy {
+    #[allow(clippy::cast_possible_truncation, reason = "0 to 200")]
+    let percent = |share: Share| share.percent().round() as i32;
+    InstanceMaintenancePolicy::builder()
+        .min_healthy_percentage(percent(wanted.min_healthy))
+        .max_healthy_percentage(percent(wanted.max_healthy))
+        .build()
 }
 
 /// AWS's word for an order. Balance between zones comes before it.

@@ -517,7 +517,9 @@ impl WorldGroup {
                 order: self.order,
                 drain: self.drain,
                 mix: self.mix.clone(),
+                maintenance: None,
                 launch: self.launch.clone(),
+                launch_also: BTreeMap::new(),
             },
             instances: self
                 .instances
@@ -527,6 +529,7 @@ impl WorldGroup {
                 .collect(),
             owner: self.owner.clone(),
             controls: self.controls.clone(),
+            is_paused: false,
             blocked,
             failed_launches: self.failed_launches.clone(),
         }
