@@ -64,11 +64,31 @@ pub(super) static PROVIDER: BlockSchema = BlockSchema {
                 attribute("profile", Kind::Text, "The profile of the credentials."),
                 attribute("assume_role", Kind::Text, "The ARN of a role to take on."),
                 attribute(
+                    "external_id",
+                    Kind::Text,
+                    "The external id that the role asks for.",
+                ),
+                attribute(
+                    "session_name",
+                    Kind::Text,
+                    "The name of the role's session, as CloudTrail shows it; by itself `tideform`.",
+                ),
+                attribute(
                     "allowed_account_ids",
                     Kind::Texts,
                     "Refuse to work in any other account.",
                 ),
                 attribute("endpoint_url", Kind::Text, "Another address of the API."),
+                attribute(
+                    "timeout",
+                    Kind::PositiveDuration,
+                    "The longest time for a call with all its tries, from 1s to 30s; by itself 30s. A try gets half of it.",
+                ),
+                attribute(
+                    "max_attempts",
+                    Kind::Count(1, 20),
+                    "Tries of a read; by itself `AWS_MAX_ATTEMPTS`, or 4. A change is tried once.",
+                ),
             ],
             ..block(
                 "aws",

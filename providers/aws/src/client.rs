@@ -1,5 +1,6 @@
 //! The SDK's clients: credentials, region, time limits and retries. It makes no call but the one that says who we are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -7,23 +8,19 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_autoscaling::config::retry::RetryPartition;
-use tideform_provider::{Identity, ProviderError};
+use tideform_provider::{Clock, Identity, ProviderError};
 
-use crate::answers::WholeAnswers;
+use crate::answers::{WholeCbor, WholeXml};
 use crate::error::describe;
 use crate::settings::AwsSettings;
 
 /// Longest time for a connection to be made.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Longest time for one attempt of a call. DescribeAutoScalingGroups of 100 large groups takes a few seconds.
-const ATTEMPT: Duration = Duration::from_secs(15);
-/// Longest time for a call with all its attempts: a control loop that decides each minute must not wait longer.
-pub(crate) const CALL: Duration = Duration::from_secs(30);
-/// Attempts of a read. `AWS_MAX_ATTEMPTS` is stronger.
+/// Attempts of a read. `max_attempts` and `AWS_MAX_ATTEMPTS` are stronger, in this order.
 const ATTEMPTS: u32 = 4;
 
 /// The clients of one account and region.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Clients {
     /// For reads: repeated by the SDK.
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
@@ -35,6 +32,8 @@ pub(crate) struct Clients {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) elb: aws_sdk_elasticloadbalancingv2::Client,
     pub(crate) identity: Identity,
+    /// For waits between tries.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Clients {
@@ -45,6 +44,7 @@ impl Clients {
     pub(crate) async fn connect(
         settings: &AwsSettings,
         credentials: Option<&SharedCredentialsProvider>,
+        clock: &Arc<dyn Clock>,
     ) -> Result<Clients, ProviderError> {
         let config = configuration(settings, credentials).await?;
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
@@ -71,18 +71,17 @@ impl Clients {
         let autoscaling = || {
             aws_sdk_autoscaling::config::Builder::from(&config)
                 .retry_partition(partition("autoscaling"))
+                .interceptor(WholeXml)
         };
         let cloudwatch = || {
             aws_sdk_cloudwatch::config::Builder::from(&config)
                 .retry_partition(partition("cloudwatch"))
+                .interceptor(WholeCbor)
         };
         Ok(Clients {
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling().build()),
             autoscaling_writer: aws_sdk_autoscaling::Client::from_conf(
-                autoscaling()
-                    .retry_config(RetryConfig::disabled())
-                    .interceptor(WholeAnswers)
-                    .build(),
+                autoscaling().retry_config(RetryConfig::disabled()).build(),
             ),
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch().build()),
             cloudwatch_writer: aws_sdk_cloudwatch::Client::from_conf(
@@ -91,25 +90,30 @@ impl Clients {
             ec2: aws_sdk_ec2::Client::from_conf(
                 aws_sdk_ec2::config::Builder::from(&config)
                     .retry_partition(partition("ec2"))
+                    .interceptor(WholeXml)
                     .build(),
             ),
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(
                 aws_sdk_elasticloadbalancingv2::config::Builder::from(&config)
                     .retry_partition(partition("elasticloadbalancing"))
+                    .interceptor(WholeXml)
                     .build(),
             ),
             identity: Identity { account, region },
+            clock: Arc::clone(clock),
         })
     }
 }
 
 /// Adaptive retries within bounded time: a throttled account slows the client down instead of being asked harder.
-fn retries() -> RetryConfig {
-    let attempts = std::env::var("AWS_MAX_ATTEMPTS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .filter(|attempts| *attempts > 0)
-        .unwrap_or(ATTEMPTS);
+fn retries(settings: &AwsSettings) -> RetryConfig {
+    let attempts = settings.max_attempts.unwrap_or_else(|| {
+        std::env::var("AWS_MAX_ATTEMPTS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .filter(|attempts| *attempts > 0)
+            .unwrap_or(ATTEMPTS)
+    });
     RetryConfig::adaptive()
         .with_max_attempts(attempts)
         .with_max_backoff(Duration::from_secs(5))
@@ -121,12 +125,13 @@ async fn configuration(
     credentials: Option<&SharedCredentialsProvider>,
 ) -> Result<SdkConfig, ProviderError> {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(CALL)
+        .connect_timeout(CONNECT.min(settings.timeout / 2))
+        // A write is one attempt, and a read that hangs once is asked again.
+        .operation_attempt_timeout(settings.timeout / 2)
+        .operation_timeout(settings.timeout)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(retries())
+        .retry_config(retries(settings))
         .timeout_config(timeouts);
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
@@ -144,11 +149,13 @@ async fn configuration(
     let Some(role) = &settings.assume_role else {
         return Ok(config);
     };
-    let provider = aws_config::sts::AssumeRoleProvider::builder(role)
-        .session_name("tideform")
-        .configure(&config)
-        .build()
-        .await;
+    let mut provider = aws_config::sts::AssumeRoleProvider::builder(role)
+        .session_name(settings.session_name.as_deref().unwrap_or("tideform"))
+        .configure(&config);
+    if let Some(id) = &settings.external_id {
+        provider = provider.external_id(id);
+    }
+    let provider = provider.build().await;
     Ok(config
         .into_builder()
         .credentials_provider(SharedCredentialsProvider::new(provider))
@@ -156,7 +163,10 @@ async fn configuration(
 }
 
 async fn account(config: &SdkConfig) -> Result<String, ProviderError> {
-    let answer = aws_sdk_sts::Client::new(config)
+    let config = aws_sdk_sts::config::Builder::from(config)
+        .interceptor(WholeXml)
+        .build();
+    let answer = aws_sdk_sts::Client::from_conf(config)
         .get_caller_identity()
         .send()
         .await

@@ -3,6 +3,7 @@
 //! A call is named as its IAM action is (`autoscaling:SetDesiredCapacity`), so that the name in a message is also the
 //! permission that is needed. No credential, header or body of a request ever gets into a message.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
@@ -48,6 +49,9 @@ const CREDENTIALS: &[&str] = &[
     "InvalidSignatureException",
     "IncompleteSignature",
 ];
+
+/// Codes for a request whose time is not AWS's.
+const SKEWED: &[&str] = &["RequestTimeTooSkewed", "RequestInTheFuture"];
 
 /// Codes for "somebody else is changing this right now"; nothing was done.
 const CONTENDED: &[&str] = &[
@@ -101,18 +105,12 @@ where
         // Without credentials or a connection nothing was sent.
         SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
             let text = chain(&error);
-            if text.contains("redential") || text.contains("identity") {
-                ProviderError::Denied {
-                    request,
-                    message: format!(
-                        "there are no usable credentials ({text}): set AWS_PROFILE, log in, or give this machine a role"
-                    ),
-                }
-            } else {
-                ProviderError::OutcomeUnknown {
+            match cause(&error) {
+                Some(why) => without_credentials(request, why, text),
+                None => ProviderError::OutcomeUnknown {
                     request,
                     source: text.into(),
-                }
+                },
             }
         }
         SdkError::DispatchFailure(_) if is_refused_connection(&error) => {
@@ -140,6 +138,18 @@ fn by_code(request: &'static str, code: &str, said: String, status: Option<u16>)
     }
     if CONTENDED.contains(&code) {
         return ProviderError::Conflict { request };
+    }
+    // Most services say it as a signature that is of another time.
+    let is_skewed = SKEWED.contains(&code)
+        || said.starts_with("Signature expired")
+        || said.starts_with("Signature not yet current");
+    if is_skewed {
+        return ProviderError::Denied {
+            request,
+            message: format!(
+                "{said} ({code}): this machine's clock is wrong by more than five minutes; set it"
+            ),
+        };
     }
     if CREDENTIALS.contains(&code) {
         return ProviderError::Denied {
@@ -187,21 +197,63 @@ where
     parts.join(": ")
 }
 
+/// There are no credentials to sign the call with, so it was not sent.
+fn without_credentials(
+    request: &'static str,
+    why: &CredentialsError,
+    text: String,
+) -> ProviderError {
+    let has = |codes: &[&str]| codes.iter().any(|code| text.contains(code));
+    if text.contains("sts:AssumeRole") && has(DENIED) {
+        return ProviderError::Denied {
+            request: "sts:AssumeRole",
+            message: format!(
+                "the role of `assume_role` may not be taken on ({text}): the credentials need the permission \
+                 sts:AssumeRole for it, and its trust policy must name them, with `external_id` where it asks for one"
+            ),
+        };
+    }
+    let is_passing = match why {
+        CredentialsError::ProviderTimedOut(_) => true,
+        CredentialsError::ProviderError(_) => !has(DENIED) && !has(CREDENTIALS),
+        _ => false,
+    };
+    if is_passing {
+        return ProviderError::Unavailable {
+            request,
+            message: format!("the credentials could not be fetched: {text}"),
+        };
+    }
+    ProviderError::Denied {
+        request,
+        message: format!(
+            "there are no usable credentials ({text}): set AWS_PROFILE, log in, or give this machine a role"
+        ),
+    }
+}
+
 fn is_refused_connection<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: std::error::Error + 'static,
 {
+    cause(error)
+        .is_some_and(|io: &std::io::Error| io.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
+/// The first cause of this type.
+fn cause<E, C>(error: &SdkError<E, HttpResponse>) -> Option<&C>
+where
+    E: std::error::Error + 'static,
+    C: std::error::Error + 'static,
+{
     let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        if cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
-        {
-            return true;
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
-        next = cause.source();
+        next = error.source();
     }
-    false
+    None
 }
 
 #[cfg(test)]
@@ -246,6 +298,16 @@ mod tests {
                 .to_string()
                 .contains("needs the permission autoscaling:SetDesiredCapacity")
         );
+        let skewed = of("RequestTimeTooSkewed", 403);
+        assert!(skewed.to_string().contains("clock is wrong"), "{skewed}");
+        let said = "Signature expired: 20260101T000000Z is now earlier than 20260101T001500Z";
+        let skewed = by_code(
+            "sts:GetCallerIdentity",
+            "SignatureDoesNotMatch",
+            said.into(),
+            Some(403),
+        );
+        assert!(skewed.to_string().contains("clock is wrong"), "{skewed}");
         let expired = of("ExpiredToken", 403);
         assert!(expired.to_string().contains("log in again"), "{expired}");
     }

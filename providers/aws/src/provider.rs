@@ -1,14 +1,15 @@
 //! AWS as a provider: the trait's calls, each handed to its module.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tideform_policies::model::{Controller, Group, InstanceId, Resource};
 use tideform_provider::{
-    Capabilities, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec, Identity,
-    ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, Prices, Provider, ProviderError,
-    Unsupported,
+    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
+    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, Prices, Provider,
+    ProviderError, SystemClock, Unsupported,
 };
 use tokio::sync::OnceCell;
 
@@ -17,9 +18,9 @@ use crate::settings::AwsSettings;
 use crate::{KIND, check, metrics, native, read, write};
 
 /// Amazon EC2 Auto Scaling groups, through the SDK.
-#[derive(Debug)]
 pub struct AwsProvider {
     settings: AwsSettings,
+    clock: Arc<dyn Clock>,
     /// In place of those that the SDK's own search would find.
     credentials: Option<SharedCredentialsProvider>,
     /// Made at the first call: opening a provider makes none.
@@ -34,6 +35,7 @@ impl AwsProvider {
     pub fn open(settings: &Map<String, Value>) -> Result<AwsProvider, ProviderError> {
         Ok(AwsProvider {
             settings: AwsSettings::from_attributes(settings)?,
+            clock: Arc::new(SystemClock),
             credentials: None,
             clients: OnceCell::new(),
         })
@@ -54,10 +56,26 @@ impl AwsProvider {
         })
     }
 
+    /// With another clock than the machine's: what is read is of its time, and throttled calls wait by it.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> AwsProvider {
+        AwsProvider { clock, ..self }
+    }
+
     async fn clients(&self) -> Result<&Clients, ProviderError> {
         self.clients
-            .get_or_try_init(|| Clients::connect(&self.settings, self.credentials.as_ref()))
+            .get_or_try_init(|| {
+                Clients::connect(&self.settings, self.credentials.as_ref(), &self.clock)
+            })
             .await
+    }
+}
+
+impl std::fmt::Debug for AwsProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsProvider")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -126,7 +144,7 @@ impl Provider for AwsProvider {
             return Vec::new();
         }
         match self.clients().await {
-            Ok(clients) => read::groups(clients, requests, Timestamp::now()).await,
+            Ok(clients) => read::groups(clients, requests, self.clock.now()).await,
             Err(error) => for_each(requests.len(), &error),
         }
     }

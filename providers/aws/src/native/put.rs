@@ -60,7 +60,7 @@ pub(crate) async fn put(
             .predictive_scaling_configuration(to_sdk::prediction(predicting)),
         Native::Scheduled(_) => return Ok(()),
     };
-    let answer = write(|| async {
+    let answer = write(clients, || async {
         request
             .clone()
             .send()
@@ -120,7 +120,7 @@ async fn put_alarm(
             });
         }
     };
-    write(|| async {
+    write(clients, || async {
         request
             .clone()
             .send()
@@ -137,7 +137,7 @@ async fn put_schedule(
     name: &str,
     scheduled: &Scheduled,
 ) -> Result<(), ProviderError> {
-    write(|| async {
+    write(clients, || async {
         clients
             .autoscaling_writer
             .put_scheduled_update_group_action()
@@ -200,7 +200,7 @@ async fn enable_metrics(
     resource: &Resource,
     names: BTreeSet<String>,
 ) -> Result<(), ProviderError> {
-    write(|| async {
+    write(clients, || async {
         clients
             .autoscaling_writer
             .enable_metrics_collection()
@@ -231,7 +231,7 @@ pub(crate) async fn remove(
         .map_err(|error| describe("autoscaling:DescribePolicies", error))?;
     if let Some(policy) = policies.scaling_policies().first() {
         let is_step = policy.policy_type() == Some("StepScaling");
-        write(|| async {
+        write(clients, || async {
             clients
                 .autoscaling_writer
                 .delete_policy()
@@ -244,7 +244,7 @@ pub(crate) async fn remove(
         .await?;
         // The alarm of our own step policy has its name; others' alarms are theirs.
         if is_step && name.starts_with("tideform/") {
-            write(|| async {
+            write(clients, || async {
                 clients
                     .cloudwatch_writer
                     .delete_alarms()
@@ -268,7 +268,7 @@ pub(crate) async fn remove(
     if schedules.scheduled_update_group_actions().is_empty() {
         return Ok(());
     }
-    write(|| async {
+    write(clients, || async {
         clients
             .autoscaling_writer
             .delete_scheduled_action()

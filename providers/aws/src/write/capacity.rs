@@ -39,7 +39,7 @@ pub(crate) async fn set_desired(
         "Terminate"
     };
     look(clients, &group, resource, SET, process).await?;
-    let answer = write(|| async {
+    let answer = write(clients, || async {
         clients
             .autoscaling_writer
             .set_desired_capacity()
@@ -99,7 +99,7 @@ pub(crate) async fn terminate_instance(
         )));
     }
     look(clients, &group, resource, TERMINATE, "Terminate").await?;
-    let answer = write(|| async {
+    let answer = write(clients, || async {
         clients
             .autoscaling_writer
             .terminate_instance_in_auto_scaling_group()

@@ -94,7 +94,7 @@ pub(crate) async fn create(clients: &Clients, spec: &GroupSpec) -> Result<(), Pr
     if !is_mixed {
         request = request.launch_template(template);
     }
-    write(|| async {
+    write(clients, || async {
         request
             .clone()
             .send()
@@ -113,7 +113,7 @@ pub(crate) async fn create(clients: &Clients, spec: &GroupSpec) -> Result<(), Pr
 /// Deletes a group with its instances.
 pub(crate) async fn delete(clients: &Clients, resource: &Resource) -> Result<(), ProviderError> {
     super::fresh(clients, resource).await?;
-    write(|| async {
+    write(clients, || async {
         clients
             .autoscaling_writer
             .delete_auto_scaling_group()

@@ -20,7 +20,7 @@ pub(super) async fn put(
     resource: &Resource,
     drain: Duration,
 ) -> Result<(), ProviderError> {
-    write(|| async {
+    write(clients, || async {
         clients
             .autoscaling_writer
             .put_lifecycle_hook()

@@ -32,14 +32,14 @@ const WAITS: [Duration; 4] = [
     Duration::from_secs(3),
 ];
 
-/// Makes a write, again while it is throttled.
-pub(crate) async fn write<T, F>(call: impl Fn() -> F) -> Result<T, ProviderError>
+/// Makes a write, again while it is throttled. It waits by the clock of `clients`.
+pub(crate) async fn write<T, F>(clients: &Clients, call: impl Fn() -> F) -> Result<T, ProviderError>
 where
     F: Future<Output = Result<T, ProviderError>>,
 {
     for wait in WAITS {
         match call().await {
-            Err(ProviderError::Throttled { .. }) => tokio::time::sleep(wait).await,
+            Err(ProviderError::Throttled { .. }) => clients.clock.wait(wait).await,
             answer => return answer,
         }
     }

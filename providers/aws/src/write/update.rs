@@ -102,7 +102,7 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
         );
     }
     if has_fields {
-        let answer = write(|| async {
+        let answer = write(clients, || async {
             request
                 .clone()
                 .send()
@@ -153,7 +153,7 @@ async fn pause(
 ) -> Result<(), ProviderError> {
     let names: Vec<String> = PAUSED.iter().map(|&name| name.to_owned()).collect();
     let client = &clients.autoscaling_writer;
-    write(|| async {
+    write(clients, || async {
         if is_paused {
             client
                 .suspend_processes()
@@ -222,7 +222,7 @@ async fn put_tags(clients: &Clients, tags: Vec<Tag>) -> Result<(), ProviderError
     if tags.is_empty() {
         return Ok(());
     }
-    write(|| async {
+    write(clients, || async {
         clients
             .autoscaling_writer
             .create_or_update_tags()
@@ -268,7 +268,7 @@ async fn delete_tags(
                 .build()
         })
         .collect();
-    write(|| async {
+    write(clients, || async {
         clients
             .autoscaling_writer
             .delete_tags()
@@ -299,7 +299,7 @@ async fn target_groups(
         .cloned()
         .collect();
     if !missing.is_empty() {
-        write(|| async {
+        write(clients, || async {
             clients
                 .autoscaling_writer
                 .attach_load_balancer_target_groups()
@@ -312,7 +312,7 @@ async fn target_groups(
         .await?;
     }
     if !surplus.is_empty() {
-        write(|| async {
+        write(clients, || async {
             clients
                 .autoscaling_writer
                 .detach_load_balancer_target_groups()

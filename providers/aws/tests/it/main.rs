@@ -1,8 +1,10 @@
 //! The provider against the AWS API server of `tests/aws/`: what it asks AWS for, and what it makes of the answers.
 
 mod conformance;
+mod identity;
 mod metrics;
 mod native;
 mod read;
 mod support;
+mod wire;
 mod write;

@@ -15,6 +15,7 @@
 mod account;
 mod http;
 mod install;
+mod proxy;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use account::Account;
+pub use proxy::{Fault, FaultProxy, Passed};
 
 /// Longest time from the start of the process to its first line.
 const START: Duration = Duration::from_secs(120);
@@ -92,6 +94,10 @@ impl AwsServer {
             stdin,
             accounts: AtomicU64::new(100_000_000_000),
         }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where it listens, as `AWS_ENDPOINT_URL` wants it.
