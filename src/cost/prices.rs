@@ -169,7 +169,7 @@ impl PriceBook {
             .provider
             .get(instance_type)
             .and_then(|prices| match lifecycle {
-                Lifecycle::OnDemand => Some(prices.on_demand_usd_per_hour),
+                Lifecycle::OnDemand => prices.on_demand_usd_per_hour,
                 Lifecycle::Spot => prices.spot_usd_per_hour,
             });
         if let Some(usd_per_hour) = provider.filter(usable) {
@@ -179,14 +179,15 @@ impl PriceBook {
             });
         }
         // A list price of spot beside a known price on demand would compare what does not belong together.
+        let has_on_demand = |prices: &Prices| prices.on_demand_usd_per_hour.is_some();
         if lifecycle == Lifecycle::Spot
-            && (on_demand.is_some() || self.provider.contains_key(instance_type))
+            && (on_demand.is_some() || self.provider.get(instance_type).is_some_and(has_on_demand))
         {
             return None;
         }
         let (prices, source) = bundled_price(instance_type, self.region.as_deref())?;
         let usd_per_hour = match lifecycle {
-            Lifecycle::OnDemand => prices.on_demand_usd_per_hour,
+            Lifecycle::OnDemand => prices.on_demand_usd_per_hour?,
             Lifecycle::Spot => prices.spot_usd_per_hour?,
         };
         Some(Price {
@@ -293,7 +294,7 @@ fn table() -> &'static BTreeMap<(&'static str, &'static str), Row> {
                 let mut fields = line.split(',');
                 let (name, region) = (fields.next()?, fields.next()?);
                 let prices = Prices {
-                    on_demand_usd_per_hour: fields.next()?.parse().ok()?,
+                    on_demand_usd_per_hour: Some(fields.next()?.parse().ok()?),
                     spot_usd_per_hour: fields.next()?.parse().ok(),
                 };
                 let date = fields.next()?;
@@ -332,7 +333,7 @@ mod tests {
 
     fn provider(name: &str, on_demand: f64, spot: Option<f64>) -> BTreeMap<String, Prices> {
         let prices = Prices {
-            on_demand_usd_per_hour: on_demand,
+            on_demand_usd_per_hour: Some(on_demand),
             spot_usd_per_hour: spot,
         };
         BTreeMap::from([(name.to_owned(), prices)])
@@ -352,7 +353,9 @@ mod tests {
             let prices = row.prices;
             let spot = prices.spot_usd_per_hour.unwrap_or(0.0);
             assert!(
-                prices.on_demand_usd_per_hour > 0.0 && spot <= prices.on_demand_usd_per_hour,
+                prices
+                    .on_demand_usd_per_hour
+                    .is_some_and(|on_demand| on_demand > 0.0 && spot <= on_demand),
                 "{name} in {region}"
             );
             assert_eq!(row.date.len(), "2026-07-20".len());
@@ -420,6 +423,26 @@ mod tests {
                 PriceSource::Provider,
             ),
         ];
+        // AWS says the price of spot and none on demand.
+        let spot_only = || {
+            BTreeMap::from([(
+                "m6i.large".to_owned(),
+                Prices {
+                    on_demand_usd_per_hour: None,
+                    spot_usd_per_hour: Some(0.04),
+                },
+            )])
+        };
+        let cases = cases.into_iter().chain([
+            (model(None, None), spot_only(), OnDemand, 0.096, list()),
+            (
+                model(None, None),
+                spot_only(),
+                Spot,
+                0.04,
+                PriceSource::Provider,
+            ),
+        ]);
         for (model, provider, lifecycle, usd_per_hour, source) in cases {
             let book = PriceBook::new(Some(&model), provider, Some("us-east-1"));
             let price = book.price(Some("m6i.large"), lifecycle);
@@ -442,7 +465,7 @@ mod tests {
     #[test]
     fn a_region_that_the_table_lacks_gets_the_prices_of_another_and_says_so() {
         let (prices, source) = bundled_price("c5.2xlarge", Some("eu-west-2")).expect("known");
-        assert_eq!(prices.on_demand_usd_per_hour, 0.404);
+        assert_eq!(prices.on_demand_usd_per_hour, Some(0.404));
         assert_eq!(
             source.to_string(),
             "list prices of eu-west-2 as of 2021-06-15"

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use tideform_policies::model::{Group, InstanceState, MetricSource, Mix, ProviderAddress};
-use tideform_provider::{LiveGroup, LiveMix, Prices};
+use tideform_policies::model::{
+    Group, InstanceState, Lifecycle, MetricSource, Mix, ProviderAddress,
+};
+use tideform_provider::{LiveGroup, LiveMix, PriceRequest, Prices};
 
 use super::types::{Action, CostChange};
 use crate::cost::{GroupPrices, HOURS_PER_MONTH, PriceBook, hourly_cost, monthly_cost};
@@ -23,17 +25,23 @@ pub struct ProviderPrices {
 /// Source: Amazon CloudWatch pricing, "API requests", us-east-1.
 pub const CLOUDWATCH_USD_PER_METRIC_READ: f64 = 0.01 / 1_000.0;
 
-/// The instance types whose prices a group's cost needs.
-pub(super) fn instance_types(group: &Group, live: Option<&LiveGroup>) -> BTreeSet<String> {
+/// The prices that a group's cost needs.
+pub(super) fn price_requests(group: &Group, live: Option<&LiveGroup>) -> BTreeSet<PriceRequest> {
     let mix = group.policy.mix.iter().flat_map(|mix| &mix.types);
-    let running = live
-        .iter()
-        .flat_map(|live| &live.instances)
-        .filter_map(|instance| instance.instance_type.as_deref());
+    let running = || live.iter().flat_map(|live| &live.instances);
+    let shares = [
+        group.policy.mix.as_ref().map(|mix| mix.spot),
+        live.and_then(|live| Some(live.attributes.mix.as_ref()?.spot)),
+    ];
+    let spot = shares.iter().flatten().any(|share| share.fraction() > 0.0)
+        || running().any(|instance| instance.lifecycle == Lifecycle::Spot);
     mix.map(|one| one.name.as_str())
-        .chain(running)
+        .chain(running().filter_map(|instance| instance.instance_type.as_deref()))
         .chain(launch_type(group))
-        .map(str::to_owned)
+        .map(|name| PriceRequest {
+            instance_type: name.to_owned(),
+            spot,
+        })
         .collect()
 }
 

@@ -31,8 +31,8 @@ use futures::future::join_all;
 use thiserror::Error;
 use tideform_policies::model::{Configuration, Controller, GroupAddress, ProviderAddress};
 use tideform_provider::{
-    ControlContext, ControlSpec, GroupRequest, Identity, ItemResult, LiveGroup, ProviderError,
-    Unsupported,
+    ControlContext, ControlSpec, GroupRequest, Identity, ItemResult, LiveGroup, PriceRequest,
+    ProviderError, Unsupported,
 };
 
 pub use compute::{Inputs, ResourceKey, compute};
@@ -206,7 +206,7 @@ pub async fn make(
         &mut unsupported,
     )
     .await;
-    let prices = read_prices(configuration, known, &live, &identities, providers).await;
+    let (prices, notes) = read_prices(configuration, known, &live, &identities, providers).await;
     let mut plan = compute(&Inputs {
         configuration,
         known,
@@ -220,6 +220,7 @@ pub async fn make(
         now: providers.clock().now(),
     });
     plan.identities = identities;
+    plan.notes.extend(notes);
     if options.mode == Mode::Apply && options.decisions > 0 {
         next::add_decisions(
             &mut plan,
@@ -307,15 +308,15 @@ async fn wanted_controls(
 }
 
 /// What the instance types of all groups cost, each asked for once. A provider that does not say leaves the prices of
-/// the files and the list prices.
+/// the files and the list prices; one that fails is noted besides.
 async fn read_prices(
     configuration: &Configuration,
     known: Option<&Known>,
     live: &BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
     identities: &[(ProviderAddress, Identity)],
     providers: &Providers,
-) -> BTreeMap<ProviderAddress, ProviderPrices> {
-    let mut types: BTreeMap<&ProviderAddress, BTreeSet<String>> = BTreeMap::new();
+) -> (BTreeMap<ProviderAddress, ProviderPrices>, Vec<String>) {
+    let mut wanted: BTreeMap<&ProviderAddress, BTreeSet<PriceRequest>> = BTreeMap::new();
     let applied = known
         .iter()
         .flat_map(|known| known.groups.values())
@@ -324,29 +325,52 @@ async fn read_prices(
         let seen = live
             .get(&(group.provider.clone(), group.resource.clone()))
             .and_then(|live| live.as_ref().ok()?.as_ref());
-        types
+        wanted
             .entry(&group.provider)
             .or_default()
-            .extend(cost::instance_types(group, seen));
+            .extend(cost::price_requests(group, seen));
     }
-    let rounds = types.into_iter().map(|(address, types)| async move {
-        let types: Vec<String> = types.into_iter().collect();
+    let rounds = wanted.into_iter().map(|(address, wanted)| async move {
+        // A type that one group runs as spot and another does not is asked for once: with its spot price, which
+        // comes last in the order of the set.
+        let wanted: BTreeMap<String, PriceRequest> = wanted
+            .into_iter()
+            .map(|request| (request.instance_type.clone(), request))
+            .collect();
+        let requests: Vec<PriceRequest> = wanted.into_values().collect();
         let answers = match providers.get(address) {
-            Some(provider) if !types.is_empty() => provider.prices(&types).await,
+            Some(provider) if !requests.is_empty() => provider.prices(&requests).await,
             _ => Vec::new(),
         };
-        let prices = types
-            .into_iter()
-            .zip(answers)
-            .filter_map(|(name, answer)| Some((name, answer.ok()??)))
-            .collect();
+        let mut prices = BTreeMap::new();
+        let mut failure = None;
+        for (request, answer) in requests.into_iter().zip(answers) {
+            match answer {
+                Ok(Some(known)) => {
+                    prices.insert(request.instance_type, known);
+                }
+                Ok(None) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        let note = failure.map(|error| {
+            format!(
+                "{address}: prices could not be read, so list prices stand in for them: {error}."
+            )
+        });
         let region = identities
             .iter()
             .find(|(identified, _)| identified == address)
             .map(|(_, identity)| identity.region.clone());
-        (address.clone(), ProviderPrices { prices, region })
+        (address.clone(), ProviderPrices { prices, region }, note)
     });
-    join_all(rounds).await.into_iter().collect()
+    let mut known = BTreeMap::new();
+    let mut notes = Vec::new();
+    for (address, prices, note) in join_all(rounds).await {
+        known.insert(address, prices);
+        notes.extend(note);
+    }
+    (known, notes)
 }
 
 fn check_patterns(

@@ -1,10 +1,11 @@
 //! Asks providers for the prices of what is live.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tideform_policies::model::{GroupAddress, ProviderAddress};
+use tideform_policies::model::{GroupAddress, Lifecycle, ProviderAddress};
+use tideform_provider::PriceRequest;
 
 use super::group::Seen;
 use super::shell::Shell;
@@ -24,20 +25,21 @@ impl Shell<'_> {
         let is_old = self.prices_read.is_none_or(|read| {
             Duration::try_from(now.duration_since(read)).is_ok_and(|age| age >= PRICES_LAST)
         });
-        let mut wanted: BTreeMap<ProviderAddress, BTreeSet<String>> = BTreeMap::new();
+        let mut wanted: BTreeMap<ProviderAddress, BTreeMap<String, bool>> = BTreeMap::new();
         for (address, seen) in seen {
             let (Seen::Live(observed), Some(group)) = (seen, self.compiled.group(address)) else {
                 continue;
             };
-            for kind in observed
-                .live
-                .instances
-                .iter()
-                .filter_map(|instance| instance.instance_type.as_ref())
-            {
+            let mix = group.policy.mix.as_ref();
+            let has_spot = mix.is_some_and(|mix| mix.spot.fraction() > 0.0);
+            for instance in &observed.live.instances {
+                let Some(kind) = &instance.instance_type else {
+                    continue;
+                };
                 let key = (group.provider.clone(), kind.to_string());
                 if is_old || !self.recorder.prices.contains_key(&key) {
-                    wanted.entry(key.0).or_default().insert(key.1);
+                    let spot = wanted.entry(key.0).or_default().entry(key.1).or_default();
+                    *spot |= has_spot || instance.lifecycle == Lifecycle::Spot;
                 }
             }
         }
@@ -48,12 +50,20 @@ impl Shell<'_> {
             let Some(provider) = providers.get(&address) else {
                 continue;
             };
-            let kinds: Vec<String> = kinds.into_iter().collect();
-            let answers = provider.prices(&kinds).await;
-            for (kind, answer) in kinds.into_iter().zip(answers) {
+            let requests: Vec<PriceRequest> = kinds
+                .into_iter()
+                .map(|(instance_type, spot)| PriceRequest {
+                    instance_type,
+                    spot,
+                })
+                .collect();
+            let answers = provider.prices(&requests).await;
+            for (PriceRequest { instance_type, .. }, answer) in requests.into_iter().zip(answers) {
                 // A price that cannot be read is asked for again with the next tick; the old one holds until then.
                 if let Ok(prices) = answer {
-                    self.recorder.prices.insert((address.clone(), kind), prices);
+                    self.recorder
+                        .prices
+                        .insert((address.clone(), instance_type), prices);
                 }
             }
         }

@@ -9,8 +9,8 @@ use futures::StreamExt;
 use tideform_policies::model::{Group, InstanceId, Resource};
 use tideform_provider::{
     Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
-    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, Prices, Provider,
-    ProviderError, Unsupported,
+    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, PriceRequest, Prices,
+    Provider, ProviderError, Unsupported,
 };
 
 /// How reads are repeated.
@@ -251,9 +251,9 @@ impl Provider for Retrying {
         self.inner.terminate_instance(resource, instance).await
     }
 
-    async fn prices(&self, instance_types: &[String]) -> Vec<ItemResult<Option<Prices>>> {
+    async fn prices(&self, requests: &[PriceRequest]) -> Vec<ItemResult<Option<Prices>>> {
         let most = self.inner.capabilities().groups_per_read;
-        self.batched(instance_types, most, |inner, batch| async move {
+        self.batched(requests, most, |inner, batch| async move {
             inner.prices(&batch).await
         })
         .await

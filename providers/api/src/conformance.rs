@@ -9,7 +9,7 @@ use tideform_policies::model::{Instance, InstanceState, Limits, MetricQuery, Res
 
 use crate::{
     AttributeChange, Clock, GroupChange, GroupRequest, GroupSpec, LiveAttributes, LiveGroup,
-    MetricRequest, Provider, ProviderError, SystemClock,
+    MetricRequest, PriceRequest, Provider, ProviderError, SystemClock,
 };
 
 /// A rule that a provider broke.
@@ -433,7 +433,12 @@ impl Conformance {
             )?;
         }
         let prices = provider
-            .prices(&[self.instance_type.clone(), "no.such-type".to_owned()])
+            .prices(
+                &[self.instance_type.as_str(), "no.such-type"].map(|name| PriceRequest {
+                    instance_type: name.to_owned(),
+                    spot: true,
+                }),
+            )
             .await;
         holds("each price is answered once", prices.len() == 2, || {
             format!("{} answers for two types", prices.len())

@@ -21,7 +21,9 @@ pub use change::{AttributeChange, GroupChange, GroupSpec};
 pub use clock::{Clock, SystemClock};
 pub use control::{Control, ControlContext, ControlKind, ControlSpec, Settings};
 pub use error::{BoxError, ProviderError};
-pub use live::{FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner, Prices};
+pub use live::{
+    FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner, PriceRequest, Prices,
+};
 pub use metrics::{MetricRequest, MetricResponse};
 pub use request::{GroupRequest, Needs};
 
@@ -111,8 +113,8 @@ pub trait Provider: Send + Sync {
         instance: &InstanceId,
     ) -> Result<(), ProviderError>;
 
-    /// Prices of an instance type there, where the provider knows them.
-    async fn prices(&self, instance_types: &[String]) -> Vec<ItemResult<Option<Prices>>>;
+    /// Prices of instance types there, where the provider knows them.
+    async fn prices(&self, requests: &[PriceRequest]) -> Vec<ItemResult<Option<Prices>>>;
 }
 
 /// Something that the files ask for and this backend cannot express.

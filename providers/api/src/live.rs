@@ -139,8 +139,17 @@ pub struct LiveMix {
 /// Prices of one instance type, in US dollars per hour.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prices {
-    /// On demand.
-    pub on_demand_usd_per_hour: f64,
+    /// On demand; `None`: the provider does not say.
+    pub on_demand_usd_per_hour: Option<f64>,
     /// Spot, where there is one.
     pub spot_usd_per_hour: Option<f64>,
+}
+
+/// An instance type whose prices are wanted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PriceRequest {
+    /// As the provider names it.
+    pub instance_type: String,
+    /// Whether any of them runs or may run as spot: its spot price costs some providers a call.
+    pub spot: bool,
 }

@@ -16,6 +16,7 @@ mod client;
 mod error;
 mod metrics;
 mod native;
+mod prices;
 mod provider;
 mod read;
 mod settings;

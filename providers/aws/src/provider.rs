@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 use tideform_policies::model::{Controller, Group, InstanceId, Resource};
 use tideform_provider::{
     Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
-    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, Prices, Provider,
-    ProviderError, SystemClock, Unsupported,
+    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, PriceRequest, Prices,
+    Provider, ProviderError, SystemClock, Unsupported,
 };
 use tokio::sync::OnceCell;
 
 use crate::client::Clients;
 use crate::settings::AwsSettings;
-use crate::{KIND, check, metrics, native, read, write};
+use crate::{KIND, check, metrics, native, prices, read, write};
 
 /// Amazon EC2 Auto Scaling groups, through the SDK.
 pub struct AwsProvider {
@@ -187,8 +187,13 @@ impl Provider for AwsProvider {
         write::terminate_instance(self.clients().await?, resource, instance).await
     }
 
-    async fn prices(&self, instance_types: &[String]) -> Vec<ItemResult<Option<Prices>>> {
-        // On-demand prices have no API here: the bundled table is asked instead.
-        instance_types.iter().map(|_| Ok(None)).collect()
+    async fn prices(&self, requests: &[PriceRequest]) -> Vec<ItemResult<Option<Prices>>> {
+        if !requests.iter().any(|request| request.spot) {
+            return requests.iter().map(|_| Ok(None)).collect();
+        }
+        match self.clients().await {
+            Ok(clients) => prices::read(clients, requests, self.clock.now()).await,
+            Err(error) => for_each(requests.len(), &error),
+        }
     }
 }

@@ -11,8 +11,8 @@ use tideform_policies::model::{
 };
 use tideform_provider::{
     Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
-    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, Prices, Provider,
-    ProviderError, Unsupported,
+    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, PriceRequest, Prices,
+    Provider, ProviderError, Unsupported,
 };
 
 use crate::admin::Admin;
@@ -449,9 +449,9 @@ impl Provider for MockProvider {
         })
     }
 
-    async fn prices(&self, instance_types: &[String]) -> Vec<ItemResult<Option<Prices>>> {
-        self.read(Call::Prices, instance_types, |world, instance_type| {
-            Ok(Some(world.rules.prices_of(instance_type)))
+    async fn prices(&self, requests: &[PriceRequest]) -> Vec<ItemResult<Option<Prices>>> {
+        self.read(Call::Prices, requests, |world, request| {
+            Ok(Some(world.rules.prices_of(&request.instance_type).into()))
         })
     }
 }

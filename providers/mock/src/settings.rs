@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tideform_policies::model::Lifecycle;
-use tideform_provider::{Prices, ProviderError};
+use tideform_provider::ProviderError;
 
 use crate::launch::nearest;
 use crate::lenient::{self, When};
+use crate::world::cost::TypePrices;
 use crate::world::fault::{Call, Fault, FaultKind};
 use crate::world::formula::LoadFormula;
 use crate::world::load::{Align, Load, LoadKind, Shape};
@@ -545,13 +546,12 @@ impl FaultSettings {
 }
 
 impl PriceSettings {
-    fn prices(&self) -> Prices {
-        Prices {
+    fn prices(&self) -> TypePrices {
+        TypePrices {
             on_demand_usd_per_hour: self.on_demand_usd_per_hour,
-            spot_usd_per_hour: Some(
-                self.spot_usd_per_hour
-                    .unwrap_or(self.on_demand_usd_per_hour * 0.37),
-            ),
+            spot_usd_per_hour: self
+                .spot_usd_per_hour
+                .unwrap_or(self.on_demand_usd_per_hour * 0.37),
         }
     }
 }

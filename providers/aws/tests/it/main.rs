@@ -4,6 +4,7 @@ mod conformance;
 mod identity;
 mod metrics;
 mod native;
+mod prices;
 mod read;
 mod support;
 mod wire;

@@ -7,11 +7,29 @@ use tideform_provider::Prices;
 use super::instance::WorldInstance;
 use super::moment::Moment;
 
+/// What an instance of a type costs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TypePrices {
+    /// On demand.
+    pub on_demand_usd_per_hour: f64,
+    /// As spot.
+    pub spot_usd_per_hour: f64,
+}
+
 /// What an instance costs where nothing else is said: `m5.large` in us-east-1, on demand and a common spot price.
-pub const DEFAULT_PRICES: Prices = Prices {
+pub const DEFAULT_PRICES: TypePrices = TypePrices {
     on_demand_usd_per_hour: 0.096,
-    spot_usd_per_hour: Some(0.037),
+    spot_usd_per_hour: 0.037,
 };
+
+impl From<TypePrices> for Prices {
+    fn from(prices: TypePrices) -> Prices {
+        Prices {
+            on_demand_usd_per_hour: Some(prices.on_demand_usd_per_hour),
+            spot_usd_per_hour: Some(prices.spot_usd_per_hour),
+        }
+    }
+}
 
 /// The least that an instance is billed for, in seconds, as EC2 does for Linux.
 pub const LEAST_SECONDS: f64 = 60.0;

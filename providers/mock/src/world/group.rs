@@ -436,8 +436,7 @@ impl WorldGroup {
             Lifecycle::Spot => self
                 .model
                 .spot_price_usd_per_hour
-                .or(prices.spot_usd_per_hour)
-                .unwrap_or(prices.on_demand_usd_per_hour),
+                .unwrap_or(prices.spot_usd_per_hour),
         };
         let id = random::draw(
             rules.seed,

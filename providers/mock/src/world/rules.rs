@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::Lifecycle;
-use tideform_provider::Prices;
 
-use super::cost::DEFAULT_PRICES;
+use super::cost::{DEFAULT_PRICES, TypePrices};
 use super::fault::{Fault, FaultKind};
 use super::load::{Load, LoadKind, Shape};
 use super::metric::WorldMetric;
@@ -30,7 +29,7 @@ pub struct Rules {
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// Prices by instance type; others cost [`DEFAULT_PRICES`].
-    pub prices: BTreeMap<String, Prices>,
+    pub prices: BTreeMap<String, TypePrices>,
     /// How late samples are published.
     #[serde(with = "crate::lenient::duration")]
     pub delay: Duration,
@@ -154,7 +153,7 @@ impl Rules {
     }
 
     /// The prices of a type.
-    pub fn prices_of(&self, instance_type: &str) -> Prices {
+    pub fn prices_of(&self, instance_type: &str) -> TypePrices {
         self.prices
             .get(instance_type)
             .copied()

@@ -8,7 +8,9 @@ use tideform_policies::model::{
     InstanceModel, InstanceState, InstanceType, Limits, Share, VictimOrder,
 };
 use tideform_provider::conformance::Conformance;
-use tideform_provider::{AttributeChange, GroupChange, LiveMix, Owner, Provider, ProviderError};
+use tideform_provider::{
+    AttributeChange, GroupChange, LiveMix, Owner, PriceRequest, Provider, ProviderError,
+};
 
 use crate::support::{Cloud, Done, MINUTE, asg, live, metric, run, spec, values};
 
@@ -293,8 +295,11 @@ fn the_instance_block_holds_where_launch_says_nothing() -> Done {
 fn prices_are_the_providers_or_those_of_m5_large() -> Done {
     run(async {
         let cloud = Cloud::new(json!({ "price": { "big": { "on_demand_usd_per_hour": 1.0 } } }))?;
-        let types = ["big".to_owned(), "other".to_owned()];
-        let prices: Vec<Option<(f64, Option<f64>)>> = cloud
+        let types = ["big", "other"].map(|name| PriceRequest {
+            instance_type: name.to_owned(),
+            spot: true,
+        });
+        let prices: Vec<Option<(Option<f64>, Option<f64>)>> = cloud
             .provider
             .prices(&types)
             .await
@@ -306,7 +311,10 @@ fn prices_are_the_providers_or_those_of_m5_large() -> Done {
             .collect();
         assert_eq!(
             prices,
-            [Some((1.0, Some(0.37))), Some((0.096, Some(0.037)))]
+            [
+                Some((Some(1.0), Some(0.37))),
+                Some((Some(0.096), Some(0.037)))
+            ]
         );
         Ok(())
     })

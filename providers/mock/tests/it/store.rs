@@ -1,7 +1,6 @@
 //! The world in its file.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use tideform_mock::MockProvider;
