@@ -167,7 +167,9 @@ fn instance(n: i64) -> Instance {
     }
 }
 
-fn group(name: &str) -> Group {
+/// The group of this name.
+#[allow(dead_code, reason = "not every user needs it")]
+pub(crate) fn group(name: &str) -> Group {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/cases/policies");
     let (mut configuration, diagnostics) = tideform_policies::read(&LoadInput {
         directory,

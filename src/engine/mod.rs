@@ -45,8 +45,9 @@ pub use decision::{Decision, MixSplit, Outcome};
 pub use memory::{FallbackMemory, GuardMemory, Memory, MissingSince};
 pub use mix::spot_part;
 pub use nearest::{ByTime, Edge, Held, Lever, Nearest, NearestValue, Side, nearest};
+pub(crate) use numbers::round_out;
 pub use observation::{
-    ActiveSurge, ForecastFloor, Observation, Overrides, Pause, Pin, Spent, Units,
+    ActiveSurge, ForecastFloor, Observation, Overrides, Pause, Pin, Spent, Spread, Units,
 };
 pub use reach::{freshness, reach};
 pub use readings::Readings;

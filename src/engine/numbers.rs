@@ -10,7 +10,7 @@ const EPSILON: f64 = 1e-10;
 /// Rounds up to a capacity: nothing below 0, nothing above the largest capacity. What is whole but for a
 /// rounding error stays whole.
 #[inline]
-pub(super) fn round_out(x: f64) -> u32 {
+pub(crate) fn round_out(x: f64) -> u32 {
     let (whole, rest) = split(x);
     if rest > EPSILON * x.abs() {
         whole.saturating_add(1)

@@ -21,6 +21,9 @@ pub struct Observation {
     /// The units of these instances, where they are counted already: no instance is then looked at to count them. A
     /// simulation may give them without the instances, but for groups with a mix, whose spot instances have to be seen.
     pub units: Option<Units>,
+    /// In place of samples per instance, where all that report have the metric's value: how many do, by the metric's
+    /// place in the policy. For simulations, which count instances without looking at each. Empty: none.
+    pub spreads: Vec<Option<Spread>>,
     /// By the metric's name in the policy. A metric that is not here has no data. A reading for a
     /// formula metric takes the place of the formula.
     pub metrics: Readings,
@@ -55,6 +58,17 @@ pub struct Units {
     pub ready: u32,
     /// What else is starting or in service.
     pub warming: u32,
+}
+
+/// The live units by what a metric with samples per instance knows of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// With a sample that counts.
+    pub reported: u32,
+    /// In service, without a sample.
+    pub missing: u32,
+    /// Starting, or in service for too short a time for the sample to count.
+    pub unready: u32,
 }
 
 /// What people have asked for, beside the files. Those that have ended are ignored.

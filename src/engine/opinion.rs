@@ -272,6 +272,12 @@ fn tracked(
             Some(track::total(track, observed, counted, current))
         }
         Scope::Instance => {
+            if let (Some(Some(spread)), Value::Fresh { .. } | Value::Last { .. }) =
+                (moment.seen.spreads.get(place), value)
+            {
+                let is_utilization = moment.rules.metrics[place].is_utilization;
+                return track::spread(track, observed, *spread, current, is_utilization);
+            }
             if let (
                 Some(MetricReading::PerInstance { values, .. }),
                 Value::Fresh { at, .. } | Value::Last { at, .. },

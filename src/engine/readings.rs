@@ -114,6 +114,25 @@ impl Readings {
         }
     }
 
+    /// Makes this the only sample of the metric at a place; `None`: the metric has no data.
+    ///
+    /// Nothing happens where `self` was not made by [`Readings::of`] the rules that the place is of.
+    pub fn replace(&mut self, place: usize, sample: Option<Sample>) {
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
+        match (&mut slot.reading, sample) {
+            (Some(MetricReading::Group(samples)), Some(sample)) => {
+                samples.clear();
+                samples.push(sample);
+            }
+            (Some(MetricReading::Group(samples)), None) => samples.clear(),
+            (reading, sample) => {
+                *reading = sample.map(|sample| MetricReading::Group(vec![sample]));
+            }
+        }
+    }
+
     /// All that was read, in the order of the slots.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &MetricReading)> {
         self.slots

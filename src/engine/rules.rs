@@ -95,6 +95,13 @@ impl Rules {
     pub fn group(&self) -> &Group {
         &self.group
     }
+
+    /// Whether a metric, by its place in the policy, is a percentage of what an instance has.
+    pub fn is_utilization(&self, place: usize) -> bool {
+        self.metrics
+            .get(place)
+            .is_some_and(|metric| metric.is_utilization)
+    }
 }
 
 fn inputs(group: &Group, names: &[Name]) -> FormulaInputs {

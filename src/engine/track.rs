@@ -11,6 +11,7 @@ use tideform_policies::model::{Instance, InstanceSample, InstanceState, Track};
 
 use super::moment::{are_amounts, has_never_been_ready, in_service_for, launched_at};
 use super::numbers::{at_most, cut, mean, round_out, scaled};
+use super::observation::Spread;
 use super::reason::{Basis, FilledIn};
 use super::time::{age, later};
 
@@ -286,11 +287,42 @@ impl Sorted {
 ///
 /// Amounts are made a percentage, cut to a whole one as the HPA does; values that are percentages are taken as they are.
 pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
-    let sorted = pods.sort();
+    by_instance(track, &pods.sort(), pods.current, pods.is_utilization)
+}
+
+/// The same where all instances that report have one value, and were counted already.
+pub(super) fn spread(
+    track: &Track,
+    value: f64,
+    spread: Spread,
+    current: u32,
+    is_utilization: bool,
+) -> Option<Tracked> {
+    let counted = |units: u32| Counted {
+        instances: units,
+        units: u64::from(units),
+        whole: f64::from(units),
+    };
+    let sorted = Sorted {
+        are_amounts: false,
+        sum: value * f64::from(spread.reported),
+        ready: counted(spread.reported),
+        missing: counted(spread.missing),
+        unready: counted(spread.unready),
+        lacks_whole: false,
+    };
+    by_instance(track, &sorted, current, is_utilization)
+}
+
+fn by_instance(
+    track: &Track,
+    sorted: &Sorted,
+    current: u32,
+    is_utilization: bool,
+) -> Option<Tracked> {
     if sorted.ready.units == 0 || sorted.lacks_whole {
         return None;
     }
-    let current = pods.current;
     let target = track.target;
     let observed = sorted.observed(sorted.sum, sorted.ready.whole);
     let first = ratio(observed, target);
@@ -323,7 +355,7 @@ pub(super) fn per_instance(track: &Track, pods: &Pods<'_>) -> Option<Tracked> {
     let mut stand_in = None;
     let (mut sum, mut whole, mut counted) = (sorted.sum, sorted.ready.whole, sorted.ready.units);
     if first < 1.0 {
-        let stands_in = if pods.is_utilization || sorted.are_amounts {
+        let stands_in = if is_utilization || sorted.are_amounts {
             target.max(100.0)
         } else {
             target

@@ -73,6 +73,7 @@ pub fn assemble(group: &Group, read: Read, beside: Beside) -> Option<Observed> {
         limits: Some(live.attributes.limits),
         instances: Some(live.instances.clone()),
         units: None,
+        spreads: Vec::new(),
         metrics,
         counts_warming,
         left_out: BTreeSet::new(),

@@ -5,6 +5,21 @@
 //!
 //! - [`optimum`]: what anybody could have done at best, who had known the load.
 //! - [`trace`]: load over time, and reading it from CSV.
+//! - [`world`]: the instances, what they serve, and the metrics of that.
+//! - [`Controller`]: who decides: a [`Policy`], or a model of something else.
+//! - [`Run`]: a load through a world under a controller, measured ([`measure`]).
 
+mod controller;
+pub mod measure;
 pub mod optimum;
+mod policy;
+mod prices;
+mod run;
 pub mod trace;
+pub mod world;
+
+pub use controller::{At, Controller, Fixed, Seen};
+pub use measure::Measures;
+pub use policy::{Policy, Sight, metric_of};
+pub use prices::Prices;
+pub use run::{Run, Setup, Step, Watch, simulate};

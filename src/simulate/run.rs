@@ -1,0 +1,259 @@
+//! The run: a load goes through a world under a controller, step by step, and is measured.
+//!
+//! Nothing is kept of the past but the measures, so that memory does not grow with the length of the load; whoever
+//! wants to see each step watches ([`Watch`]).
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tideform_mock::world::millis;
+
+use super::controller::{At, Controller, Seen};
+use super::measure::{Measures, Tally};
+use super::prices::Prices;
+use super::trace::Trace;
+use super::world::{Feed, Fleet, Model, Queue, Served, Target, Work};
+
+/// What a run needs beside a controller and a load.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setup {
+    /// When it begins.
+    pub start: Timestamp,
+    /// How long each rate of the load holds.
+    pub step: Duration,
+    /// The world.
+    pub model: Model,
+    /// What the group has at the start.
+    pub initial: Target,
+    /// The group is created at the start: its first instances have to boot. Else they have been in service for long.
+    pub is_new: bool,
+    /// Percent; above it users feel it. Above 0.
+    pub slo_utilization: f64,
+    /// What instances cost.
+    pub prices: Prices,
+}
+
+impl Setup {
+    /// The load per second that one unit carries within the SLO.
+    pub fn per_unit(&self) -> f64 {
+        self.model.throughput * self.slo_utilization / 100.0
+    }
+
+    /// The units that a load needs: `ceil(load / (throughput x slo / 100))`.
+    #[inline]
+    pub fn demand(&self, load: f64) -> u32 {
+        crate::engine::round_out(load / self.per_unit())
+    }
+}
+
+/// One step of a run, once it is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Milliseconds since the run began.
+    pub at_ms: i64,
+    /// How long it was, in milliseconds.
+    pub length_ms: i64,
+    /// What was served.
+    pub served: Served,
+    /// The units that the load needed.
+    pub demand: u32,
+    /// The capacity asked for, in units.
+    pub desired: u32,
+    /// Live units: in service or starting.
+    pub live: u32,
+}
+
+/// Looks on. `()` does not.
+pub trait Watch {
+    /// A decision that changed what is asked for.
+    fn changed(&mut self, at: At, from: Target, to: Target) {
+        let _ = (at, from, to);
+    }
+
+    /// A step is over.
+    fn step(&mut self, step: &Step) {
+        let _ = step;
+    }
+}
+
+impl Watch for () {}
+
+/// A run in progress.
+#[derive(Debug)]
+pub struct Run<C, W = ()> {
+    setup: Setup,
+    controller: C,
+    watch: W,
+    fleet: Fleet,
+    feed: Feed,
+    queue: Queue,
+    tally: Tally,
+    now: At,
+    step_ms: i64,
+    /// World steps in one step of the load.
+    steps_each: u32,
+    every_ms: i64,
+    decides_at: i64,
+    steps: u64,
+    per_unit: f64,
+    is_faulty: bool,
+}
+
+impl<C: Controller> Run<C> {
+    /// A run at its start.
+    pub fn new(setup: Setup, controller: C) -> Run<C> {
+        Run::watched(setup, controller, ())
+    }
+}
+
+/// The longest step of a world that serves both: neither a step of the load nor the time between two decisions is cut.
+fn common_step(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a.max(1), b.max(1));
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+impl<C: Controller, W: Watch> Run<C, W> {
+    /// A run at its start, with somebody who looks on.
+    pub fn watched(setup: Setup, controller: C, watch: W) -> Run<C, W> {
+        let inputs = controller.inputs();
+        let load_ms = millis(setup.step).max(1);
+        let every_ms = millis(controller.every()).max(1);
+        // Samples shorter than a step do not exist: a step is no longer than the shortest.
+        let shortest = inputs.iter().map(|input| millis(input.period).max(1000));
+        let step_ms = shortest.fold(common_step(load_ms, every_ms), common_step);
+        let origin_ms = setup.start.as_millisecond();
+        let step = Duration::from_millis(step_ms.unsigned_abs());
+        Run {
+            fleet: Fleet::new(&setup.model, setup.initial, setup.is_new, step),
+            feed: Feed::new(&inputs, step_ms, origin_ms),
+            queue: Queue::new(step_ms as f64 / 1000.0),
+            tally: Tally::new(step, setup.start),
+            now: At {
+                ms: 0,
+                time: setup.start,
+            },
+            step_ms,
+            steps_each: u32::try_from(load_ms / step_ms).unwrap_or(u32::MAX),
+            every_ms,
+            decides_at: 0,
+            steps: 0,
+            per_unit: setup.per_unit(),
+            is_faulty: setup.model.faults.interruptions_per_hour > 0.0,
+            controller,
+            watch,
+            setup,
+        }
+    }
+
+    /// How long one step of the world is.
+    pub fn step_length(&self) -> Duration {
+        Duration::from_millis(self.step_ms.unsigned_abs())
+    }
+
+    /// The next step of the load: a rate, finite and not negative.
+    #[inline]
+    pub fn push(&mut self, load: f64) {
+        let demand = crate::engine::round_out(load / self.per_unit);
+        for _ in 0..self.steps_each {
+            self.step(load, demand);
+        }
+    }
+
+    /// The next steps of the load.
+    pub fn extend(&mut self, loads: &[f64]) {
+        for load in loads {
+            self.push(*load);
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, load: f64, demand: u32) {
+        let now = self.now;
+        if self.is_faulty {
+            self.fleet.strike(now.ms, self.steps);
+        }
+        if self.fleet.next_due() <= now.ms {
+            self.fleet.advance(now.ms);
+        }
+        if self.decides_at == now.ms {
+            self.decide();
+        }
+        let (units, instances) = (self.fleet.serving(), self.fleet.serving_instances());
+        let model = &self.setup.model;
+        let served = match model.work {
+            Work::Requests => Served::requests(load, units, instances, model.throughput),
+            Work::Queue => self.queue.step(load, units, instances, model),
+        };
+        self.tally.step(&served, demand);
+        self.watch.step(&Step {
+            at_ms: now.ms,
+            length_ms: self.step_ms,
+            served,
+            demand,
+            desired: self.fleet.desired(),
+            live: self.fleet.live(),
+        });
+        self.steps += 1;
+        let end = at(self.setup.start, now.ms + self.step_ms);
+        let (controller, start) = (&mut self.controller, self.setup.start);
+        self.feed
+            .step(&served, &self.queue, model, end.ms, |input, ms, value| {
+                let when = if ms == end.ms { end } else { at(start, ms) };
+                controller.sample(input, when, value);
+            });
+        self.now = end;
+    }
+
+    #[inline]
+    fn decide(&mut self) {
+        let now = self.now;
+        self.decides_at += self.every_ms;
+        let (controller, start) = (&mut self.controller, self.setup.start);
+        self.feed.publish(now.ms, |input, ms, value| {
+            controller.sample(input, at(start, ms), value);
+        });
+        let before = self.fleet.target();
+        let after = controller.decide(&Seen {
+            now,
+            fleet: &self.fleet,
+            step_ms: self.step_ms,
+        });
+        if after != before {
+            self.fleet.ask(after, now.ms);
+            if after.desired != before.desired {
+                self.tally.changed(now.ms, before.desired, after.desired);
+            }
+            self.watch.changed(now, before, after);
+        }
+    }
+
+    /// What came of it, the controller, and who looked on.
+    pub fn finish(self) -> (Measures, C, W) {
+        let measures = self.tally.finish(&self.setup, &self.fleet, self.now.ms);
+        (measures, self.controller, self.watch)
+    }
+}
+
+/// A trace through a controller.
+pub fn simulate<C: Controller>(setup: Setup, controller: C, trace: &Trace) -> Measures {
+    let mut run = Run::new(setup, controller);
+    run.extend(trace.values());
+    run.finish().0
+}
+
+#[inline]
+fn at(start: Timestamp, ms: i64) -> At {
+    // Traces end within time, so the sum exists.
+    let time = if ms % 1000 == 0 && start.subsec_nanosecond() == 0 {
+        Timestamp::from_second(start.as_second() + ms / 1000).ok()
+    } else {
+        start.checked_add(SignedDuration::from_millis(ms)).ok()
+    };
+    At {
+        ms,
+        time: time.unwrap_or(Timestamp::MAX),
+    }
+}
