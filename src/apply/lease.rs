@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tideform_state::{Lease, LeaseHolder, State, StateError};
 
-use crate::reconcile::LONGEST_CALL;
+use crate::reconcile::{CALL_TAKES_AT_MOST, LONGEST_CALL};
 
 /// A lease that we hold. It runs by the machine's clock, because it is between processes.
 #[derive(Debug)]
@@ -87,5 +87,11 @@ pub(super) struct Deadline(Timestamp);
 impl Deadline {
     pub(super) fn has_passed(self) -> bool {
         Timestamp::now() > self.0
+    }
+
+    /// How long the calls that have begun by then may still take: the lease holds so long, and a bit longer.
+    pub(super) fn left(self) -> Duration {
+        let until_then = self.0.duration_since(Timestamp::now());
+        Duration::try_from(until_then).unwrap_or_default() + CALL_TAKES_AT_MOST
     }
 }

@@ -103,6 +103,11 @@ pub(super) async fn perform(
                     message: format!("the lease ended before the call, {before}"),
                 };
             }
+            Err(Failure::NoAnswer) => {
+                return Performed::Unknown {
+                    message: format!("no answer before the lease ended, {before}"),
+                };
+            }
             Err(Failure::Provider(error @ ProviderError::OutcomeUnknown { .. })) => {
                 return Performed::Unknown {
                     message: chain(&error),
@@ -120,6 +125,7 @@ pub(super) async fn perform(
 
 enum Failure {
     TooLate,
+    NoAnswer,
     Provider(ProviderError),
 }
 
@@ -148,9 +154,11 @@ async fn call_with_retries(
         if deadline.has_passed() {
             return Err(Failure::TooLate);
         }
-        let error = match call(provider, step).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
+        // A step may be many calls: none of them may be made under a lease that another has by now.
+        let error = match tokio::time::timeout(deadline.left(), call(provider, step)).await {
+            Err(_) => return Err(Failure::NoAnswer),
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
         };
         let asked = match &error {
             ProviderError::Throttled { retry_after, .. } => *retry_after,
