@@ -186,7 +186,9 @@ where
     let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(cause) = next {
         let text = cause.to_string();
-        if parts.last() != Some(&text) {
+        // The SDK's own words for its rooms say nothing to a reader.
+        let is_room = text == "other" || text.ends_with("interceptor encountered an error");
+        if !is_room && parts.last() != Some(&text) {
             parts.push(text);
         }
         next = cause.source();

@@ -19,7 +19,7 @@ const SUSPEND: &str = "autoscaling:SuspendProcesses";
 const RESUME: &str = "autoscaling:ResumeProcesses";
 const DETACH: &str = "autoscaling:DetachLoadBalancerTargetGroups";
 
-/// Carries the changes out: the group's own fields in one call, then what has calls of its own.
+/// Carries the changes out: whose the group is, its own fields in one call, then what has calls of its own.
 pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<(), ProviderError> {
     let resource = &change.resource;
     let group = fresh(clients, resource).await?;
@@ -101,6 +101,13 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
                 | AttributeChange::Maintenance(_)
         );
     }
+    // First, so that a permission that is given by the tag allows the rest.
+    for attribute in &change.changes {
+        if let AttributeChange::Owner(Some(owner)) = attribute {
+            let answer = tag(clients, resource, owner).await;
+            unless_gone(clients, resource, answer).await?;
+        }
+    }
     if has_fields {
         let answer = write(clients, || async {
             request
@@ -116,8 +123,6 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
         match attribute {
             AttributeChange::Drain(drain) => hooks::put(clients, resource, *drain).await?,
             AttributeChange::PutControl(spec) => put::put(clients, resource, spec).await?,
-            AttributeChange::Owner(Some(owner)) => tag(clients, resource, owner).await?,
-            AttributeChange::Owner(None) => untag(clients, resource).await?,
             AttributeChange::RemoveControl(name) => put::remove(clients, resource, name).await?,
             AttributeChange::Launch(launch) => {
                 if let Some(wanted) = launch.get("target_groups") {
@@ -135,9 +140,14 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
             | AttributeChange::Warmup(_)
             | AttributeChange::Order(_)
             | AttributeChange::Mix(_)
-            | AttributeChange::Maintenance(_) => {}
+            | AttributeChange::Maintenance(_)
+            | AttributeChange::Owner(_) => {}
             AttributeChange::Pause(is_paused) => pause(clients, resource, *is_paused).await?,
         }
+    }
+    // Last, for the same reason.
+    if change.changes.contains(&AttributeChange::Owner(None)) {
+        untag(clients, resource).await?;
     }
     Ok(())
 }
