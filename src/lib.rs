@@ -1,6 +1,7 @@
 //! tideform: Terraform for autoscaling.
 
 pub mod apply;
+pub mod backend;
 pub mod cli;
 pub mod cost;
 pub mod defaults;

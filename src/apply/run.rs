@@ -149,6 +149,8 @@ impl Run<'_> {
         let keys: BTreeSet<ResourceKey> = groups.iter().flat_map(|group| touched(group)).collect();
         let seen = step::read(&keys, self.providers).await;
         let ids = self.state.write(|tx| tx.record_intents(&intents))?;
+        // Whoever comes after us must find them, whatever becomes of this machine.
+        self.state.publish().await?;
         for group in groups {
             progress(Progress::Begun {
                 address: &group.address,

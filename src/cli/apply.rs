@@ -161,7 +161,7 @@ fn finish(
 ) -> CliResult {
     let now = cx.clock_of(providers).now();
     let report = if plan.has_changes()
-        || place.path.exists()
+        || place.may_exist()
         || !plan.lost.is_empty()
         || plan.failures().next().is_some()
     {
@@ -174,7 +174,12 @@ fn finish(
             let mut lease = take_lease(cx, &mut state, lock_timeout)?;
             let done = carry(cx, plan, &mut state, providers, &mut lease, as_json);
             let released = lease.release(&mut state);
+            let left = cx.block_on(state.leave())?;
             let report = done?;
+            if let Err(error) = left {
+                print_report(cx, plan, &report);
+                return Err(error.into());
+            }
             released?;
             report
         }
@@ -235,7 +240,8 @@ fn print_report(cx: &Context, plan: &Plan, report: &ApplyReport) {
     }
 }
 
-/// Takes the lease, waiting for it where another process has it: a daemon gives it back between its ticks.
+/// Takes the lease, waiting for it where another process has it: a daemon gives it back between its ticks. Of a shared
+/// state its lock comes first.
 ///
 /// # Errors
 /// Another process has it, and goes on having it.
@@ -246,6 +252,7 @@ pub(super) fn take_lease(
 ) -> Result<HeldLease, CliError> {
     let holder = lease_holder();
     let began = Instant::now();
+    cx.enter(state, &holder, timeout)?;
     let mut spinner = None;
     loop {
         match HeldLease::take(state, &holder) {
@@ -260,6 +267,7 @@ pub(super) fn take_lease(
                 if spinner.is_some() {
                     state.withdraw_lease_request(&holder)?;
                 }
+                cx.block_on(state.leave())??;
                 return Err(error.into());
             }
         }

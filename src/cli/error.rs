@@ -12,11 +12,13 @@ use tideform_policies::diagnostic::{Diagnostics, Severity};
 use tideform_policies::render;
 use tideform_policies::source::SourceMap;
 use tideform_provider::{BoxError, ProviderError};
+use tideform_remote::RemoteError;
 use tideform_state::StateError;
 
 use super::exit;
 use super::output::{CYAN, Output, RED, paint};
 use crate::apply::ApplyError;
+use crate::backend::BackendError;
 use crate::engine::observe_json::ObserveError;
 use crate::plan::PlanError;
 use crate::plan::saved::{SaveError, SavedPlanError};
@@ -84,7 +86,18 @@ pub(super) enum CliError {
     /// The pointer file is broken.
     BadPointer(PathBuf),
     /// A backend of a later version.
-    BackendNotSupported(String),
+    Backend(BackendError),
+    /// The files name another place for the state than the one that was used here.
+    BackendChanged {
+        /// The one that was used.
+        old: String,
+        /// The one that the files name.
+        new: String,
+    },
+    /// There is no shared state yet.
+    NoSharedState(String),
+    /// The shared state.
+    Remote(RemoteError),
     /// The state.
     State(StateError),
     /// Opening providers.
@@ -276,9 +289,27 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::BadPointer(path) => Explained::new("Pointer to the state not readable")
             .why(format!("`{}` was written by another version, or by hand.", path.display()))
             .hint("remove the file and run `tideform init`: it is written anew."),
-        CliError::BackendNotSupported(kind) => Explained::new("Backend not supported yet")
-            .why(format!("Backend \"{kind}\" comes with a later version."))
-            .hint("use `backend \"local\" {}`, and keep the directory `.tideform` on a lasting disk."),
+        CliError::Backend(error) => {
+            let explained = Explained::new("Backend not usable").why(sentence(error));
+            match error {
+                BackendError::NotInThisBuild { .. } => {
+                    explained.hint("build it with its default features, or use `backend \"local\" {}`.")
+                }
+                BackendError::Settings { .. } => explained.hint("mend the `backend` block in the files."),
+                BackendError::Open { .. } => explained.hint(
+                    "the `backend` block takes `profile`, `region` and `assume_role`; without them the AWS SDK's own search decides.",
+                ),
+            }
+        }
+        CliError::BackendChanged { old, new } => Explained::new("Backend changed")
+            .why(format!(
+                "The state of this workspace was at {old}, and the files now say {new}. Nothing was changed."
+            ))
+            .hint("`tideform init --migrate-state` moves it there; `tideform init --reconfigure` goes on with the new place and leaves the old state where it is."),
+        CliError::NoSharedState(object) => Explained::new("No state here")
+            .why(format!("There is no object {object}: nothing was ever applied, or it was deleted."))
+            .hint("where nothing was ever applied, `tideform apply` makes one. One that was deleted comes back with the bucket's versioning, or with `tideform state push BACKUP`."),
+        CliError::Remote(error) => explain_remote(error),
         CliError::State(error) => explain_state(error),
         CliError::Registry(error) => explain_registry(error),
         CliError::Plan(error) => explain_plan(error),
@@ -377,10 +408,65 @@ fn explain_state(error: &StateError) -> Explained {
         StateError::Unrecordable { .. } => told("Cannot be recorded"),
         StateError::Unreadable { .. } => told("State not readable by this version")
             .hint("use the version of tideform that wrote it, or a newer one."),
+        StateError::Remote { source } => match source.downcast_ref::<RemoteError>() {
+            Some(error) => explain_remote(error),
+            None => told("Shared state not usable"),
+        },
+        StateError::Replaced => told("Another state took its place")
+            .why("Nothing was changed.")
+            .hint("somebody has put another state there: find out who, and run it again."),
+        StateError::NotPublished { kept, .. } => {
+            let explained = told("Shared state not updated").why(
+                "Nothing in it was overwritten. What was changed in the cloud was announced there before, so the next run finds it and records what became of it.",
+            );
+            match kept {
+                Some(path) => explained.hint(format!(
+                    "what this run recorded is in {}. While nobody else has worked with the shared state, `tideform state push {}` brings it there; later there is nothing to do.",
+                    path.display(),
+                    path.display()
+                )),
+                None => explained.hint("run it again when the store can be reached."),
+            }
+        }
         StateError::Io { .. } => told("State not usable")
             .hint("check that the directory exists, and that you may write there."),
         StateError::Sql { .. } => told("State not usable")
             .hint("check that the disk is not full; `tideform state check` says more."),
+    }
+}
+
+fn explain_remote(error: &RemoteError) -> Explained {
+    let told = |summary: &str| Explained::new(summary).why(sentence(error));
+    match error {
+        RemoteError::Denied { action, .. } => told("Access to the shared state denied").hint(format!(
+            "check the credentials (`aws sts get-caller-identity`), and that they may {action} on the state's object, its `.lock` and its `.clock`; docs/state.md has the policy."
+        )),
+        RemoteError::NoBucket { .. } => {
+            told("No such bucket").hint("make the bucket, with versioning, or mend `bucket` and `region` in the `backend` block.")
+        }
+        RemoteError::Unreachable { .. } => told("Shared state not reachable")
+            .hint("check the network and `endpoint_url`, and run it again."),
+        RemoteError::Held(_) => Explained {
+            code: exit::LEASE_HELD,
+            ..told("Another process works with this state").why("Nothing was changed.")
+        },
+        RemoteError::Moved { .. } => told("Shared state moved on")
+            .hint("run it again: it begins with what is there now."),
+        RemoteError::Gone { .. } => told("Shared state gone").hint(
+            "find out who deleted it. The bucket's versioning brings it back, or `tideform state push BACKUP`.",
+        ),
+        RemoteError::LockLost { .. } => Explained {
+            code: exit::LEASE_HELD,
+            ..told("Lock lost").hint("see `tideform events`, then run it again.")
+        },
+        RemoteError::Damaged { .. } => told("Shared state damaged").hint(
+            "it was not touched. The bucket's versioning has the version before, or `tideform state push --force BACKUP` puts a backup there.",
+        ),
+        RemoteError::Unconditional { .. } => told("Store not usable for a shared state")
+            .hint("use a store that honors conditional uploads, as S3 does, or keep the state in a file."),
+        RemoteError::File { .. } => told("File not usable")
+            .hint("check that the directory exists, that you may write there, and that the disk is not full."),
+        RemoteError::Interrupted => told("Interrupted").hint("run it again."),
     }
 }
 
@@ -555,6 +641,18 @@ impl From<PlanError> for CliError {
 impl From<SaveError> for CliError {
     fn from(error: SaveError) -> CliError {
         CliError::Save(error)
+    }
+}
+
+impl From<BackendError> for CliError {
+    fn from(error: BackendError) -> CliError {
+        CliError::Backend(error)
+    }
+}
+
+impl From<RemoteError> for CliError {
+    fn from(error: RemoteError) -> CliError {
+        CliError::Remote(error)
     }
 }
 

@@ -79,9 +79,8 @@ impl<'a> Follower<'a> {
     /// As [`Context::open_state`], and errors in the files where there is no state yet.
     pub(super) fn first_state(&mut self, cx: &Context) -> Result<(Place, State), CliError> {
         if let Ok(place) = cx.last_place(None)
-            && place.path.exists()
+            && let Some(state) = cx.open_state_if_any(&place, OpenMode::ReadWrite)?
         {
-            let state = cx.open_state(&place, OpenMode::ReadWrite)?;
             return Ok((place, state));
         }
         let (configuration, diagnostics) = super::context::read_files(&self.input);
@@ -195,7 +194,16 @@ impl<'a> Follower<'a> {
             return Ok(Followed::Now);
         }
         output.note(plan.summary_line());
-        let mut lease = match HeldLease::take(state, &lease_holder()) {
+        let holder = lease_holder();
+        let taken = match state.enter(&holder).await {
+            Ok(()) => HeldLease::take(state, &holder),
+            Err(error) => Err(error),
+        };
+        if taken.is_err() {
+            // Nothing was written: this only gives back the lock of a shared state.
+            let _ = state.leave().await;
+        }
+        let mut lease = match taken {
             Ok(lease) => lease,
             Err(StateError::LeaseHeld { .. } | StateError::Busy) => {
                 output.warn(
@@ -220,6 +228,9 @@ impl<'a> Follower<'a> {
         .await;
         // One that cannot be given back runs out by itself.
         if let Err(failed) = lease.release(state) {
+            error::report(&CliError::from(failed), output, false);
+        }
+        if let Err(failed) = state.leave().await {
             error::report(&CliError::from(failed), output, false);
         }
         match done {

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value as Json, json};
-use tideform_state::ProviderIdentity;
+use tideform_state::{OpenMode, ProviderIdentity};
 
 use super::context::Context;
 use super::error::{CliError, plural};
+use super::migrate::migrate;
 use super::output::{GREEN, paint};
+use super::place::{Place, Where};
 use super::plan::open_providers;
 use super::{CliResult, exit};
 use crate::examples::{self, Example};
@@ -26,6 +28,14 @@ pub(super) struct InitArgs {
 
     #[command(flatten)]
     variables: super::args::VariableArgs,
+
+    /// Move the state to where the files now say that it is
+    #[arg(long, conflicts_with = "reconfigure")]
+    migrate_state: bool,
+
+    /// Go on with the place that the files now name, and leave the old state where it is
+    #[arg(long)]
+    reconfigure: bool,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -48,13 +58,26 @@ impl InitArgs {
             }
         }
         let configuration = cx.configuration(&self.variables, matches)?;
-        let place = cx.place_of(&configuration.settings, None)?;
+        let place = if self.migrate_state || self.reconfigure {
+            cx.place_in_files(&configuration.settings, None)?
+        } else {
+            cx.place_of(&configuration.settings, None)?
+        };
         let providers = open_providers(cx, &configuration)?;
         let identities = cx.block_on(identities(&providers))??;
-        let is_new = !place.path.exists();
+        if let Where::Shared(address) = &place.at {
+            let remote = cx.remote(address, &place)?;
+            cx.block_on(remote.check())??;
+        }
+        if self.migrate_state {
+            self.migrate(cx, &place)?;
+        }
+        let is_new = cx.open_state_if_any(&place, OpenMode::ReadWrite)?.is_none();
         let now = cx.clock_of(&providers).now();
         let mut state = cx.open_or_create_state(&place, now)?;
-        state.write(|tx| tx.check_identities(&identities, now))?;
+        cx.writing(&mut state, |state| {
+            Ok(state.write(|tx| tx.check_identities(&identities, now))?)
+        })?;
         cx.remember_place(&place, &configuration.settings)?;
         if self.json {
             let providers: Vec<Json> = identities
@@ -70,7 +93,7 @@ impl InitArgs {
             cx.output.json(&json!({
                 "format_version": 1,
                 "workspace": place.workspace,
-                "state": place.path,
+                "state": place.at.to_string(),
                 "state_is_new": is_new,
                 "providers": providers,
                 "groups": configuration.groups.len(),
@@ -91,7 +114,7 @@ impl InitArgs {
             } else {
                 "found the state"
             },
-            place.path.display()
+            place.at
         ));
         cx.output.line(format!(
             "{} {} and {}. Next: tideform plan",
@@ -100,6 +123,42 @@ impl InitArgs {
             plural(configuration.tests.len(), "test"),
         ));
         Ok(exit::WELL)
+    }
+}
+
+impl InitArgs {
+    fn migrate(&self, cx: &Context, place: &Place) -> Result<(), CliError> {
+        let old = match cx.recorded_place(&place.workspace)? {
+            Some(at) => Place {
+                at,
+                ..place.clone()
+            },
+            None => {
+                return Err(CliError::Nothing {
+                    summary: "No state to move",
+                    why: format!(
+                        "Nothing was ever applied in `{}` for workspace {}.",
+                        cx.directory().display(),
+                        place.workspace
+                    ),
+                    hint: "`tideform init` is enough.".to_owned(),
+                });
+            }
+        };
+        if old.at == place.at {
+            cx.output.note("The state is there already.");
+            return Ok(());
+        }
+        let aside = migrate(cx, &old, place)?;
+        let rest = match aside {
+            Some(path) => format!("the old file is now {}", path.display()),
+            None => "the old object is still there: nobody may go on with it".to_owned(),
+        };
+        cx.output.note(format!(
+            "Moved the state from {} to {}; {rest}",
+            old.at, place.at
+        ));
+        Ok(())
     }
 }
 

@@ -20,6 +20,7 @@ mod explain;
 mod fmt;
 mod follow;
 mod init;
+mod migrate;
 mod mock;
 mod output;
 mod overrides;

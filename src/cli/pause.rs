@@ -53,16 +53,17 @@ impl PauseArgs {
         let until = now
             .checked_add(self.duration)
             .unwrap_or(jiff::Timestamp::MAX);
-        state.write(|tx| {
-            tx.add_override(&NewOverride {
-                group: group.clone(),
-                kind: OverrideKind::Pause,
-                from: now,
-                until: Some(until),
-                reason: self.reason.clone(),
-                by: actor(),
-                created_at: now,
-            })
+        let pause = NewOverride {
+            group: group.clone(),
+            kind: OverrideKind::Pause,
+            from: now,
+            until: Some(until),
+            reason: self.reason.clone(),
+            by: actor(),
+            created_at: now,
+        };
+        cx.writing(&mut state, |state| {
+            Ok(state.write(|tx| tx.add_override(&pause))?)
         })?;
         cx.output
             .line(format!("{group} is paused until {}.", view::time(until)));

@@ -7,30 +7,65 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tideform_policies::model::{Backend, Controller, GroupAddress, Settings};
 use tideform_provider::{Clock, SystemClock};
-use tideform_state::{LeaseHolder, NewState, OpenMode, State};
+use tideform_remote::ObjectRemote;
+use tideform_state::{LeaseHolder, NewState, OpenMode, State, StateError};
 
-use super::args::nearest;
+use super::args::{VariableArgs, nearest};
 use super::context::{Context, DEFAULT_WORKSPACE};
 use super::error::CliError;
+use crate::backend::{self, Address, Workplace};
 use crate::registry::Providers;
 
 /// The folder beside the files that holds states, pointer and the mock's worlds.
 pub(super) const FOLDER: &str = ".tideform";
 const POINTER: &str = "current.json";
+/// In it, the working copies of shared states.
+const WORK_FOLDER: &str = "shared";
+/// How long a command that only records something waits for the lock of a shared state.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A workspace and where its state is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place {
     /// The workspace.
     pub(super) workspace: String,
-    /// The state's file, to be opened from the working directory.
-    pub(super) path: PathBuf,
+    /// Where.
+    pub(super) at: Where,
+}
+
+/// Where a state is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Where {
+    /// A file, to be opened from the working directory.
+    File(PathBuf),
+    /// An object that several machines share.
+    Shared(Address),
+}
+
+impl Place {
+    /// Whether there may be a state: of a shared one only a look tells.
+    pub(super) fn may_exist(&self) -> bool {
+        match &self.at {
+            Where::File(path) => path.exists(),
+            Where::Shared(_) => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Where {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Where::File(path) => path.display().fmt(f),
+            Where::Shared(address) => address.fmt(f),
+        }
+    }
 }
 
 /// The pointer file.
@@ -41,6 +76,22 @@ struct Pointer {
     current: String,
     /// The state's path by workspace, relative to the directory unless it is absolute.
     states: BTreeMap<String, PathBuf>,
+    /// The backend of those whose state is shared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    backends: BTreeMap<String, Backend>,
+}
+
+impl Pointer {
+    /// Where a workspace's state is; `None`: it does not say.
+    fn place(&self, directory: &Path, workspace: &str) -> Result<Option<Where>, CliError> {
+        if let Some(backend) = self.backends.get(workspace) {
+            return Ok(Address::of(backend, workspace)?.map(Where::Shared));
+        }
+        Ok(self
+            .states
+            .get(workspace)
+            .map(|path| Where::File(directory.join(path))))
+    }
 }
 
 impl Context {
@@ -55,17 +106,55 @@ impl Context {
         settings: &Settings,
         state: Option<&Path>,
     ) -> Result<Place, CliError> {
-        let workspace = self.workspace(settings.workspace.as_deref())?;
-        let path = match state {
-            Some(path) => path.to_owned(),
-            None => self
-                .directory()
-                .join(relative_path(&settings.backend, &workspace)?),
-        };
-        Ok(Place { workspace, path })
+        let place = self.place_in_files(settings, state)?;
+        if state.is_none()
+            && let Ok(Some(old)) = self.recorded_place(&place.workspace)
+            && is_another(&old, &place.at)
+        {
+            return Err(CliError::BackendChanged {
+                old: old.to_string(),
+                new: place.at.to_string(),
+            });
+        }
+        Ok(place)
     }
 
-    /// The place that was used last: for commands that run from the state.
+    /// The same, whatever place was used before: for `init`, which moves states.
+    ///
+    /// # Errors
+    /// A workspace name or backend that cannot be used.
+    pub(super) fn place_in_files(
+        &self,
+        settings: &Settings,
+        state: Option<&Path>,
+    ) -> Result<Place, CliError> {
+        let workspace = self.workspace(settings.workspace.as_deref())?;
+        let at = match state {
+            Some(path) => Where::File(path.to_owned()),
+            None => match Address::of(&settings.backend, &workspace)? {
+                Some(address) => Where::Shared(address),
+                None => Where::File(
+                    self.directory()
+                        .join(relative_path(&settings.backend, &workspace)),
+                ),
+            },
+        };
+        Ok(Place { workspace, at })
+    }
+
+    /// Where the state of a workspace was when it was last used here; `None`: it never was.
+    ///
+    /// # Errors
+    /// The pointer cannot be read.
+    pub(super) fn recorded_place(&self, workspace: &str) -> Result<Option<Where>, CliError> {
+        match self.read_pointer()? {
+            Some(pointer) => pointer.place(self.directory(), workspace),
+            None => Ok(None),
+        }
+    }
+
+    /// The place that was used last: for commands that run from the state. Where nothing was used yet, as on a runner
+    /// with a fresh checkout, it is the shared state that the files name.
     ///
     /// # Errors
     /// Nothing was ever applied here, or the pointer cannot be read.
@@ -77,21 +166,35 @@ impl Context {
         if let Some(path) = state {
             return Ok(Place {
                 workspace,
-                path: path.to_owned(),
+                at: Where::File(path.to_owned()),
             });
         }
-        let path = match pointer.as_ref().and_then(|p| p.states.get(&workspace)) {
-            Some(path) => path.clone(),
-            None => default_path(&workspace),
-        };
+        if let Some(pointer) = &pointer
+            && let Some(at) = pointer.place(self.directory(), &workspace)?
+        {
+            return Ok(Place { workspace, at });
+        }
+        if let Some(place) = self.shared_place_in_files()? {
+            return Ok(place);
+        }
         let place = Place {
-            path: self.directory().join(path),
+            at: Where::File(self.directory().join(default_path(&workspace))),
             workspace,
         };
-        if pointer.is_none() && !place.path.exists() {
+        if pointer.is_none() && !place.may_exist() {
             return Err(CliError::NothingApplied(self.directory().to_owned()));
         }
         Ok(place)
+    }
+
+    /// The shared state that the files name, whatever else is wrong with them; `None`: they name none.
+    fn shared_place_in_files(&self) -> Result<Option<Place>, CliError> {
+        let (configuration, _) = self.read(&VariableArgs::default(), None)?;
+        let settings = configuration.settings;
+        if matches!(settings.backend.kind.as_str(), "" | "local") {
+            return Ok(None);
+        }
+        self.place_in_files(&settings, None).map(Some)
     }
 
     fn read_pointer(&self) -> Result<Option<Pointer>, CliError> {
@@ -122,18 +225,24 @@ impl Context {
         place: &Place,
         settings: &Settings,
     ) -> Result<(), CliError> {
-        let mut states = match self.read_pointer() {
-            Ok(Some(pointer)) => pointer.states,
-            Ok(None) | Err(_) => BTreeMap::new(),
+        let (mut states, mut backends) = match self.read_pointer() {
+            Ok(Some(pointer)) => (pointer.states, pointer.backends),
+            Ok(None) | Err(_) => (BTreeMap::new(), BTreeMap::new()),
         };
-        states.insert(
-            place.workspace.clone(),
-            relative_path(&settings.backend, &place.workspace)?,
-        );
+        let workspace = place.workspace.clone();
+        if Address::of(&settings.backend, &workspace)?.is_some() {
+            states.remove(&workspace);
+            backends.insert(workspace, settings.backend.clone());
+        } else {
+            backends.remove(&workspace);
+            let path = relative_path(&settings.backend, &workspace);
+            states.insert(workspace, path);
+        }
         let pointer = Pointer {
             format_version: 1,
             current: place.workspace.clone(),
             states,
+            backends,
         };
         let folder = self.directory().join(FOLDER);
         let path = folder.join(POINTER);
@@ -154,15 +263,17 @@ impl Context {
             })
     }
 
-    /// Opens the state of a place.
+    /// Opens the state of a place; of a shared one a fresh copy, for reading until [`Context::enter`].
     ///
     /// # Errors
     /// It is not there, is damaged, or belongs to another workspace.
     pub(super) fn open_state(&self, place: &Place, mode: OpenMode) -> Result<State, CliError> {
-        let mut state = State::open(&place.path, mode)?;
-        state.check_workspace(&place.workspace)?;
-        watch_commits(&mut state);
-        Ok(state)
+        match &place.at {
+            Where::File(path) => self.ready(State::open(path, mode)?, place),
+            Where::Shared(address) => self
+                .fetch(address, place)?
+                .ok_or_else(|| CliError::NoSharedState(address.to_string())),
+        }
     }
 
     /// The same, where a state that is not there is `None`.
@@ -174,16 +285,20 @@ impl Context {
         place: &Place,
         mode: OpenMode,
     ) -> Result<Option<State>, CliError> {
-        if !place.path.exists() {
+        if let Where::Shared(address) = &place.at {
+            return self.fetch(address, place);
+        }
+        if !place.may_exist() {
             return Ok(None);
         }
         match self.open_state(place, mode) {
-            Err(CliError::State(tideform_state::StateError::NotFound { .. })) => Ok(None),
+            Err(CliError::State(StateError::NotFound { .. })) => Ok(None),
             other => other.map(Some),
         }
     }
 
-    /// Opens the state of a place, and makes it where there is none.
+    /// Opens the state of a place, and makes it where there is none. A shared one is there for others with the first
+    /// upload.
     ///
     /// # Errors
     /// As [`Context::open_state`], and a file that cannot be made.
@@ -192,17 +307,112 @@ impl Context {
         place: &Place,
         now: Timestamp,
     ) -> Result<State, CliError> {
-        let mut state = State::open_or_create(
-            &place.path,
-            &NewState {
-                workspace: place.workspace.clone(),
-                lineage: random_hex(16),
-                created_at: now,
-            },
-        )?;
+        let new = NewState {
+            workspace: place.workspace.clone(),
+            lineage: random_hex(16),
+            created_at: now,
+        };
+        match &place.at {
+            Where::File(path) => self.ready(State::open_or_create(path, &new)?, place),
+            Where::Shared(address) => {
+                let mut remote = self.remote(address, place)?;
+                if let Some(state) = self.fetch_with(&mut remote)? {
+                    return self.ready(shared(state, remote, false), place);
+                }
+                let state = State::create(remote.path_for_new(), &new)?;
+                self.ready(shared(state, remote, true), place)
+            }
+        }
+    }
+
+    fn ready(&self, mut state: State, place: &Place) -> Result<State, CliError> {
         state.check_workspace(&place.workspace)?;
         watch_commits(&mut state);
         Ok(state)
+    }
+
+    fn fetch(&self, address: &Address, place: &Place) -> Result<Option<State>, CliError> {
+        let mut remote = self.remote(address, place)?;
+        match self.fetch_with(&mut remote)? {
+            Some(state) => self.ready(shared(state, remote, false), place).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn fetch_with(&self, remote: &mut ObjectRemote) -> Result<Option<State>, CliError> {
+        match self.block_on(remote.fetch())?? {
+            Some(path) => Ok(Some(State::open(path, OpenMode::ReadWrite)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A shared state's object, without any request to it yet.
+    ///
+    /// # Errors
+    /// Settings or credentials that cannot be used.
+    pub(super) fn remote(
+        &self,
+        address: &Address,
+        place: &Place,
+    ) -> Result<ObjectRemote, CliError> {
+        let folder = self.directory().join(FOLDER);
+        let id = random_hex(8);
+        Ok(backend::open(
+            address,
+            Workplace {
+                folder: folder.join(WORK_FOLDER),
+                keep: folder.join(format!("{}.unpublished", place.workspace)),
+                id,
+                lock_time: test_lock_time(),
+            },
+        )?)
+    }
+
+    /// Takes the lock of a shared state, and brings the working copy up to date; nothing for a file. Waits where another
+    /// process has the lock, up to `patience`.
+    ///
+    /// # Errors
+    /// Another process goes on having it; the store cannot be reached.
+    pub(super) fn enter(
+        &self,
+        state: &mut State,
+        holder: &LeaseHolder,
+        patience: Duration,
+    ) -> Result<(), CliError> {
+        if !state.is_shared() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let mut spinner = None;
+        loop {
+            match self.block_on(state.enter(holder))? {
+                Err(StateError::LeaseHeld { .. }) if began.elapsed() < patience => {
+                    spinner
+                        .get_or_insert_with(|| self.output.spinner("Waiting for the shared state"));
+                    std::thread::sleep(
+                        backend::ASK_EVERY.min(patience.saturating_sub(began.elapsed())),
+                    );
+                }
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Runs `work`, which writes to the state; of a shared one under its lock, and uploads what it wrote.
+    ///
+    /// # Errors
+    /// What `work` answers; as [`Context::enter`]; an upload that failed.
+    pub(super) fn writing<T>(
+        &self,
+        state: &mut State,
+        work: impl FnOnce(&mut State) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        self.enter(state, &lease_holder(), PATIENCE)?;
+        let done = work(state);
+        let left = self.block_on(state.leave())?;
+        let done = done?;
+        left?;
+        Ok(done)
     }
 
     /// The state that was used last, its providers' clock and all: what the operators' commands start from.
@@ -287,18 +497,37 @@ fn default_path(workspace: &str) -> PathBuf {
     Path::new(FOLDER).join(format!("{workspace}.db"))
 }
 
-fn relative_path(backend: &Backend, workspace: &str) -> Result<PathBuf, CliError> {
-    match backend.kind.as_str() {
-        "" | "local" => {}
-        other => return Err(CliError::BackendNotSupported(other.to_owned())),
-    }
+/// The file of a local state, relative to the directory unless it is absolute.
+fn relative_path(backend: &Backend, workspace: &str) -> PathBuf {
     match backend.attributes.get("path") {
-        Some(serde_json::Value::String(path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+        Some(serde_json::Value::String(path)) if !path.is_empty() => PathBuf::from(path),
         _ => {
             debug_assert!(!workspace.is_empty() || workspace == DEFAULT_WORKSPACE);
-            Ok(default_path(workspace))
+            default_path(workspace)
         }
     }
+}
+
+fn shared(mut state: State, remote: ObjectRemote, is_new: bool) -> State {
+    state.share(Box::new(remote), is_new);
+    state
+}
+
+/// Whether a state that was used here would be left behind by going on with another place. One file in place of another
+/// is the operator's own doing; a file that is gone leaves nothing behind.
+fn is_another(old: &Where, new: &Where) -> bool {
+    match (old, new) {
+        (Where::File(_), Where::File(_)) => false,
+        (Where::File(path), Where::Shared(_)) => path.exists(),
+        (Where::Shared(_), Where::File(_)) => true,
+        (Where::Shared(old), Where::Shared(new)) => !old.is_same(new),
+    }
+}
+
+/// For tests: `TIDEFORM_TEST_LOCK_SECONDS` is how long the lock of a shared state holds without renewal.
+fn test_lock_time() -> Option<Duration> {
+    let text = std::env::var("TIDEFORM_TEST_LOCK_SECONDS").ok()?;
+    text.parse().ok().map(Duration::from_secs)
 }
 
 /// For tests of crashes: `TIDEFORM_TEST_EXIT_AFTER_COMMIT=n` ends the process, as `kill -9` would, right after the
@@ -395,21 +624,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_of_the_backend_is_taken_and_other_backends_are_refused() {
+    fn a_path_of_the_backend_is_taken() {
         let mut backend = Backend::default();
         assert_eq!(
-            relative_path(&backend, "shop").unwrap(),
+            relative_path(&backend, "shop"),
             Path::new(".tideform/shop.db")
         );
         backend
             .attributes
             .insert("path".to_owned(), "states/x.db".into());
-        assert_eq!(
-            relative_path(&backend, "shop").unwrap(),
-            Path::new("states/x.db")
-        );
-        backend.kind = "s3".to_owned();
-        assert!(relative_path(&backend, "shop").is_err());
+        assert_eq!(relative_path(&backend, "shop"), Path::new("states/x.db"));
     }
 
     #[test]

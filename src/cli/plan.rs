@@ -63,7 +63,7 @@ impl PlanningArgs {
     ) -> Result<Planned, CliError> {
         let configuration = cx.configuration(&self.variables, matches)?;
         let place = cx.place_of(&configuration.settings, self.state.as_deref())?;
-        if let (Some(path), false) = (&self.state, place.path.exists()) {
+        if let (Some(path), false) = (&self.state, place.may_exist()) {
             return Err(CliError::State(tideform_state::StateError::NotFound {
                 path: path.clone(),
             }));

@@ -294,6 +294,10 @@ impl Watcher for Printer<'_> {
         }
     }
 
+    fn trouble(&mut self, what: &str) {
+        self.cx.output.warn(what);
+    }
+
     fn wants_to_apply(&mut self) -> bool {
         self.follower.as_mut().is_some_and(Follower::has_changed)
     }

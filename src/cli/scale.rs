@@ -72,18 +72,19 @@ impl ScaleArgs {
         let until = now
             .checked_add(self.duration)
             .unwrap_or(jiff::Timestamp::MAX);
-        state.write(|tx| {
-            tx.add_override(&NewOverride {
-                group: group.clone(),
-                kind: OverrideKind::Pin {
-                    capacity: self.desired,
-                },
-                from: now,
-                until: Some(until),
-                reason: Some(self.reason.clone()),
-                by: actor(),
-                created_at: now,
-            })
+        let pin = NewOverride {
+            group: group.clone(),
+            kind: OverrideKind::Pin {
+                capacity: self.desired,
+            },
+            from: now,
+            until: Some(until),
+            reason: Some(self.reason.clone()),
+            by: actor(),
+            created_at: now,
+        };
+        cx.writing(&mut state, |state| {
+            Ok(state.write(|tx| tx.add_override(&pin))?)
         })?;
         cx.output.line(format!(
             "{group} is pinned to {} until {}.",

@@ -1,18 +1,20 @@
 //! `tideform state`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 use tideform_policies::model::GroupAddress;
-use tideform_state::{OpenMode, Ownership, Retention, State};
+use tideform_remote::{ObjectRemote, RemoteError};
+use tideform_state::{OpenMode, Ownership, Remote, Retention, State, StateError};
 
 use super::args::{parse_group, parse_positive_duration};
 use super::ask::approve;
 use super::context::{Context, actor};
+use super::error::CliError;
 use super::output::{BOLD, GREEN, Table, paint};
-use super::place::{Place, applied_address};
+use super::place::{Place, Where, applied_address, lease_holder};
 use super::view;
 use super::{CliResult, exit};
 
@@ -66,6 +68,15 @@ enum StateCommand {
     },
     /// Print the whole state as JSON
     Pull,
+    /// Put a copy of the state into the bucket: one that could not be uploaded, or a backup
+    Push {
+        /// The copy
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace what is there, whatever it is
+        #[arg(long)]
+        force: bool,
+    },
     /// Take the lease away from a process that is gone
     Unlock {
         /// Do not ask
@@ -104,10 +115,18 @@ impl StateArgs {
                     Some(workspace) => workspace.clone(),
                     None => State::open(path, OpenMode::ReadWrite)?.meta()?.workspace,
                 },
-                path: path.clone(),
+                at: Where::File(path.clone()),
             },
             None => cx.last_place(None)?,
         };
+        // What mends a shared state must work where it cannot be opened.
+        match (&self.command, &place.at) {
+            (StateCommand::Push { file, force }, at) => return push(cx, &place, at, file, *force),
+            (StateCommand::Unlock { auto_approve }, Where::Shared(address)) => {
+                return unlock_shared(cx, &cx.remote(address, &place)?, *auto_approve);
+            }
+            _ => {}
+        }
         let mut state = cx.open_state(&place, OpenMode::ReadWrite)?;
         match self.command {
             StateCommand::List { json } => list(cx, &state, json),
@@ -115,7 +134,9 @@ impl StateArgs {
             StateCommand::Mv { from, to } => {
                 let from = applied_address(&state, &from)?;
                 let now = cx.now_of(&state)?;
-                state.write(|tx| tx.move_group(&from, &to, now, &actor()))?;
+                cx.writing(&mut state, |state| {
+                    Ok(state.write(|tx| tx.move_group(&from, &to, now, &actor()))?)
+                })?;
                 cx.output.line(format!("{from} is now {to}."));
                 cx.output
                     .note("Rename the block in the files too, or the next plan releases it.");
@@ -134,7 +155,9 @@ impl StateArgs {
                     )?;
                 }
                 let now = cx.now_of(&state)?;
-                state.write(|tx| tx.forget_group(&group, now, &actor()))?;
+                cx.writing(&mut state, |state| {
+                    Ok(state.write(|tx| tx.forget_group(&group, now, &actor()))?)
+                })?;
                 cx.output.line(format!(
                     "{group} is forgotten; what it scaled was not touched."
                 ));
@@ -144,6 +167,7 @@ impl StateArgs {
                 cx.output.json(&state.export()?);
                 Ok(exit::WELL)
             }
+            StateCommand::Push { file, force } => push(cx, &place, &place.at, &file, force),
             StateCommand::Unlock { auto_approve } => unlock(cx, &mut state, auto_approve),
             StateCommand::Backup { file } => {
                 state.backup(&file)?;
@@ -259,6 +283,96 @@ fn unlock(cx: &Context, state: &mut State, auto_approve: bool) -> CliResult {
     Ok(exit::WELL)
 }
 
+fn unlock_shared(cx: &Context, remote: &ObjectRemote, auto_approve: bool) -> CliResult {
+    let Some(lock) = cx.block_on(remote.holder())?? else {
+        cx.output.line("Nobody holds the lock.");
+        return Ok(exit::WELL);
+    };
+    cx.output.note(format!(
+        "The lock of {} is held by {} since {}; without renewal it ends by itself before {}.",
+        remote.name(),
+        lock.holder,
+        view::time(lock.since),
+        view::time(lock.until)
+    ));
+    if !auto_approve {
+        approve(
+            cx,
+            "Do you want to take it away?",
+            "Do so only if that process is gone: two that act at once work against each other.",
+        )?;
+    }
+    let line = match cx.block_on(remote.unlock(&lock.holder))?? {
+        true => "The lock is free.",
+        false => "That process has given it back meanwhile.",
+    };
+    cx.output.line(line);
+    Ok(exit::WELL)
+}
+
+/// Makes a copy the shared state, under the lock.
+fn push(cx: &Context, place: &Place, at: &Where, file: &Path, force: bool) -> CliResult {
+    let Where::Shared(address) = at else {
+        return Err(CliError::Nothing {
+            summary: "State not shared",
+            why: format!(
+                "The state of workspace {} is the file {at}.",
+                place.workspace
+            ),
+            hint: "stop what works with it, and copy the file there.".to_owned(),
+        });
+    };
+    let copy = State::open(file, OpenMode::ReadOnly)?;
+    copy.check_workspace(&place.workspace)?;
+    let problems = copy.check()?;
+    if let Some(problem) = problems.first() {
+        return Err(CliError::State(StateError::Corrupt {
+            problem: problem.message.clone(),
+        }));
+    }
+    let lineage = copy.meta()?.lineage;
+    drop(copy);
+    let mut remote = cx.remote(address, place)?;
+    let there = match cx.block_on(remote.fetch())? {
+        Ok(Some(path)) => match State::open(path, OpenMode::ReadWrite) {
+            Ok(state) => Some(state.meta()?.lineage),
+            Err(_) if force => None,
+            Err(error) => return Err(error.into()),
+        },
+        Ok(None) => None,
+        Err(RemoteError::Damaged { .. }) if force => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(there) = there
+        && there != lineage
+        && !force
+    {
+        return Err(CliError::State(StateError::Replaced));
+    }
+    let holder = lease_holder();
+    cx.block_on(remote.lock(&holder))??;
+    let pushed = cx.block_on(remote.push(file, force));
+    cx.block_on(remote.leave())?;
+    match pushed? {
+        Ok(()) => {}
+        Err(RemoteError::Moved { object }) => {
+            return Err(CliError::Nothing {
+                summary: "Shared state moved on",
+                why: format!(
+                    "{object} is not the version that {} was made from: somebody has worked with it since, or this is a backup. It was not touched.",
+                    file.display()
+                ),
+                hint: "the run that came after has settled what was open, so there is nothing to do for a copy that could not be uploaded. `--force` puts a backup in its place, and forgets what came after."
+                    .to_owned(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    cx.output
+        .line(format!("{} is now {}", remote.name(), file.display()));
+    Ok(exit::WELL)
+}
+
 fn prune(cx: &Context, state: &mut State, keep: Option<Duration>, auto_approve: bool) -> CliResult {
     let retention = match keep {
         Some(keep) => Retention {
@@ -277,7 +391,9 @@ fn prune(cx: &Context, state: &mut State, keep: Option<Duration>, auto_approve: 
         )?;
     }
     let now = cx.now_of(state)?;
-    let pruned = state.write(|tx| tx.prune(now, &retention))?;
+    let pruned = cx.writing(state, |state| {
+        Ok(state.write(|tx| tx.prune(now, &retention))?)
+    })?;
     cx.output.line(format!(
         "Dropped {} metric samples, {} roll-ups, {} capacity samples and {} decisions.",
         pruned.metric_samples, pruned.metric_rollups, pruned.capacity_samples, pruned.decisions

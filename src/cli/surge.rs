@@ -156,19 +156,20 @@ fn start(
             hint: "give a later `--at`, with its offset.".to_owned(),
         });
     }
-    state.write(|tx| {
-        tx.add_override(&NewOverride {
-            group: group.clone(),
-            kind: OverrideKind::Surge {
-                name: surge.name.clone(),
-                start: begins,
-            },
-            from,
-            until: Some(until),
-            reason: reason.clone(),
-            by: actor(),
-            created_at: now,
-        })
+    let new = NewOverride {
+        group: group.clone(),
+        kind: OverrideKind::Surge {
+            name: surge.name.clone(),
+            start: begins,
+        },
+        from,
+        until: Some(until),
+        reason,
+        by: actor(),
+        created_at: now,
+    };
+    cx.writing(&mut state, |state| {
+        Ok(state.write(|tx| tx.add_override(&new))?)
     })?;
     cx.output.line(format!(
         "{group} keeps at least {} from {} until {}: surge {}.",

@@ -49,17 +49,25 @@ pub(super) fn end_overrides(
     is_meant: impl Fn(&OverrideKind) -> bool,
 ) -> Result<usize, CliError> {
     let now = cx.now_of(state)?;
-    let open = state.open_overrides(now)?;
-    let meant: Vec<_> = open
-        .into_iter()
-        .filter(|o| o.group == *group && is_meant(&o.kind))
-        .collect();
+    let meant = |state: &State| -> Result<Vec<_>, CliError> {
+        let open = state.open_overrides(now)?;
+        Ok(open
+            .into_iter()
+            .filter(|o| o.group == *group && is_meant(&o.kind))
+            .collect())
+    };
+    if meant(state)?.is_empty() {
+        return Ok(0);
+    }
     let by = actor();
-    state.write(|tx| {
-        for found in &meant {
-            tx.end_override(found.id, now, &by)?;
-        }
-        Ok(())
-    })?;
-    Ok(meant.len())
+    cx.writing(state, |state| {
+        let meant = meant(state)?;
+        state.write(|tx| {
+            for found in &meant {
+                tx.end_override(found.id, now, &by)?;
+            }
+            Ok(())
+        })?;
+        Ok(meant.len())
+    })
 }

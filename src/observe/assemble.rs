@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tideform_policies::model::{
     Capacity, Group, Lifecycle, MetricReading, MetricSource, Name, Rule, Sample, Scope,
 };
-use tideform_provider::{LiveGroup, ProviderError};
+use tideform_provider::LiveGroup;
 
 use super::read::Read;
 use crate::engine::{ForecastFloor, Observation, Overrides, Readings, Spent};
@@ -126,9 +126,9 @@ pub fn load_metric(group: &Group) -> Option<Name> {
 }
 
 /// An error with its causes, as one line.
-pub(crate) fn chain(error: &ProviderError) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         text.push_str(": ");
         text.push_str(&cause.to_string());

@@ -122,6 +122,11 @@ pub trait Watcher: Send {
     /// A tick is over, and recorded.
     fn tick(&mut self, report: &TickReport);
 
+    /// Something went wrong that the loop goes on in spite of.
+    fn trouble(&mut self, what: &str) {
+        let _ = what;
+    }
+
     /// Whether there is something to apply before the next tick: then the lease is given back first.
     fn wants_to_apply(&mut self) -> bool {
         false

@@ -12,7 +12,7 @@ use tideform_policies::model::{Group, GroupAddress};
 use tideform_provider::{Clock, SystemClock};
 use tideform_state::{Lease, ProviderIdentity, Retention, State, StateError};
 
-use super::group::Seen;
+use super::group::{ActAnswer, Seen};
 use super::lease::{LEASE_TIME, LOOK_EVERY};
 use super::load::{Compiled, overrides_by_group};
 use super::metrics::LoopMetrics;
@@ -62,7 +62,10 @@ pub async fn run_loop(
         .drive(LoopState::new(settings), &mut stop, watcher)
         .await;
     shell.give_back_lease();
-    result
+    let left = shell.state.leave().await;
+    let finished = result?;
+    left?;
+    Ok(finished)
 }
 
 /// What the effects are performed with.
@@ -188,7 +191,7 @@ impl<'a> Shell<'a> {
             machine = next;
             for effect in effects {
                 let answer = match effect {
-                    Effect::TakeLease => Some(self.take_lease(stop).await?),
+                    Effect::TakeLease => Some(self.take_lease(stop, watcher).await?),
                     Effect::Load => Some(self.load().await?),
                     Effect::Observe(groups) => Some(Event::Seen(self.observe(&groups).await?)),
                     Effect::RecordIntents(intents) => {
@@ -200,7 +203,16 @@ impl<'a> Shell<'a> {
                         Some(Event::IntentsRecorded(ids))
                     }
                     Effect::Act { calls, deadline } => {
-                        Some(Event::Acted(self.act(&calls, deadline).await))
+                        // Whoever comes after us must find the intents, whatever becomes of this machine.
+                        let answers = match self.state.publish().await {
+                            Ok(()) => self.act(&calls, deadline).await,
+                            Err(error) => {
+                                let why =
+                                    format!("not announced in the shared state: {}", chain(&error));
+                                vec![ActAnswer::NotStarted(why); calls.len()]
+                            }
+                        };
+                        Some(Event::Acted(answers))
                     }
                     Effect::RecordOutcomes(writes) => {
                         let at = self.now().world;
@@ -212,6 +224,11 @@ impl<'a> Shell<'a> {
                             at,
                             &self.options.actor,
                         )?;
+                        Some(Event::Recorded)
+                    }
+                    Effect::RecordTick(record)
+                        if !self.may_record(&record, stop, watcher).await =>
+                    {
                         Some(Event::Recorded)
                     }
                     Effect::RecordTick(record) => {
@@ -244,12 +261,12 @@ impl<'a> Shell<'a> {
         }
     }
 
-    /// Rolls up and drops what is old, with the first tick of a day, UTC.
     /// The lease that this loop's records are made under: what another holder recorded is never overwritten.
     fn held_lease(&self) -> Result<Lease, StateError> {
         self.lease.clone().ok_or(StateError::LeaseLost { to: None })
     }
 
+    /// Rolls up and drops what is old, with the first tick of a day, UTC.
     fn prune_daily(&mut self, now: Timestamp) -> Result<(), StateError> {
         let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
         if self.last_visit.is_some_and(|last| day(last) < day(now))
@@ -372,6 +389,7 @@ impl<'a> Shell<'a> {
         watcher: &mut dyn Watcher,
     ) -> Result<Event, ReconcileError> {
         let clock = self.clock();
+        self.leave_shared(watcher).await;
         loop {
             self.tend_lease()?;
             if watcher.wants_to_apply() {

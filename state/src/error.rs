@@ -135,6 +135,23 @@ pub enum StateError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The shared state, or its lock, cannot be reached or used.
+    #[error("the shared state cannot be used")]
+    Remote {
+        /// Why.
+        source: BoxError,
+    },
+    /// Another state took the place of the shared one since it was read.
+    #[error("the shared state is another one than before: its lineage differs")]
+    Replaced,
+    /// What was recorded here cannot be known to be in the shared state.
+    #[error("what this run recorded is not in the shared state")]
+    NotPublished {
+        /// The copy that has it.
+        kept: Option<PathBuf>,
+        /// Why.
+        source: BoxError,
+    },
     /// The file system failed.
     #[error("{} cannot be used", path.display())]
     Io {

@@ -92,8 +92,9 @@ impl State {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Lease, StateError> {
+        let until = self.lease_end(now, ttl)?;
         let lock = self.try_lock()?;
-        let taken = self.write(|tx| tx.take_lease(holder, now, ttl, lock));
+        let taken = self.write(|tx| tx.take_lease(holder, now, until, lock));
         if taken.is_err() {
             self.lock = None;
         }
@@ -110,7 +111,7 @@ impl State {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Lease, StateError> {
-        let until = expiry(now, ttl);
+        let until = self.lease_end(now, ttl)?;
         self.write_soon(|tx| {
             tx.ensure_lease(lease)?;
             tx.sql()
@@ -120,6 +121,16 @@ impl State {
                 ..lease.clone()
             })
         })
+    }
+
+    /// When a lease that is taken now ends: not after the lock of a shared state.
+    fn lease_end(&self, now: Timestamp, ttl: Duration) -> Result<Timestamp, StateError> {
+        let end = expiry(now, ttl);
+        match self.lease_limit()? {
+            None => Ok(end),
+            Some(limit) if limit <= now => Err(StateError::LeaseLost { to: None }),
+            Some(limit) => Ok(end.min(limit)),
+        }
     }
 
     /// Gives the lease back; nothing happens where it is lost already.
@@ -254,10 +265,9 @@ impl Transaction<'_> {
         &mut self,
         holder: &LeaseHolder,
         now: Timestamp,
-        ttl: Duration,
+        until: Timestamp,
         lock: Lock,
     ) -> Result<Lease, StateError> {
-        let until = expiry(now, ttl);
         let current = read_lease(self.sql())?;
         if let Some(lease) = &current {
             if lease.holder.id == holder.id {

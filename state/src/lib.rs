@@ -28,6 +28,7 @@ mod open;
 mod overrides;
 mod retention;
 mod schema;
+mod shared;
 mod time;
 mod write;
 
@@ -49,4 +50,5 @@ pub use open::{OpenMode, State};
 pub use overrides::{NewOverride, Override, OverrideId, OverrideKind};
 pub use retention::{Pruned, ROLLUP_PERIOD, Retention};
 pub use schema::SCHEMA_VERSION;
+pub use shared::{Entered, Remote};
 pub use write::Transaction;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::error::StateError;
 use crate::identity::NewState;
 use crate::schema::{self, APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION};
+use crate::shared::RemoteSide;
 use crate::time::millis;
 use crate::write::Numbers;
 
@@ -38,7 +39,7 @@ pub enum OpenMode {
 
 /// One open connection to a state. Reads are its methods; writes go through [`State::write`].
 pub struct State {
-    connection: Connection,
+    pub(crate) connection: Connection,
     path: Option<PathBuf>,
     mode: OpenMode,
     numbers: Numbers,
@@ -47,6 +48,8 @@ pub struct State {
     before_commit: Option<Box<dyn FnMut(u64) + Send>>,
     /// Held while the lease is: frees itself when the process dies.
     pub(crate) lock: Option<File>,
+    /// After the connection: it removes the file when it is dropped.
+    pub(crate) remote: Option<RemoteSide>,
 }
 
 impl std::fmt::Debug for State {
@@ -179,7 +182,23 @@ impl State {
             on_commit: None,
             before_commit: None,
             lock: None,
+            remote: None,
         }
+    }
+
+    /// Goes on with another file; who watches commits goes on watching.
+    pub(crate) fn replace_with(&mut self, other: State) {
+        let State {
+            connection,
+            path,
+            mode,
+            ..
+        } = other;
+        self.connection = connection;
+        self.path = path;
+        self.mode = mode;
+        self.numbers = Numbers::default();
+        self.lock = None;
     }
 
     /// The file; `None` for one in memory.

@@ -59,7 +59,7 @@ impl State {
         durability: Durability,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
-        if self.mode() == OpenMode::ReadOnly {
+        if self.mode() == OpenMode::ReadOnly || self.is_outside() {
             return Err(StateError::ReadOnly);
         }
         let parts = self.parts();

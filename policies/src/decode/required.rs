@@ -57,7 +57,11 @@ pub(crate) fn block(merged: &Merged<'_>, schema: &'static BlockSchema, cx: &mut 
             );
         }
     }
-    for sets in schema.exclusive {
+    for sets in schema
+        .exclusive
+        .iter()
+        .chain(variant.map_or(&[][..], |v| v.exclusive))
+    {
         let mut used = sets.iter().filter_map(|set| {
             set.iter()
                 .find_map(|name| Some((*name, place(merged, name)?)))

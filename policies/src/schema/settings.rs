@@ -42,12 +42,38 @@ static BACKEND: BlockSchema = BlockSchema {
         BlockSchema {
             attributes: &[
                 attribute("bucket", Kind::Text, "The bucket.").required(),
-                attribute("key", Kind::Text, "The object's name.").required(),
-                attribute("region", Kind::Text, "The bucket's region."),
-                attribute("profile", Kind::Text, "The profile of the credentials."),
-                attribute("endpoint_url", Kind::Text, "Another address of the API."),
+                attribute(
+                    "key",
+                    Kind::Text,
+                    "The object's name; without it `<prefix>/<workspace>.db`.",
+                ),
+                attribute(
+                    "prefix",
+                    Kind::Text,
+                    "The folder of the objects where `key` is not set; without it `tideform`.",
+                ),
+                attribute(
+                    "region",
+                    Kind::Text,
+                    "The bucket's region; without it what the SDK's search finds.",
+                ),
+                attribute(
+                    "profile",
+                    Kind::Text,
+                    "The profile of the shared configuration and credentials files.",
+                ),
+                attribute(
+                    "assume_role",
+                    Kind::Text,
+                    "The ARN of a role to take on for the bucket.",
+                ),
+                attribute(
+                    "endpoint_url",
+                    Kind::Text,
+                    "Another S3-compatible store: its address, with the scheme.",
+                ),
             ],
-            inert: Some("the state is kept in a local file only"),
+            exclusive: &[&[&["key"], &["prefix"]]],
             ..block("s3", Labels::None, "The state is an object in a bucket.")
         },
     ],

@@ -13,6 +13,7 @@
 mod answers;
 mod check;
 mod client;
+mod credentials;
 mod error;
 mod metrics;
 mod native;
@@ -24,6 +25,7 @@ mod tags;
 mod times;
 mod write;
 
+pub use credentials::{Credentials, Keys};
 pub use provider::AwsProvider;
 
 /// The kind of resource: an Auto Scaling group.

@@ -1,0 +1,123 @@
+//! Credentials for what is reached without the SDK: found where the SDK finds them, so that profiles, single sign-on,
+//! web identities and roles work there too.
+
+use aws_config::BehaviorVersion;
+use aws_config::Region;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tideform_provider::ProviderError;
+
+use crate::settings::AwsSettings;
+
+/// Where credentials come from, and the region and address that go with them.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    provider: SharedCredentialsProvider,
+    region: Option<String>,
+    endpoint_url: Option<String>,
+}
+
+/// Credentials as they are now. `Debug` shows none of them.
+#[derive(Clone)]
+pub struct Keys {
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The secret key.
+    pub secret_access_key: String,
+    /// Of temporary credentials.
+    pub session_token: Option<String>,
+    /// Until when they are good; `None`: not known.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// Finds out where credentials come from. They are asked for with [`Credentials::keys`].
+    ///
+    /// - `attributes`: `region`, `profile`, `assume_role` as in `provider "aws"`.
+    ///
+    /// # Errors
+    /// `Configuration`: an attribute that cannot be used, or nowhere to find credentials.
+    pub async fn find(attributes: &Map<String, Value>) -> Result<Credentials, ProviderError> {
+        let settings = AwsSettings::from_attributes(attributes)?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        let config = loader.load().await;
+        let region = config.region().map(ToString::to_string);
+        let endpoint_url = config.endpoint_url().map(str::to_owned);
+        let provider = match &settings.assume_role {
+            Some(role) => Some(SharedCredentialsProvider::new(
+                aws_config::sts::AssumeRoleProvider::builder(role)
+                    .session_name("tideform")
+                    .configure(&config)
+                    .build()
+                    .await,
+            )),
+            None => config.credentials_provider(),
+        };
+        Ok(Credentials {
+            provider: provider.ok_or_else(|| no_credentials("none are configured"))?,
+            region,
+            endpoint_url,
+        })
+    }
+
+    /// The region: the attribute's, else what the SDK's search found.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// The address that the environment or the profile names for all services.
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.endpoint_url.as_deref()
+    }
+
+    /// Asks for credentials: may call STS, the instance, or a single sign-on. The caller keeps them until they expire.
+    ///
+    /// # Errors
+    /// `Configuration`: there are none, or they cannot be had.
+    pub async fn keys(&self) -> Result<Keys, ProviderError> {
+        let found = self
+            .provider
+            .provide_credentials()
+            .await
+            .map_err(|error| no_credentials(&chain(&error)))?;
+        let expires_at = found
+            .expiry()
+            .and_then(|expiry| Timestamp::try_from(expiry).ok());
+        Ok(Keys {
+            access_key_id: found.access_key_id().to_owned(),
+            secret_access_key: found.secret_access_key().to_owned(),
+            session_token: found.session_token().map(str::to_owned),
+            expires_at,
+        })
+    }
+}
+
+fn no_credentials(why: &str) -> ProviderError {
+    ProviderError::Configuration {
+        message: format!("no credentials for AWS: {why}"),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
