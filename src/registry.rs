@@ -4,6 +4,7 @@
 //! transient read failures with back-off. Writes go through unchanged: whether one may be repeated is the
 //! caller's to decide, who knows the lease. It plans nothing and decides nothing.
 
+mod clock;
 mod retry;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tideform_mock::MockProvider;
 use tideform_policies::model::{ProviderAddress, ProviderConfiguration};
-use tideform_provider::{Clock, Provider, ProviderError, SystemClock};
+use tideform_provider::{Clock, Provider, ProviderError};
 
 pub use retry::{RetryPolicy, Retrying};
 
@@ -104,7 +105,7 @@ impl Providers {
             Some((configuration.address.clone(), clock))
         });
         let clock: Arc<dyn Clock> = match stepped {
-            None => Arc::new(SystemClock),
+            None => clock::machine_clock(),
             Some((stepped, clock)) => {
                 if let Some((other, _)) = opened
                     .iter()

@@ -226,15 +226,6 @@ out = {
     );
     let plan = shop.run(&["plan", "--detailed-exitcode"]).exits(0);
     assert!(plan.stdout.contains("No changes."), "{}", plan.stdout);
-    let refused = shop
-        .run(&["scale", "web", "5", "--for", "1h", "--reason", "test"])
-        .exits(1);
-    assert!(
-        refused.stderr.contains("scaled by the cloud"),
-        "{}",
-        refused.stderr
-    );
-
     shop.write(
         "shop.hcl",
         "tideform {\n  workspace = \"shop\"\n}\nprovider \"aws\" {}\n",
@@ -253,27 +244,4 @@ out = [
     );
     assert_eq!(left, json!([["theirs"], [], 0, [2]]));
     assert_eq!(account.violations(), Vec::<Value>::new());
-}
-
-#[test]
-fn windows_that_somebody_would_have_to_renew_are_refused_at_their_line() {
-    let account = AwsServer::shared().account();
-    let files = NATIVE.replace(
-        "duration = \"10h\"",
-        "duration = \"10h\"\n    except   = [\"2026-12-25\"]",
-    );
-    let shop = shop(&account, &files);
-    account.boto3(
-        r#"
-client("autoscaling").create_auto_scaling_group(AutoScalingGroupName="web-prod", MinSize=1, MaxSize=10, DesiredCapacity=2,
-    LaunchTemplate={"LaunchTemplateName": "web", "Version": "$Default"}, AvailabilityZones=["us-east-1a"])
-"#,
-    );
-    let refused = shop.run(&["apply", "--auto-approve"]).exits(1);
-    assert!(refused.stderr.contains("P0602"), "{}", refused.stderr);
-    assert!(
-        refused.stderr.contains("have exceptions"),
-        "{}",
-        refused.stderr
-    );
 }

@@ -9,7 +9,7 @@ use tideform_state::{NewOverride, OpenMode, OverrideKind};
 use super::args::parse_group;
 use super::context::{Context, actor};
 use super::error::CliError;
-use super::place::{applied_address, need_loop};
+use super::place::{applied_address, is_native};
 use super::scale::parse_override_duration;
 use super::unpin::end_overrides;
 use super::view;
@@ -48,7 +48,7 @@ impl PauseArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
         let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
         let group = applied_address(&state, &self.group)?;
-        need_loop(&state, &group)?;
+        let is_native = is_native(&state, &group, false)?;
         let now = cx.now_of(&state)?;
         let until = now
             .checked_add(self.duration)
@@ -67,9 +67,11 @@ impl PauseArgs {
         })?;
         cx.output
             .line(format!("{group} is paused until {}.", view::time(until)));
-        cx.output.note(
-            "Nothing scales it until then; `tideform resume` ends the pause before its time.",
-        );
+        cx.output.note(if is_native {
+            "The next run of `tideform reconcile` switches the cloud's own policies off, and the first one after the pause switches them on; `tideform resume` ends the pause before its time."
+        } else {
+            "Nothing scales it until then; `tideform resume` ends the pause before its time."
+        });
         Ok(exit::WELL)
     }
 }

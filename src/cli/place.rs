@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tideform_policies::model::{Backend, Controller, GroupAddress, Settings};
-use tideform_provider::{Clock, SystemClock};
+use tideform_provider::Clock;
 use tideform_remote::ObjectRemote;
 use tideform_state::{LeaseHolder, NewState, OpenMode, State, StateError};
 
@@ -441,10 +441,7 @@ impl Context {
 
     /// The clock of a run: a provider's where there is one, else the machine's.
     pub(super) fn clock_of(&self, providers: &Providers) -> Arc<dyn Clock> {
-        match test_now() {
-            Some(now) if !providers.clock().is_stepped() => Arc::new(FixedClock(now)),
-            _ => providers.clock().clone(),
-        }
+        providers.clock().clone()
     }
 
     /// The time for a command that only writes to the state: by the clock of its providers.
@@ -474,23 +471,30 @@ pub(super) fn applied_address(
     })
 }
 
-/// Refuses an override of a group that the cloud's own policies scale: the loop would never carry it out.
-pub(super) fn need_loop(state: &State, group: &GroupAddress) -> Result<(), CliError> {
-    let is_native = state
-        .applied_group(group)?
-        .is_some_and(|applied| applied.group.controller == Controller::Native);
-    if !is_native {
-        return Ok(());
+/// Whether the cloud's own controls scale the group: then `reconcile` writes an override into its limits.
+///
+/// # Errors
+/// They scale it, and the files say no limits, so that nothing says what to go back to.
+pub(super) fn is_native(
+    state: &State,
+    group: &GroupAddress,
+    writes_limits: bool,
+) -> Result<bool, CliError> {
+    let Some(applied) = state.applied_group(group)? else {
+        return Ok(false);
+    };
+    let is_native = applied.group.controller == Controller::Native;
+    if is_native && writes_limits && applied.group.policy.limits.is_none() {
+        return Err(CliError::Nothing {
+            summary: "Group without limits",
+            why: format!(
+                "{group} was applied with `controller = \"native\"` and without `limits`: an override moves the cloud's own \
+                 limits, and nothing says what to bring back. Nothing was changed."
+            ),
+            hint: "write `limits { min = ..., max = ... }` in the group, and apply.".to_owned(),
+        });
     }
-    Err(CliError::Nothing {
-        summary: "Group scaled by the cloud",
-        why: format!(
-            "{group} was applied with `controller = \"native\"`: the cloud's own policies move it, and overrides do not \
-             reach these yet. Nothing was changed."
-        ),
-        hint: "change its limits in the files and apply, or give it to the loop: `controller = \"tideform\"`."
-            .to_owned(),
-    })
+    Ok(is_native)
 }
 
 fn default_path(workspace: &str) -> PathBuf {
@@ -547,27 +551,6 @@ fn watch_commits(state: &mut State) {
                 std::process::abort();
             }
         });
-    }
-}
-
-/// For tests: `TIDEFORM_TEST_NOW` stands for the machine's clock. A provider's own clock is stronger.
-pub(super) fn test_now() -> Option<Timestamp> {
-    std::env::var("TIDEFORM_TEST_NOW").ok()?.parse().ok()
-}
-
-/// A clock that stands still.
-struct FixedClock(Timestamp);
-
-#[async_trait::async_trait]
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-    async fn wait(&self, duration: std::time::Duration) {
-        SystemClock.wait(duration).await;
-    }
-    fn is_stepped(&self) -> bool {
-        false
     }
 }
 

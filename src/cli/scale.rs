@@ -9,7 +9,7 @@ use tideform_state::{NewOverride, OpenMode, OverrideKind};
 use super::args::{parse_group, parse_instances, parse_positive_duration};
 use super::context::{Context, actor};
 use super::error::CliError;
-use super::place::{applied_address, need_loop};
+use super::place::{applied_address, is_native};
 use super::view;
 use super::{CliResult, exit};
 use crate::defaults::LONGEST_OVERRIDE;
@@ -50,7 +50,7 @@ impl ScaleArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
         let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
         let group = applied_address(&state, &self.group)?;
-        need_loop(&state, &group)?;
+        let is_native = is_native(&state, &group, true)?;
         let applied = state.applied_group(&group)?;
         let limits = applied.and_then(|applied| applied.group.policy.limits);
         if let Some(limits) = limits
@@ -91,9 +91,11 @@ impl ScaleArgs {
             self.desired,
             view::time(until)
         ));
-        cx.output.note(
-            "The loop carries it out when the group is next due, usually within its `every` from its last decision; `tideform unpin` ends it before its time.",
-        );
+        cx.output.note(if is_native {
+            "The next run of `tideform reconcile` writes it into the group's own limits, with an action of the cloud's that ends it; `tideform unpin` ends it before its time."
+        } else {
+            "The loop carries it out when the group is next due, usually within its `every` from its last decision; `tideform unpin` ends it before its time."
+        });
         Ok(exit::WELL)
     }
 }

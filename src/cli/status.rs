@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use tideform_policies::model::{Group, GroupAddress};
-use tideform_state::{JsonText, OpenMode, Override, State, StoredDecision};
+use tideform_policies::model::{Controller, Group, GroupAddress};
+use tideform_state::{JsonText, OpenMode, Override, OverrideKind, State, StoredDecision};
 
 use super::args::GroupArgs;
 use super::context::Context;
@@ -52,6 +52,7 @@ struct Live {
     min: u32,
     max: u32,
     blocked: Vec<String>,
+    is_paused: bool,
 }
 
 impl StatusArgs {
@@ -127,6 +128,26 @@ fn view_live(read: &Read, group: &Group, now: Timestamp) -> Option<Live> {
         min: live.attributes.limits.min().get(),
         max: live.attributes.limits.max().get(),
         blocked: live.blocked.clone(),
+        is_paused: live.is_paused,
+    })
+}
+
+/// Whether an override is to be seen in the cloud; `None`: the loop carries it out by what it decides.
+fn is_carried_out(row: &Row, set: &Override, now: Timestamp) -> Option<bool> {
+    let Ok(Some(live)) = &row.live else {
+        return None;
+    };
+    if row.group.controller != Controller::Native || !set.is_active(now) {
+        return None;
+    }
+    Some(match &set.kind {
+        OverrideKind::Pin { capacity } => (live.min, live.max) == (*capacity, *capacity),
+        OverrideKind::Pause => live.is_paused,
+        OverrideKind::Surge { name, .. } => {
+            let surges = &row.group.policy.surges;
+            let surge = surges.iter().find(|surge| surge.name == *name);
+            surge.is_some_and(|surge| live.min >= surge.min.get())
+        }
     })
 }
 
@@ -166,6 +187,7 @@ fn as_json(row: &Row) -> Json {
             "min": live.min,
             "max": live.max,
             "blocked": live.blocked,
+            "paused": live.is_paused,
         }),
         Ok(None) | Err(_) => Json::Null,
     };
@@ -227,7 +249,7 @@ fn print(cx: &Context, rows: &[Row], now: Timestamp) {
             limits,
             last_decision(row),
             row.cost_usd.map_or_else(|| "-".to_owned(), view::usd),
-            notes(row),
+            notes(row, now),
         ]);
     }
     cx.output.print(&table.render());
@@ -252,17 +274,32 @@ fn last_decision(row: &Row) -> String {
     }
 }
 
-fn notes(row: &Row) -> String {
+fn notes(row: &Row, now: Timestamp) -> String {
     let mut notes: Vec<String> = row
         .overrides
         .iter()
-        .map(|one| match one.until {
-            Some(until) => format!("{} until {}", one.kind, view::time(until)),
-            None => one.kind.to_string(),
+        .map(|one| {
+            let text = match one.until {
+                Some(until) => format!("{} until {}", one.kind, view::time(until)),
+                None => one.kind.to_string(),
+            };
+            match is_carried_out(row, one, now) {
+                Some(false) => format!("{text}, to be carried out by `tideform reconcile`"),
+                Some(true) | None => text,
+            }
         })
         .collect();
     match &row.live {
-        Ok(Some(live)) => notes.extend(live.blocked.iter().cloned()),
+        Ok(Some(live)) => {
+            notes.extend(live.blocked.iter().cloned());
+            let is_asked_for = row
+                .overrides
+                .iter()
+                .any(|one| one.kind == OverrideKind::Pause);
+            if live.is_paused && !is_asked_for && row.group.controller == Controller::Native {
+                notes.push("the cloud's own policies are switched off".to_owned());
+            }
+        }
         Ok(None) => notes.push("the resource does not exist".to_owned()),
         Err(_) => notes.push("cannot be read".to_owned()),
     }

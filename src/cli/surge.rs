@@ -10,7 +10,7 @@ use super::args::{Moment, nearest, parse_group, parse_moment, parse_name};
 use super::context::{Context, actor};
 use super::error::CliError;
 use super::output::Table;
-use super::place::need_loop;
+use super::place::is_native;
 use super::unpin::end_overrides;
 use super::view;
 use super::{CliResult, exit};
@@ -140,7 +140,7 @@ fn start(
 ) -> CliResult {
     let (_, mut state) = cx.last_state(None, OpenMode::ReadWrite)?;
     let (group, surge) = find(&state, name, group)?;
-    need_loop(&state, &group)?;
+    let is_native = is_native(&state, &group, true)?;
     let now = cx.now_of(&state)?;
     let begins = at.map_or(now, |at| at.after(now));
     let from = begins.checked_sub(surge.lead).unwrap_or(begins);
@@ -178,6 +178,11 @@ fn start(
         view::time(until),
         surge.name
     ));
+    if is_native {
+        cx.output.note(
+            "The next run of `tideform reconcile` makes the cloud's own actions that begin and end it.",
+        );
+    }
     Ok(exit::WELL)
 }
 

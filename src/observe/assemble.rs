@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tideform_policies::model::{
     Capacity, Group, Lifecycle, MetricReading, MetricSource, Name, Rule, Sample, Scope,
 };
-use tideform_provider::LiveGroup;
+use tideform_provider::{ControlSpec, LiveGroup};
 
 use super::read::Read;
 use crate::engine::{ForecastFloor, Observation, Overrides, Readings, Spent};
@@ -20,6 +20,17 @@ pub struct Beside {
     pub spent: Option<Spent>,
     /// Predicted demand as a floor.
     pub forecast: Option<ForecastFloor>,
+    /// The scheduled actions of a group that the cloud scales are read with it.
+    pub needs_schedules: bool,
+}
+
+/// What a group that the cloud's own controls scale is to have at this moment, of what time and people move.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NativeControls {
+    /// All its scheduled actions.
+    pub schedules: Vec<ControlSpec>,
+    /// What a pause moves beside switching the controls off, as it is to be now.
+    pub pausable: Vec<ControlSpec>,
 }
 
 /// A group as it was observed.
@@ -35,6 +46,8 @@ pub struct Observed {
     pub samples: BTreeMap<Name, Vec<Sample>>,
     /// The newest value of the metric that is the group's load, where there is one.
     pub load: Option<f64>,
+    /// What the cloud's own controls are to be, where the loop keeps them; else why nobody can say.
+    pub native: Option<Result<NativeControls, String>>,
 }
 
 /// What a decision sees of a group that was read. `None` where its resource does not exist.
@@ -93,6 +106,7 @@ pub fn assemble(group: &Group, read: Read, beside: Beside) -> Option<Observed> {
         failed_metrics,
         samples,
         load,
+        native: None,
     })
 }
 

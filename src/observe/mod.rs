@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tideform_policies::model::{Group, GroupAddress};
-use tideform_provider::ProviderError;
+use tideform_provider::{Needs, ProviderError};
 
 use crate::registry::Providers;
 
 pub use crate::engine::freshness;
 pub(crate) use assemble::chain;
-pub use assemble::{Beside, Observed, assemble, load_metric};
+pub use assemble::{Beside, NativeControls, Observed, assemble, load_metric};
 pub use read::{Read, read, read_live};
 pub(crate) use requests::after;
 pub use requests::{SourcedRequest, requests_for};
@@ -32,7 +32,15 @@ pub async fn observe(
     beside: &BTreeMap<GroupAddress, Beside>,
     now: Timestamp,
 ) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
-    let mut reads = read(groups, providers, now).await;
+    let needs = |group: &Group| {
+        let needs = Needs::to_decide(group);
+        let beside = beside.get(&group.address);
+        Needs {
+            schedules: needs.schedules || beside.is_some_and(|beside| beside.needs_schedules),
+            ..needs
+        }
+    };
+    let mut reads = read(groups, providers, now, needs).await;
     groups
         .iter()
         .filter_map(|group| {

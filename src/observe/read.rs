@@ -28,12 +28,15 @@ pub struct Read {
 ///
 /// A group whose own read failed is an error of that group. A metric whose read failed is an error inside that
 /// group's answer. A group whose resource does not exist is not asked for metrics.
+///
+/// - `needs`: what is read of each group.
 pub async fn read(
     groups: &[&Group],
     providers: &Providers,
     now: Timestamp,
+    needs: impl Fn(&Group) -> Needs,
 ) -> BTreeMap<GroupAddress, Result<Read, ProviderError>> {
-    let mut answers = read_live(groups, providers).await;
+    let mut answers = read_groups(groups, providers, needs).await;
 
     let mut by_provider: BTreeMap<ProviderAddress, Batch> = BTreeMap::new();
     for group in groups {
@@ -75,6 +78,15 @@ pub async fn read_live(
     groups: &[&Group],
     providers: &Providers,
 ) -> BTreeMap<GroupAddress, Result<Read, ProviderError>> {
+    read_groups(groups, providers, Needs::to_decide).await
+}
+
+async fn read_groups(
+    groups: &[&Group],
+    providers: &Providers,
+    needs: impl Fn(&Group) -> Needs,
+) -> BTreeMap<GroupAddress, Result<Read, ProviderError>> {
+    let needs = &needs;
     let mut by_provider: BTreeMap<&ProviderAddress, Vec<&Group>> = BTreeMap::new();
     for group in groups {
         by_provider.entry(&group.provider).or_default().push(group);
@@ -84,7 +96,7 @@ pub async fn read_live(
             .iter()
             .map(|group| GroupRequest {
                 resource: group.resource.clone(),
-                needs: Needs::to_decide(group),
+                needs: needs(group),
             })
             .collect();
         let results = match providers.get(address) {

@@ -253,7 +253,10 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
     } else {
         Vec::new()
     };
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = groups
+        .iter()
+        .filter_map(|group| group.note.clone())
+        .collect();
     if inputs.known.is_none() {
         notes.push(
             "There is no state yet: what was changed outside tideform, and what moves groups at this moment, is not known."

@@ -6,9 +6,7 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tideform_policies::model::{Controller, Group, Share};
-use tideform_provider::LiveGroup;
-
-use super::group::is_dated;
+use tideform_provider::{ControlKind, LiveGroup};
 
 /// The fingerprint of a live group.
 ///
@@ -21,18 +19,21 @@ pub fn fingerprint(live: &LiveGroup, applied: Option<&Group>) -> String {
     if has_fallback && let Some(mix) = &mut attributes.mix {
         mix.spot = Share(0.0);
     }
-    // Under native control windows move the limits, and the loop renews the actions that do.
-    let is_timed = applied.is_some_and(|group| {
-        group.controller == Controller::Native
-            && !(group.policy.schedules.is_empty() && group.policy.surges.is_empty())
-    });
-    if is_timed && let Some(limits) = applied.and_then(|group| group.policy.limits) {
-        attributes.limits = limits;
+    // Under native control windows and pins (min = max) move the limits, and the loop renews the actions that do.
+    if let Some(group) = applied.filter(|group| group.controller == Controller::Native)
+        && let Some(limits) = group.policy.limits
+    {
+        let has_windows = !(group.policy.schedules.is_empty() && group.policy.surges.is_empty());
+        if has_windows || attributes.limits.min() == attributes.limits.max() {
+            attributes.limits = limits;
+        }
     }
     let mut controls: Vec<_> = live
         .controls
         .iter()
-        .filter(|control| !is_dated(&control.name))
+        .filter(|control| {
+            control.kind == ControlKind::Dynamic || !control.name.starts_with("tideform/")
+        })
         .map(|control| {
             let settings = json!(control.settings).to_string();
             (&control.name, control.enabled, &control.summary, settings)

@@ -42,12 +42,13 @@ use super::types::{
 };
 use super::wanted::{self, Comparison};
 
-pub(super) use controls::is_dated;
-use controls::{adopted_now, control_changes, is_adopted, is_ours, new_controls, unmanaged};
+use controls::{
+    adopted_now, control_changes, is_adopted, is_ours, new_controls, release_controls, unmanaged,
+};
 use create::create;
 use drift::{drift, is_tagged_ours, was_just_created};
 use leaving::{leave_old_resource, plan_leaving};
-use limits::at_this_moment;
+use limits::{at_this_moment, is_kept_by_loop, limits_now, renewal_note};
 use policy::policy_changes;
 use problems::{report_foreign_controls, report_owner, report_unsupported};
 use update::{owner, owner_text, update};
@@ -105,6 +106,7 @@ fn empty(situation: &Situation<'_>, group: &Group) -> GroupPlan {
         provider: group.provider.clone(),
         resource: group.resource.clone(),
         action: Action::NoOp,
+        note: None,
         changes: Vec::new(),
         drift: Vec::new(),
         unmanaged: Vec::new(),
@@ -170,6 +172,7 @@ fn plan_configured(
     plan.fingerprint = live.map(|live| fingerprint(live, was));
     plan.unmanaged = unmanaged(live, &situation.options.workspace, &group.adopt);
     plan.drift = drift(situation, group);
+    plan.note = renewal_note(situation, group);
     if is_refresh {
         return plan;
     }

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tideform_policies::model::{Group, GroupAddress, Name, ProviderConfiguration};
+use tideform_policies::calendar::Held;
+use tideform_policies::model::{
+    Capacity, Group, GroupAddress, Name, Policy, ProviderConfiguration,
+};
 use tideform_state::{
     IntentKind, JsonText, Override, OverrideKind, Ownership, ProviderIdentity, State, StateError,
 };
 
 use super::types::{Intention, Record, StateMark};
 use crate::engine::Memory;
+use crate::reconcile::{Moved, Progress};
 
 /// What the state knows.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +47,12 @@ pub struct Applied {
     pub fallback_is_active: bool,
     /// The surges that were started, and when each begins (its lead before that).
     pub surges: Vec<(Name, Timestamp)>,
+    /// The capacity that it is pinned to, and until when.
+    pub pin: Option<(Capacity, Timestamp)>,
+    /// A pause holds.
+    pub is_paused: bool,
+    /// What the loop has moved for people, and brings back, of a group that the cloud scales.
+    pub moved: Moved,
 }
 
 impl Applied {
@@ -53,7 +63,26 @@ impl Applied {
             created: false,
             fallback_is_active: false,
             surges: Vec::new(),
+            pin: None,
+            is_paused: false,
+            moved: Moved::default(),
         }
+    }
+
+    /// What people have asked for beside the files, as a policy has it.
+    pub(super) fn held(&self, policy: &Policy) -> Held {
+        Held {
+            pin: self.pin,
+            floors: Held::surges(policy, &self.surges),
+        }
+    }
+
+    /// Whether people have asked for anything, or the loop has still to bring back what they did.
+    pub(super) fn is_held(&self) -> bool {
+        self.pin.is_some()
+            || self.is_paused
+            || !self.surges.is_empty()
+            || self.moved != Moved::default()
     }
 }
 
@@ -75,6 +104,7 @@ impl Known {
         let memories = state.memories()?;
         let overrides = state.open_overrides(now)?;
         let mut groups = BTreeMap::new();
+        let mut progress = state.progress()?;
         for (address, applied) in state.applied_groups()? {
             let has_fallback = applied
                 .group
@@ -90,20 +120,32 @@ impl Known {
                     })
                 });
             groups.insert(
-                address,
+                address.clone(),
                 Applied {
                     created: applied.ownership == Ownership::Created,
                     fallback_is_active,
-                    surges: Vec::new(),
-                    group: applied.group,
+                    moved: progress
+                        .remove(&address)
+                        // A memory of another version says nothing, as if there were none.
+                        .and_then(|text| text.read::<Progress>().ok())
+                        .unwrap_or_default()
+                        .moved,
+                    ..Applied::new(applied.group.clone())
                 },
             );
         }
         for set in &overrides {
-            if let OverrideKind::Surge { name, start } = &set.kind
-                && let Some(applied) = groups.get_mut(&set.group)
-            {
-                applied.surges.push((name.clone(), *start));
+            let Some(applied) = groups.get_mut(&set.group) else {
+                continue;
+            };
+            match &set.kind {
+                OverrideKind::Surge { name, start } => applied.surges.push((name.clone(), *start)),
+                OverrideKind::Pin { capacity } if set.is_active(now) => {
+                    let until = set.until.unwrap_or(Timestamp::MAX);
+                    applied.pin = Some((Capacity(*capacity), until));
+                }
+                OverrideKind::Pause if set.is_active(now) => applied.is_paused = true,
+                OverrideKind::Pin { .. } | OverrideKind::Pause => {}
             }
         }
         let mut unfinished = BTreeMap::new();

@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use thiserror::Error;
+use tideform_policies::calendar::Held;
 use tideform_policies::model::{Configuration, Controller, GroupAddress, ProviderAddress};
 use tideform_provider::{
     ControlContext, ControlSpec, GroupRequest, Identity, ItemResult, LiveGroup, PriceRequest,
@@ -256,45 +257,26 @@ async fn wanted_controls(
             let live = live
                 .get(&(group.provider.clone(), group.resource.clone()))
                 .and_then(|live| live.as_ref().ok()?.as_ref());
-            let surges = known
+            let held = known
                 .and_then(|known| known.groups.get(address))
-                .map_or(&[][..], |applied| &applied.surges);
-            let context = ControlContext {
-                workspace: &options.workspace,
-                now,
-                surges,
-                live,
-            };
-            Some(async move { (address, provider.controls(group, &context).await) })
+                .map_or_else(Held::default, |applied| applied.held(&group.policy));
+            Some(async move {
+                let context = ControlContext {
+                    workspace: &options.workspace,
+                    now,
+                    held: &held,
+                    // The loop pauses; the plan says how it is without.
+                    is_paused: false,
+                    only_schedules: false,
+                    live,
+                };
+                (address, provider.controls(group, &context).await)
+            })
         })
         .collect();
     let mut wanted = BTreeMap::new();
     for (address, answer) in join_all(rounds).await {
         match answer {
-            // Dated actions have to be renewed as time goes on, and the loop does not do so yet.
-            Ok(controls)
-                if controls
-                    .iter()
-                    .any(|control| group::is_dated(&control.name)) =>
-            {
-                unsupported
-                    .entry(address.clone())
-                    .or_default()
-                    .push(Unsupported {
-                        path: configuration
-                            .groups
-                            .get(address)
-                            .and_then(|group| group.policy.schedules.first())
-                            .map_or_else(
-                                || "controller".to_owned(),
-                                |schedule| format!("schedule.{}", schedule.name),
-                            ),
-                        what: "no recurring action of the cloud's says these windows: they meet, have exceptions, or open once"
-                            .to_owned(),
-                        help: "Keep the windows apart, or use `controller = \"tideform\"`, which has no such limit."
-                            .to_owned(),
-                    });
-            }
             Ok(controls) => {
                 wanted.insert(address.clone(), controls);
             }

@@ -391,6 +391,9 @@ pub struct GroupPlan {
     pub resource: Resource,
     /// What happens.
     pub action: Action,
+    /// What it needs of people, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What changes, cloud first, in the order of the paths.
     pub changes: Vec<PlannedChange>,
     /// What was changed outside tideform.

@@ -70,6 +70,13 @@ impl Shell<'_> {
                         };
                         provider.update_group(&change).await
                     }
+                    Act::Changes { changes, .. } => {
+                        let change = GroupChange {
+                            resource: call.resource.clone(),
+                            changes: changes.clone(),
+                        };
+                        provider.update_group(&change).await
+                    }
                 }
             };
             let error = match tokio::time::timeout(CALL_TAKES_AT_MOST, made).await {

@@ -10,7 +10,7 @@ use tideform_state::{EventKind, IntentId, Outcome};
 
 use super::progress::{Condition, Progress};
 use super::settle::{Act, OpenIntent};
-use crate::engine::{Decision, Memory, Rules};
+use crate::engine::{Decision, Memory, Reason, Rules};
 use crate::observe::{Observed, after};
 
 /// One applied group, with what the state remembers of it.
@@ -66,6 +66,8 @@ pub struct Visit {
     pub write: GroupWrite,
     /// To be done, in this order, each only after the one before has succeeded.
     pub acts: Vec<PlannedAct>,
+    /// Why.
+    pub reasons: Arc<[Reason]>,
     /// For whoever watches.
     pub report: GroupReport,
     /// The group as it is remembered after the visit.

@@ -9,6 +9,7 @@ mod lease;
 mod listen;
 mod load;
 mod metrics;
+mod native;
 mod notes;
 mod options;
 mod prices;
@@ -34,7 +35,7 @@ pub use listen::{Shared, bind, serve};
 pub use load::overrides_by_group;
 pub use metrics::{CONTENT_TYPE, GroupMetrics, LoopMetrics};
 pub use options::{Finished, Options, ProviderSource, ReconcileError, Silent, Watcher};
-pub use progress::{Alerts, Condition, Progress, back_off, describe_back_off};
+pub use progress::{Alerts, Condition, Moved, Progress, back_off, describe_back_off};
 pub use protocol::{
     Call, Effect, Event, Moment, NewIntent, Pace, Settings, StopReason, TickRecord, TickReport,
 };

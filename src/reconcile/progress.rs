@@ -34,6 +34,25 @@ pub struct Progress {
     /// Budget alerts that were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alerts: Option<Alerts>,
+    /// What is to be brought back of a group that the cloud scales.
+    #[serde(skip_serializing_if = "Moved::is_nothing")]
+    pub moved: Moved,
+}
+
+/// What the loop has moved, for people and for a while, of a group that the cloud's own controls scale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Moved {
+    /// Limits and scheduled actions: a pin or a surge.
+    pub limits: bool,
+    /// The controls are switched off: a pause.
+    pub paused: bool,
+}
+
+impl Moved {
+    fn is_nothing(&self) -> bool {
+        *self == Moved::default()
+    }
 }
 
 /// Why a group is not scaled, although it is decided about.

@@ -10,7 +10,7 @@ use tideform_state::IntentId;
 
 use super::group::{ActAnswer, GroupReport, GroupRun, GroupWrite, PlannedAct, Seen};
 use super::settle::Act;
-use crate::engine::Decision;
+use crate::engine::Reason;
 
 /// The two times of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub struct NewIntent {
     /// No call for it starts later, by the machine's clock.
     pub not_after: Timestamp,
     /// Why.
-    pub decision: Arc<Decision>,
+    pub reasons: Arc<[Reason]>,
     /// What is recorded with it; empty but for the first intent of a decision.
     pub write: GroupWrite,
 }

@@ -62,7 +62,7 @@ impl Recorder {
                 to: Some(intent.planned.change.after.get()),
                 at: intent.at,
                 not_after: intent.not_after,
-                reasons: reasons(&intent.decision),
+                reasons: serde_json::to_value(&*intent.reasons).unwrap_or(serde_json::Value::Null),
             });
         }
         state.write(|tx| {
@@ -295,8 +295,4 @@ fn signature(decision: &Decision) -> String {
         .map(|reason| reason.kind())
         .collect();
     kinds.join(" ")
-}
-
-fn reasons(decision: &Decision) -> serde_json::Value {
-    serde_json::to_value(&decision.reasons).unwrap_or(serde_json::Value::Null)
 }

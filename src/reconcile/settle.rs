@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tideform_policies::model::{Capacity, Change, InstanceId, InstanceState};
-use tideform_provider::{AttributeChange, LiveGroup};
+use tideform_provider::{AttributeChange, ControlKind, LiveGroup, dated_at};
 use tideform_state::{IntentId, IntentKind, Outcome};
 
 use crate::observe::after;
@@ -33,6 +34,20 @@ pub enum Act {
     /// Changes an attribute that the loop moves: the mix while a fallback runs, a native control that is no longer
     /// ours to keep.
     Change(AttributeChange),
+    /// The same, several in one call, of a group that the cloud's own controls scale.
+    Changes {
+        /// Why, for people.
+        why: String,
+        /// In this order.
+        changes: Vec<AttributeChange>,
+    },
+}
+
+/// How the state keeps [`Act::Changes`].
+#[derive(Serialize, Deserialize)]
+struct Several {
+    why: String,
+    changes: Vec<AttributeChange>,
 }
 
 impl Act {
@@ -46,6 +61,13 @@ impl Act {
             Act::Change(change) => IntentKind::ApplyChange {
                 change: serde_json::to_value(change).unwrap_or_default(),
             },
+            Act::Changes { why, changes } => IntentKind::ApplyChange {
+                change: serde_json::to_value(Several {
+                    why: why.clone(),
+                    changes: changes.clone(),
+                })
+                .unwrap_or_default(),
+            },
         }
     }
 
@@ -57,6 +79,9 @@ impl Act {
                 instance: instance.clone(),
             }),
             IntentKind::ApplyChange { change } => {
+                if let Ok(Several { why, changes }) = serde_json::from_value(change.clone()) {
+                    return Some(Act::Changes { why, changes });
+                }
                 serde_json::from_value(change.clone()).ok().map(Act::Change)
             }
         }
@@ -71,8 +96,42 @@ impl Act {
             Act::Change(AttributeChange::PutControl(spec)) => format!("put `{}`", spec.name),
             Act::Change(AttributeChange::RemoveControl(name)) => format!("remove `{name}`"),
             Act::Change(_) => "change".to_owned(),
+            Act::Changes { why, changes } => format!("{why}: {}", in_words(changes)),
         }
     }
+}
+
+/// `3 scheduled actions put, limits 5 to 5`.
+fn in_words(changes: &[AttributeChange]) -> String {
+    let actions = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 scheduled action {what}")),
+        count => Some(format!("{count} scheduled actions {what}")),
+    };
+    let count = |is_meant: &dyn Fn(&AttributeChange) -> bool| {
+        changes.iter().filter(|change| is_meant(change)).count()
+    };
+    let removed = count(&|change| matches!(change, AttributeChange::RemoveControl(_)));
+    let put = count(
+        &|change| matches!(change, AttributeChange::PutControl(spec) if spec.kind == ControlKind::Schedule),
+    );
+    let others = changes.iter().filter_map(|change| match change {
+        AttributeChange::Limits(limits) => {
+            Some(format!("limits {} to {}", limits.min(), limits.max()))
+        }
+        AttributeChange::Pause(true) => Some("the cloud's own policies switched off".to_owned()),
+        AttributeChange::Pause(false) => Some("the cloud's own policies switched on".to_owned()),
+        AttributeChange::PutControl(spec) if spec.kind == ControlKind::Dynamic => {
+            Some(spec.summary.clone())
+        }
+        _ => None,
+    });
+    [actions(removed, "removed"), actions(put, "put")]
+        .into_iter()
+        .flatten()
+        .chain(others)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Whether cooldown and warming run from the intent's time: always, unless it is known to have had no effect.
@@ -123,6 +182,9 @@ pub fn settle(intent: &OpenIntent, live: Option<&LiveGroup>, now: Timestamp) -> 
             other.id == *instance
                 && !matches!(other.state, InstanceState::Draining | InstanceState::Ended)
         }),
+        Act::Changes { changes, .. } => {
+            changes.iter().all(|change| is_in_effect(change, live, now))
+        }
         Act::Change(AttributeChange::Mix(mix)) => live
             .attributes
             .mix
@@ -142,6 +204,23 @@ pub fn settle(intent: &OpenIntent, live: Option<&LiveGroup>, now: Timestamp) -> 
         Settled::Known(Outcome::Done)
     } else {
         not_done(intent, now)
+    }
+}
+
+/// Whether a change of a group that the cloud scales is live.
+fn is_in_effect(change: &AttributeChange, live: &LiveGroup, now: Timestamp) -> bool {
+    let find = |name: &str| live.controls.iter().find(|control| control.name == name);
+    match change {
+        AttributeChange::Limits(limits) => live.attributes.limits == *limits,
+        AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,
+        AttributeChange::RemoveControl(name) => find(name).is_none(),
+        AttributeChange::PutControl(spec) => {
+            // One that has run is forgotten by the cloud itself.
+            dated_at(&spec.name).is_some_and(|at| at <= now)
+                || find(&spec.name).is_some_and(|there| there.settings == spec.settings)
+        }
+        // The loop asks for no others.
+        _ => false,
     }
 }
 

@@ -8,22 +8,24 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tideform_policies::model::{Group, GroupAddress};
-use tideform_provider::{Clock, SystemClock};
+use tideform_policies::model::{Controller, Group, GroupAddress};
+use tideform_provider::{Clock, ControlContext, SystemClock};
 use tideform_state::{Lease, ProviderIdentity, Retention, State, StateError};
 
 use super::group::{ActAnswer, Seen};
 use super::lease::{LEASE_TIME, LOOK_EVERY};
 use super::load::{Compiled, overrides_by_group};
 use super::metrics::LoopMetrics;
+use super::native::{held, needs_schedules};
 use super::options::{Finished, Options, ProviderSource, ReconcileError, Watcher};
+use super::progress::Moved;
 use super::protocol::{Effect, Event, Moment, Settings, StopReason, TickReport};
 use super::record::Recorder;
 use super::spent::Ledgers;
 use super::step::{LoopState, step};
 use super::stop::Stop;
 use crate::apply::{HeldLease, settle_leftovers};
-use crate::observe::{Beside, chain, observe};
+use crate::observe::{Beside, NativeControls, Observed, chain, observe};
 use crate::registry::{Providers, RetryPolicy};
 
 /// No call starts later than the lease's end less this.
@@ -56,7 +58,7 @@ pub async fn run_loop(
         stop_at: options.stop_at,
         only: options.only.clone(),
     };
-    let mut shell = Shell::new(state, options);
+    let mut shell = Shell::new(state, options, settings.workspace.clone());
     shell.refresh().await?;
     let result = shell
         .drive(LoopState::new(settings), &mut stop, watcher)
@@ -79,6 +81,9 @@ pub(super) struct Shell<'a> {
     pub(super) ledgers: Ledgers,
     pub(super) lease: Option<Lease>,
     pub(super) ticks: u64,
+    pub(super) workspace: String,
+    /// What the loop has moved of groups that the cloud scales.
+    moved: BTreeMap<GroupAddress, Moved>,
     /// When any group was last visited before this tick.
     pub(super) last_visit: Option<Timestamp>,
     /// The day on which this process last pruned the state.
@@ -89,7 +94,7 @@ pub(super) struct Shell<'a> {
 }
 
 impl<'a> Shell<'a> {
-    fn new(state: &'a mut State, options: Options) -> Shell<'a> {
+    fn new(state: &'a mut State, options: Options, workspace: String) -> Shell<'a> {
         Shell {
             state,
             options,
@@ -100,6 +105,8 @@ impl<'a> Shell<'a> {
             ledgers: Ledgers::default(),
             lease: None,
             ticks: 0,
+            workspace,
+            moved: BTreeMap::new(),
             last_visit: None,
             pruned_on: None,
             failed_groups: 0,
@@ -316,6 +323,11 @@ impl<'a> Shell<'a> {
                 .is_some_and(|provider| provider.capabilities().chooses_victims)
         };
         let runs = self.compiled.runs(self.state, chooses)?;
+        self.moved = runs
+            .iter()
+            .map(|run| (run.group().address.clone(), run.progress.moved))
+            .filter(|(_, moved)| *moved != Moved::default())
+            .collect();
         self.last_visit = runs.iter().filter_map(|run| run.progress.last_visit).max();
         Ok(Event::Loaded(runs))
     }
@@ -341,13 +353,20 @@ impl<'a> Shell<'a> {
                 overrides: overrides.remove(&group.address).unwrap_or_default(),
                 spent: self.ledgers.spent(self.state, group, now)?,
                 forecast: None,
+                needs_schedules: false,
+            };
+            let moved = self.moved.get(&group.address).copied().unwrap_or_default();
+            let known = Beside {
+                needs_schedules: group.controller == Controller::Native
+                    && needs_schedules(group, &known.overrides, moved),
+                ..known
             };
             beside.insert(group.address.clone(), known);
         }
         let answers = AssertUnwindSafe(observe(&groups, &providers, &beside, now))
             .catch_unwind()
             .await;
-        let seen: BTreeMap<GroupAddress, Seen> = match answers {
+        let mut seen: BTreeMap<GroupAddress, Seen> = match answers {
             Ok(answers) => answers
                 .into_iter()
                 .map(|(address, answer)| {
@@ -367,8 +386,72 @@ impl<'a> Shell<'a> {
                     .collect()
             }
         };
+        let native = beside.iter().filter(|(_, beside)| beside.needs_schedules);
+        for (address, _) in native {
+            if let (Some(Seen::Live(observed)), Some(group)) =
+                (seen.get_mut(address), self.compiled.group(address))
+            {
+                observed.native = self.native_controls(group, observed, &providers, now).await;
+            }
+        }
         self.read_prices(&providers, &seen, now).await;
         Ok(seen)
+    }
+
+    /// What a group that the cloud scales is to have now, of what time and people move.
+    async fn native_controls(
+        &self,
+        group: &Group,
+        observed: &Observed,
+        providers: &Providers,
+        now: Timestamp,
+    ) -> Option<Result<NativeControls, String>> {
+        let provider = providers.get(&group.provider)?;
+        let overrides = &observed.observation.overrides;
+        let held = held(overrides, now);
+        let ask = |is_paused: bool, only_schedules: bool| {
+            let (workspace, live) = (&self.workspace, Some(&observed.live));
+            let held = &held;
+            async move {
+                let context = ControlContext {
+                    workspace,
+                    now,
+                    held,
+                    is_paused,
+                    only_schedules,
+                    live,
+                };
+                provider.controls(group, &context).await.map_err(|found| {
+                    let whats: Vec<&str> = found.iter().map(|one| one.what.as_str()).collect();
+                    whats.join("; ")
+                })
+            }
+        };
+        let is_paused = overrides.pause.is_some();
+        let moved = self.moved.get(&group.address).copied().unwrap_or_default();
+        let answer = async {
+            let schedules = ask(false, true).await?;
+            let pausable = match group.policy.forecast {
+                // What is the same paused and not, no pause moves.
+                Some(_) if is_paused || moved.paused => {
+                    let (acting, paused) = (ask(false, false).await?, ask(true, false).await?);
+                    let (wanted, other) = match is_paused {
+                        true => (paused, acting),
+                        false => (acting, paused),
+                    };
+                    wanted
+                        .into_iter()
+                        .filter(|spec| !other.contains(spec))
+                        .collect()
+                }
+                _ => Vec::new(),
+            };
+            Ok(NativeControls {
+                schedules,
+                pausable,
+            })
+        };
+        Some(answer.await)
     }
 
     fn report(&mut self, report: &TickReport, took: Duration) {

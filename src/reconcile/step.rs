@@ -57,7 +57,7 @@ use super::protocol::{
 };
 use super::settle::{CALL_STARTS_WITHIN, OpenIntent};
 use super::visit::{after_act, visit};
-use crate::engine::{Decision, Memory};
+use crate::engine::{Memory, Reason};
 use crate::observe::after;
 
 /// Where the loop is.
@@ -81,7 +81,7 @@ enum Phase {
 struct Pending {
     group: GroupAddress,
     acts: VecDeque<PlannedAct>,
-    decision: Arc<Decision>,
+    reasons: Arc<[Reason]>,
     /// Recorded with the first intent.
     write: Option<GroupWrite>,
     /// When the intent under way was recorded: its action counts from there.
@@ -309,18 +309,17 @@ fn observed(
                 (visit.run.memory.clone(), visit.run.progress.clone()),
             );
         }
-        match (&visit.write.decision, visit.acts.is_empty()) {
-            (Some(decision), false) => state.pending.push_back(Pending {
+        if visit.acts.is_empty() {
+            state.writes.insert(address.clone(), visit.write);
+        } else {
+            state.pending.push_back(Pending {
                 group: address.clone(),
                 acts: visit.acts.into(),
-                decision: Arc::clone(decision),
+                reasons: visit.reasons,
                 write: Some(visit.write),
                 recorded_at: now.world,
                 not_after: now.machine,
-            }),
-            _ => {
-                state.writes.insert(address.clone(), visit.write);
-            }
+            });
         }
         state.reports.insert(address.clone(), visit.report);
         state.groups.insert(address, visit.run);
@@ -375,7 +374,7 @@ fn intend(mut state: LoopState, now: Moment) -> (LoopState, Vec<Effect>) {
                 planned: pending.acts.front()?.clone(),
                 at: now.world,
                 not_after,
-                decision: Arc::clone(&pending.decision),
+                reasons: Arc::clone(&pending.reasons),
                 write: pending.write.take().unwrap_or_default(),
             })
         })

@@ -79,6 +79,7 @@ fn seen(name: &str, cpu: f64, seconds: i64) -> Seen {
         failed_metrics: BTreeMap::new(),
         samples: BTreeMap::new(),
         load: None,
+        native: None,
     }))
 }
 

@@ -16,10 +16,11 @@ use super::group::{
     ActAnswer, Closed, Context, GroupReport, GroupRun, GroupWrite, PlannedAct, Seen, Visit,
     VisitResult, count_ready,
 };
+use super::native::{NativePlan, plan_native};
 use super::notes::{
     clear_condition, note, note_budget, note_failed_launches, note_failed_metrics, note_memory,
 };
-use super::progress::{Condition, describe_back_off};
+use super::progress::{Condition, Moved, describe_back_off};
 use super::settle::{Act, OpenIntent, Settled, counts_as_action, settle};
 use crate::engine::{Action, BY_TIDEFORM, Memory, decide, nearest};
 use crate::observe::Observed;
@@ -73,11 +74,10 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
         return hold(run, Condition::Foreign { owner }, write, report, context);
     }
     if run.group().controller == Controller::Native {
-        report.result = VisitResult::Native;
-        clear_condition(&mut run.progress, &mut write);
-        run.progress.visited(context.now);
-        return done(run, write, Vec::new(), report, None, context);
+        return visit_native(run, &observed, write, report, context);
     }
+    // A plan has put it all back when it gave the group to the loop.
+    run.progress.moved = Moved::default();
 
     let answer = catch_unwind(AssertUnwindSafe(|| {
         let (rules, seen, memory) = (&run.rules, &observed.observation, &run.memory);
@@ -139,6 +139,53 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
     done(run, write, acts, report, None, context)
 }
 
+/// The visit of a group that the cloud's own controls scale: nothing is decided about its capacity.
+fn visit_native(
+    mut run: GroupRun,
+    observed: &Observed,
+    mut write: GroupWrite,
+    mut report: GroupReport,
+    context: &Context,
+) -> Visit {
+    report.result = VisitResult::Native;
+    let plan = match &observed.native {
+        _ if context.is_shadow => NativePlan::default(),
+        None => NativePlan::default(),
+        Some(Ok(wanted)) => plan_native(
+            run.group(),
+            observed,
+            wanted,
+            run.progress.moved,
+            &context.workspace,
+            context.now,
+        ),
+        Some(Err(message)) => {
+            let (message, every) = (message.clone(), run.group().policy.every);
+            return fail(
+                run,
+                Condition::Failing { message },
+                write,
+                context,
+                report,
+                every,
+            );
+        }
+    };
+    if !context.is_shadow && observed.native.is_some() {
+        run.progress.moved = plan.moved;
+    }
+    if plan.acts.is_empty() {
+        clear_condition(&mut run.progress, &mut write);
+        run.progress.visited(context.now);
+        return done(run, write, Vec::new(), report, None, context);
+    }
+    run.progress.last_visit = Some(context.now);
+    run.progress.not_before = None;
+    let mut visit = done(run, write, plan.acts, report, None, context);
+    visit.reasons = plan.reasons.into();
+    visit
+}
+
 /// What a call's answer means for the group: the outcome to record, and the memory after it.
 ///
 /// - `intent`: the intent that the call carried out.
@@ -173,7 +220,9 @@ pub fn after_act(
                 Act::SetDesired | Act::Terminate { .. } => {
                     VisitResult::Moved(intent.change.clone())
                 }
-                Act::Change(_) => VisitResult::Changed(intent.act.summary(&intent.change)),
+                Act::Change(_) | Act::Changes { .. } => {
+                    VisitResult::Changed(intent.act.summary(&intent.change))
+                }
             }
         }
         ActAnswer::NotDone(message) => {
@@ -340,9 +389,14 @@ fn done(
         write.memory = Some(run.memory.clone());
         write.progress = Some(run.progress.clone());
     }
+    let reasons = match &write.decision {
+        Some(decision) if !acts.is_empty() => decision.reasons.clone().into(),
+        _ => Arc::default(),
+    };
     Visit {
         write,
         acts,
+        reasons,
         report,
         run,
         deferred_until,

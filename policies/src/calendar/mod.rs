@@ -5,6 +5,7 @@
 
 mod cron;
 mod kept;
+mod limits;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use thiserror::Error;
 use kept::Kept;
 
 pub use cron::{CronError, CronExpression};
+pub use limits::{Floor, Held, TimedLimits};
 
 use crate::model::{Schedule, Window};
 

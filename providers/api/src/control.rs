@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tideform_policies::model::Name;
+use tideform_policies::calendar::Held;
 
 use crate::live::LiveGroup;
 
@@ -56,6 +56,31 @@ pub struct ControlSpec {
     pub settings: Settings,
 }
 
+/// Before the time in the last part of a dated control's name.
+const DATED: &str = "window-";
+/// The time itself, in UTC.
+const DATED_TIME: &str = "%Y%m%dT%H%M%SZ";
+
+/// The last part of the name of a control that acts once. Such ones are made ahead of time, the loop renews them, and
+/// the cloud forgets each once it has acted.
+pub fn dated_block(at: Timestamp) -> String {
+    format!("{DATED}{}", at.strftime(DATED_TIME))
+}
+
+/// When a dated control of ours acts; `None`: it is none.
+pub fn dated_at(name: &str) -> Option<Timestamp> {
+    let (_, block) = name.rsplit_once('/')?;
+    let time = jiff::civil::DateTime::strptime(DATED_TIME, block.strip_prefix(DATED)?).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
+/// Whether a control is named as what this workspace made.
+pub fn is_ours(name: &str, workspace: &str) -> bool {
+    name.strip_prefix("tideform/")
+        .and_then(|rest| rest.strip_prefix(workspace))
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// What a provider knows beside the group when it says which controls the files want.
 #[derive(Clone, Copy, Debug)]
 pub struct ControlContext<'a> {
@@ -63,8 +88,42 @@ pub struct ControlContext<'a> {
     pub workspace: &'a str,
     /// Now.
     pub now: Timestamp,
-    /// Surges that were started, with the time that each starts at.
-    pub surges: &'a [(Name, Timestamp)],
+    /// What people have asked for beside the files.
+    pub held: &'a Held,
+    /// The group is paused: what no pause of the cloud's own reaches is to stand still too.
+    pub is_paused: bool,
+    /// Only what moves by time, in the order of [`ControlKind::Schedule`]: the loop renews it, and asks for no more.
+    pub only_schedules: bool,
     /// The group as it is; `None`: it is still to be created.
     pub live: Option<&'a LiveGroup>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dated_control_is_known_by_its_name() {
+        let at: Timestamp = "2026-11-27T11:00:00Z".parse().unwrap();
+        assert_eq!(dated_block(at), "window-20261127T110000Z");
+        assert_eq!(
+            dated_at("tideform/shop/web/window-20261127T110000Z"),
+            Some(at)
+        );
+        for other in [
+            "tideform/shop/web/window-open",
+            "tideform/shop/web/window-20261127T110000Z-open",
+            "window-20261127T110000Z",
+            "tideform/shop/web/cpu",
+        ] {
+            assert_eq!(dated_at(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn ours_begin_with_the_whole_workspace() {
+        assert!(is_ours("tideform/shop/web/cpu", "shop"));
+        assert!(!is_ours("tideform/shop-eu/web/cpu", "shop"));
+        assert!(!is_ours("cpu", "shop"));
+    }
 }

@@ -19,7 +19,9 @@ use tideform_policies::model::{Group, InstanceId, Resource};
 pub use capabilities::Capabilities;
 pub use change::{AttributeChange, GroupChange, GroupSpec};
 pub use clock::{Clock, SystemClock};
-pub use control::{Control, ControlContext, ControlKind, ControlSpec, Settings};
+pub use control::{
+    Control, ControlContext, ControlKind, ControlSpec, Settings, dated_at, dated_block, is_ours,
+};
 pub use error::{BoxError, ProviderError};
 pub use live::{
     FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner, PriceRequest, Prices,

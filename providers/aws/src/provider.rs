@@ -128,6 +128,7 @@ impl Provider for AwsProvider {
         };
         let target = match metrics::targets::arn(context.live) {
             None => None,
+            Some(_) if context.only_schedules => None,
             Some(arn) => {
                 let clients = self.clients().await.map_err(failed)?;
                 let found = metrics::targets::targets(clients, std::slice::from_ref(&arn))

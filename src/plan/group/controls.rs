@@ -1,13 +1,13 @@
 //! Policies and schedules of the cloud's own: ours, adopted, and those left alone. Pure.
 
+use tideform_policies::model::Limits;
+use tideform_provider::dated_at;
+
 use super::*;
+use crate::plan::types::Place;
 
 pub(super) fn is_ours(control: &Control, workspace: &str) -> bool {
-    control
-        .name
-        .strip_prefix("tideform/")
-        .and_then(|rest| rest.strip_prefix(workspace))
-        .is_some_and(|rest| rest.starts_with('/'))
+    tideform_provider::is_ours(&control.name, workspace)
 }
 
 pub(super) fn is_adopted(control: &Control, adopt: &Adopt) -> bool {
@@ -52,22 +52,17 @@ pub(super) fn adopted_now<'a>(
     })
 }
 
-/// Dated actions end so, with their time: the loop renews them, and the cloud forgets each once it has run.
-const DATED: &str = "/window-";
-
-/// Whether a control is one of the dated actions.
-pub(in crate::plan) fn is_dated(name: &str) -> bool {
-    name.contains(DATED)
-}
-
 /// All controls of a group that is still to be created.
-pub(super) fn new_controls<'a>(
-    situation: &'a Situation<'_>,
-) -> impl Iterator<Item = AttributeChange> + 'a {
-    situation
-        .controls
-        .iter()
-        .map(|control| AttributeChange::PutControl(control.clone()))
+pub(super) fn new_controls(
+    situation: &Situation<'_>,
+    places: &Places<'_>,
+) -> (Vec<AttributeChange>, Vec<PlannedChange>) {
+    let mut found = Found::default();
+    for control in situation.controls {
+        let source = places.of(situation.address, &control.path);
+        found.add(control, source, None);
+    }
+    found.done(None)
 }
 
 /// What is to change of the cloud's own controls, under native control. Under the loop's there is nothing to make: the
@@ -79,59 +74,59 @@ pub(super) fn control_changes(
     live: &LiveGroup,
     places: &Places<'_>,
 ) -> (Vec<AttributeChange>, Vec<PlannedChange>) {
-    let (mut attributes, mut changes) = (Vec::new(), Vec::new());
+    let mut found = Found::default();
     if group.controller != Controller::Native {
         // The loop keeps floors by itself, and a scheduled action of ours would go on moving the limits.
         for control in &live.controls {
             if is_ours(control, &situation.options.workspace)
                 && control.kind == ControlKind::Schedule
             {
-                attributes.push(AttributeChange::RemoveControl(control.name.clone()));
-                changes.push(cloud(
-                    &control.name,
-                    ChangeAction::Remove,
-                    Json::from(control.summary.as_str()),
-                    Json::Null,
-                ));
+                found.remove(control);
             }
         }
-        return (attributes, changes);
+        let has_paused = situation
+            .applied
+            .is_some_and(|applied| applied.moved.paused);
+        if has_paused && live.is_paused {
+            found.attributes.push(AttributeChange::Pause(false));
+            found.changes.push(PlannedChange {
+                reason: Some("the loop carries the pause out now".to_owned()),
+                ..cloud(
+                    "paused",
+                    ChangeAction::Change,
+                    Json::Bool(true),
+                    Json::Bool(false),
+                )
+            });
+        }
+        return found.done(None);
     }
     // Nothing in the files has changed: then somebody else changed it in the cloud.
     let has_drifted = situation
         .applied
         .is_some_and(|applied| applied.group == *group);
     let reason = has_drifted.then(|| "changed outside tideform".to_owned());
-    let last_dated = live
-        .controls
-        .iter()
-        .map(|control| control.name.as_str())
-        .filter(|name| is_dated(name))
-        .max();
+    let is_kept = is_kept_by_loop(situation, group);
+    let is_left = |kind: ControlKind| is_kept && kind == ControlKind::Schedule;
+    // A pause moves what no suspended process stops.
+    let is_held = situation
+        .applied
+        .is_some_and(|applied| applied.is_paused || applied.moved.paused);
     for wanted in situation.controls {
+        if is_left(wanted.kind) {
+            continue;
+        }
         let there = live
             .controls
             .iter()
             .find(|control| control.name == wanted.name);
         let source = places.of(situation.address, &wanted.path);
         let Some(there) = there else {
-            // Time has gone on: the loop adds it.
-            if is_dated(&wanted.name) && last_dated.is_some_and(|last| last < wanted.name.as_str())
-            {
-                continue;
-            }
-            attributes.push(AttributeChange::PutControl(wanted.clone()));
-            changes.push(PlannedChange {
-                source,
-                reason: reason.clone(),
-                ..cloud(
-                    &wanted.name,
-                    ChangeAction::Add,
-                    Json::Null,
-                    Json::from(wanted.summary.as_str()),
-                )
-            });
+            found.add(wanted, source, reason.clone());
             continue;
+        };
+        let of = |settings: &tideform_provider::Settings, name: &str| {
+            settings.get(name).cloned().unwrap_or(Json::Null)
         };
         let differing: Vec<&String> = wanted
             .settings
@@ -140,68 +135,199 @@ pub(super) fn control_changes(
             .collect::<std::collections::BTreeSet<_>>()
             .into_iter()
             .filter(|name| {
-                let of = |settings: &tideform_provider::Settings| {
-                    settings.get(*name).cloned().unwrap_or(Json::Null)
-                };
-                !wanted::same_value(&of(&there.settings), &of(&wanted.settings))
+                !wanted::same_value(&of(&there.settings, name), &of(&wanted.settings, name))
             })
+            .filter(|name| !(is_held && has_drifted && *name == "mode"))
             .collect();
         if differing.is_empty() && there.enabled {
             continue;
         }
-        attributes.push(AttributeChange::PutControl(wanted.clone()));
-        if !there.enabled {
-            changes.push(PlannedChange {
+        if dated_at(&wanted.name).is_some() {
+            found.change_dated(wanted);
+            continue;
+        }
+        found.put(wanted);
+        let mut change = |path: String, before: Json, after: Json| {
+            found.changes.push(PlannedChange {
                 source: source.clone(),
                 reason: reason.clone(),
-                ..cloud(
-                    &format!("{}: enabled", wanted.name),
-                    ChangeAction::Change,
-                    Json::Bool(false),
-                    Json::Bool(true),
-                )
+                ..cloud(&path, ChangeAction::Change, before, after)
             });
+        };
+        if !there.enabled {
+            change(
+                format!("{}: enabled", wanted.name),
+                Json::Bool(false),
+                Json::Bool(true),
+            );
         }
         for name in differing {
-            let of = |settings: &tideform_provider::Settings| {
-                settings.get(name).cloned().unwrap_or(Json::Null)
-            };
-            changes.push(PlannedChange {
-                source: source.clone(),
-                reason: reason.clone(),
-                ..cloud(
-                    &format!("{}: {name}", wanted.name),
-                    ChangeAction::Change,
-                    of(&there.settings),
-                    of(&wanted.settings),
-                )
-            });
+            change(
+                format!("{}: {name}", wanted.name),
+                of(&there.settings, name),
+                of(&wanted.settings, name),
+            );
         }
     }
-    let past = format!("{DATED}{}", situation.now.strftime("%Y%m%dT%H%M%SZ"));
     for control in &live.controls {
         let is_managed = is_ours(control, &situation.options.workspace)
-            || is_adopted(control, &group.adopt)
-                && control.kind == tideform_provider::ControlKind::Dynamic;
+            || is_adopted(control, &group.adopt) && control.kind == ControlKind::Dynamic;
         let is_wanted = situation
             .controls
             .iter()
             .any(|wanted| wanted.name == control.name);
         // One that has run is forgotten by the cloud itself.
-        let has_run = control
-            .name
-            .rfind(DATED)
-            .is_some_and(|at| control.name[at..] <= *past);
-        if !is_managed || is_wanted || has_run {
+        let has_run = dated_at(&control.name).is_some_and(|at| at <= situation.now);
+        if !is_managed || is_wanted || has_run || is_left(control.kind) {
             continue;
         }
-        attributes.push(AttributeChange::RemoveControl(control.name.clone()));
-        changes.push(cloud(
+        found.remove(control);
+    }
+    found.done(places.of(situation.address, "schedule").or_else(|| {
+        let first = group.policy.schedules.first()?;
+        places.of(situation.address, &format!("schedule.{}", first.name))
+    }))
+}
+
+/// All controls of ours go, and what windows and people have moved of the group goes back.
+pub(super) fn release_controls(
+    situation: &Situation<'_>,
+    group: &Group,
+    live: &LiveGroup,
+) -> (Vec<AttributeChange>, Vec<PlannedChange>) {
+    let mut found = Found::default();
+    for control in &live.controls {
+        if is_ours(control, &situation.options.workspace) {
+            found.remove(control);
+        }
+    }
+    let moved = situation
+        .applied
+        .map(|applied| applied.moved)
+        .unwrap_or_default();
+    let is_native = group.controller == Controller::Native;
+    let has_windows = moved.limits || !group.policy.schedules.is_empty();
+    if let Some(limits) = group.policy.limits
+        && is_native
+        && has_windows
+        && live.attributes.limits != limits
+    {
+        let shown = |limits: Limits| Json::from(format!("{} to {}", limits.min(), limits.max()));
+        found.attributes.push(AttributeChange::Limits(limits));
+        found.changes.push(PlannedChange {
+            reason: Some("as outside of all windows".to_owned()),
+            ..cloud(
+                "limits",
+                ChangeAction::Change,
+                shown(live.attributes.limits),
+                shown(limits),
+            )
+        });
+    }
+    if is_native && moved.paused && live.is_paused {
+        found.attributes.push(AttributeChange::Pause(false));
+        found.changes.push(cloud(
+            "paused",
+            ChangeAction::Change,
+            Json::Bool(true),
+            Json::Bool(false),
+        ));
+    }
+    found.done(None)
+}
+
+/// What was found to change. Dated actions are many: they are told of in one line.
+#[derive(Default)]
+struct Found {
+    removals: Vec<AttributeChange>,
+    attributes: Vec<AttributeChange>,
+    changes: Vec<PlannedChange>,
+    /// Dated ones that come, change and go, with the last that comes.
+    dated: [usize; 3],
+    last: Option<Timestamp>,
+}
+
+impl Found {
+    fn put(&mut self, wanted: &ControlSpec) {
+        self.attributes
+            .push(AttributeChange::PutControl(wanted.clone()));
+    }
+
+    fn add(&mut self, wanted: &ControlSpec, source: Option<Place>, reason: Option<String>) {
+        self.put(wanted);
+        if let Some(at) = dated_at(&wanted.name) {
+            self.dated[0] += 1;
+            self.last = self.last.max(Some(at));
+            return;
+        }
+        self.changes.push(PlannedChange {
+            source,
+            reason,
+            ..cloud(
+                &wanted.name,
+                ChangeAction::Add,
+                Json::Null,
+                Json::from(wanted.summary.as_str()),
+            )
+        });
+    }
+
+    fn change_dated(&mut self, wanted: &ControlSpec) {
+        self.put(wanted);
+        self.dated[1] += 1;
+        self.last = self.last.max(dated_at(&wanted.name));
+    }
+
+    fn remove(&mut self, control: &Control) {
+        let removal = AttributeChange::RemoveControl(control.name.clone());
+        match control.kind {
+            // First: two scheduled actions cannot act at the same time, and a group has room for so many.
+            ControlKind::Schedule => self.removals.push(removal),
+            ControlKind::Dynamic => self.attributes.push(removal),
+        }
+        if dated_at(&control.name).is_some() {
+            self.dated[2] += 1;
+            return;
+        }
+        self.changes.push(cloud(
             &control.name,
             ChangeAction::Remove,
             Json::from(control.summary.as_str()),
             Json::Null,
         ));
     }
-    (attributes, changes)
+
+    fn done(mut self, source: Option<Place>) -> (Vec<AttributeChange>, Vec<PlannedChange>) {
+        let [come, change, go] = self.dated;
+        if come + change + go > 0 {
+            let actions = |count: usize| match count {
+                0 => Json::Null,
+                1 => Json::from("1 scheduled action"),
+                count => Json::from(format!("{count} scheduled actions")),
+            };
+            let after = match (self.last, actions(come + change)) {
+                (Some(last), Json::String(text)) => Json::from(format!("{text}, until {last}")),
+                (_, after) => after,
+            };
+            self.changes.push(PlannedChange {
+                source,
+                reason: (come + change > 0).then(|| {
+                    "no cron says these windows: `tideform reconcile` must run, and renews them"
+                        .to_owned()
+                }),
+                ..cloud(
+                    "dated windows",
+                    match (come, change, go) {
+                        (_, 0, 0) => ChangeAction::Add,
+                        (0, 0, _) => ChangeAction::Remove,
+                        _ => ChangeAction::Change,
+                    },
+                    actions(change + go),
+                    after,
+                )
+            });
+        }
+        self.removals.extend(self.attributes);
+        (self.removals, self.changes)
+    }
 }

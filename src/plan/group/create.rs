@@ -52,18 +52,16 @@ pub(super) fn create(
         diagnostics.push(at(diagnostic, "launch", "created with which limits?"));
         return None;
     };
+    // Under native control a window that is open now is in them.
+    let limits = limits_now(situation, group).unwrap_or(limits);
     let floor = floor_at(group, &started_surges(situation, group), situation.now);
     let desired = wanted::between(floor, limits);
-    let spec = GroupSpec {
+    let mut spec = GroupSpec {
         resource: group.resource.clone(),
         limits,
         desired,
         owner: owner(situation),
-        changes: [
-            wanted::at_creation(group),
-            new_controls(situation).collect(),
-        ]
-        .concat(),
+        changes: wanted::at_creation(group),
         launch: launch.attributes.clone(),
         instance: group.policy.instance.clone(),
     };
@@ -104,20 +102,21 @@ pub(super) fn create(
     };
     new("limits.min", json!(limits.min()));
     new("limits.max", json!(limits.max()));
+    let maintenance = group.policy.maintenance;
+    for (name, share) in [
+        ("min_healthy", maintenance.map(|m| m.min_healthy)),
+        ("max_healthy", maintenance.map(|m| m.max_healthy)),
+    ] {
+        if let Some(share) = share {
+            new(&format!("maintenance.{name}"), json!(share.to_string()));
+        }
+    }
     for (name, value) in &launch.attributes {
         new(&format!("launch.{name}"), value.clone());
     }
-    for control in situation.controls {
-        changes.push(PlannedChange {
-            source: places.of(address, &control.path),
-            ..cloud(
-                &control.name,
-                ChangeAction::Add,
-                Json::Null,
-                Json::from(control.summary.as_str()),
-            )
-        });
-    }
+    let (controls, made) = new_controls(situation, places);
+    spec.changes.extend(controls);
+    changes.extend(made);
     Some((
         Step::Create {
             provider: group.provider.clone(),

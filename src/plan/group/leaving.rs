@@ -126,17 +126,9 @@ pub(super) fn release(
     let Some(live) = live else {
         return (Vec::new(), changes);
     };
-    for control in &live.controls {
-        if is_ours(control, &situation.options.workspace) {
-            attributes.push(AttributeChange::RemoveControl(control.name.clone()));
-            changes.push(cloud(
-                &control.name,
-                ChangeAction::Remove,
-                Json::from(control.summary.as_str()),
-                Json::Null,
-            ));
-        }
-    }
+    let (more, said) = release_controls(situation, group, live);
+    attributes.extend(more);
+    changes.extend(said);
     if let Some(owner) = &live.owner
         && is_tagged_ours(situation, live)
     {

@@ -2,41 +2,105 @@
 
 use std::borrow::Cow;
 
-use tideform_policies::model::{Capacity, Limits};
+use jiff::{SignedDuration, Timestamp};
+use tideform_policies::calendar::{Held, TimedLimits};
+use tideform_policies::model::Limits;
+use tideform_provider::{dated_at, is_ours};
 
 use super::*;
 
-/// The group with the limits that are to be live now.
+/// A scheduled action of the cloud's acts this much late at most.
+const LATE: SignedDuration = SignedDuration::from_mins(2);
+
+/// The group with the limits that are to be live now; with none where the loop sees to them.
 ///
 /// The loop keeps floors and ceilings by what it asks for, and the cloud's limits stay those of the files. The cloud's
-/// own policies know no floor but the limits, so there schedules and surges write these.
+/// own policies know no floor but the limits, so there windows, surges and pins write these.
 pub(super) fn at_this_moment<'a>(situation: &Situation<'_>, group: &'a Group) -> Cow<'a, Group> {
-    let Some(limits) = group.policy.limits else {
-        return Cow::Borrowed(group);
+    let now = match limits_now(situation, group) {
+        _ if is_kept_by_loop(situation, group) => None,
+        now => now,
     };
+    if now == group.policy.limits {
+        return Cow::Borrowed(group);
+    }
+    let mut group = group.clone();
+    group.policy.limits = now;
+    Cow::Owned(group)
+}
+
+/// The limits that are to be live now.
+pub(super) fn limits_now(situation: &Situation<'_>, group: &Group) -> Option<Limits> {
+    let limits = group.policy.limits?;
     if group.controller != Controller::Native {
-        return Cow::Borrowed(group);
+        return Some(limits);
     }
-    let (least, most) = (limits.min().get(), limits.max().get());
-    let week = calendar::week(group, &started_surges(situation, group), situation.now);
-    let open = || {
-        week.iter()
-            .filter(|entry| entry.start <= situation.now && situation.now < entry.end)
+    let held = situation
+        .applied
+        .map_or_else(Held::default, |applied| applied.held(&group.policy));
+    let timed = TimedLimits::new(&group.policy, &held)?;
+    // What held a moment ago may be live still, and is no change.
+    let live = live(situation).map(|live| live.attributes.limits);
+    let before = situation.now.checked_sub(LATE).map(|then| timed.at(then));
+    match (live, before) {
+        (Some(live), Ok(before)) if live == before && held.is_empty() => Some(live),
+        _ => Some(timed.at(situation.now)),
+    }
+}
+
+fn live<'a>(situation: &Situation<'a>) -> Option<&'a LiveGroup> {
+    situation.live?.as_ref().ok()?.as_ref()
+}
+
+/// Whether the loop, and not a plan, sees to the scheduled actions and the limits of a group that the cloud scales: time
+/// or people move them, and the files say of it what they said when it was last applied.
+pub(super) fn is_kept_by_loop(situation: &Situation<'_>, group: &Group) -> bool {
+    let Some(applied) = situation.applied else {
+        return false;
     };
-    let floor = open()
-        .filter_map(|entry| entry.min)
-        .fold(least, u32::max)
-        .min(most);
-    let ceiling = open()
-        .filter_map(|entry| entry.max)
-        .fold(most, u32::min)
-        .max(floor);
-    match Limits::new(Capacity(floor), Capacity(ceiling)) {
-        Some(now) if now != limits => {
-            let mut group = group.clone();
-            group.policy.limits = Some(now);
-            Cow::Owned(group)
-        }
-        _ => Cow::Borrowed(group),
+    let (was, is) = (&applied.group.policy, &group.policy);
+    let is_same = [&applied.group, group]
+        .iter()
+        .all(|group| group.controller == Controller::Native)
+        && applied.group.provider == group.provider
+        && applied.group.resource == group.resource
+        && (was.limits, &was.schedules, &was.surges) == (is.limits, &is.schedules, &is.surges);
+    is_same && (applied.is_held() || has_dated(situation))
+}
+
+/// Whether no cron says the group's windows.
+fn has_dated(situation: &Situation<'_>) -> bool {
+    let wanted = situation.controls.iter().map(|control| &control.name);
+    let there = live(situation)
+        .into_iter()
+        .flat_map(|live| &live.controls)
+        .map(|control| &control.name)
+        .filter(|name| is_ours(name, &situation.options.workspace));
+    wanted.chain(there).any(|name| dated_at(name).is_some())
+}
+
+/// What a group with dated actions needs: somebody who renews them.
+pub(super) fn renewal_note(situation: &Situation<'_>, group: &Group) -> Option<String> {
+    if group.controller != Controller::Native || situation.unsupported.iter().len() > 0 {
+        return None;
     }
+    let until: Option<Timestamp> = situation
+        .controls
+        .iter()
+        .filter_map(|control| dated_at(&control.name))
+        .max();
+    if let Some(until) = until {
+        return Some(format!(
+            "{}: its limits are moved by dated scheduled actions, made ahead until {until}. Let `tideform reconcile` run \
+             at least once a day: it renews them.",
+            situation.address
+        ));
+    }
+    let is_held = situation.applied.is_some_and(super::Applied::is_held);
+    is_held.then(|| {
+        format!(
+            "{}: its pin, pause or surge is carried out and ended by `tideform reconcile`, and is no part of this plan.",
+            situation.address
+        )
+    })
 }

@@ -39,10 +39,11 @@ pub(crate) fn wanted(
     }
     let mut problems = Vec::new();
     let mut compiled = Vec::new();
-    for part in [
-        compile::policies(group, target),
-        schedule::actions(group, context.surges, context.now),
-    ] {
+    let policies = match context.only_schedules {
+        true => Ok(Vec::new()),
+        false => compile::policies(group, target),
+    };
+    for part in [policies, schedule::actions(group, context)] {
         match part {
             Ok(list) => compiled.extend(list),
             Err(list) => problems.extend(list),
@@ -53,6 +54,14 @@ pub(crate) fn wanted(
     }
     let mut specs: Vec<ControlSpec> = compiled
         .into_iter()
+        .map(|one| match one.native {
+            // No process of AWS's own stops predictive scaling.
+            Native::PredictiveScaling(forecast) if context.is_paused => compile::Compiled {
+                native: Native::PredictiveScaling(forecast.only_forecasting()),
+                ..one
+            },
+            _ => one,
+        })
         .map(|one| ControlSpec {
             name: adopted_name(group, context.live, &one.native)
                 .unwrap_or_else(|| compile::name(context.workspace, group, &one.block)),

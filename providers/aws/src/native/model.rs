@@ -143,6 +143,16 @@ pub(crate) struct Scheduled {
     pub(crate) max: i32,
 }
 
+impl Predicting {
+    /// The same, that only predicts.
+    pub(crate) fn only_forecasting(self) -> Predicting {
+        Predicting {
+            mode: "ForecastOnly".to_owned(),
+            ..self
+        }
+    }
+}
+
 impl Native {
     /// As the map that everyone else compares and shows.
     pub(crate) fn settings(&self) -> Settings {

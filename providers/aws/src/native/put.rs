@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_autoscaling::types::{ScalingPolicy, ScheduledUpdateGroupActionRequest};
 use tideform_policies::model::Resource;
-use tideform_provider::{ControlSpec, ProviderError};
+use tideform_provider::{AttributeChange, ControlKind, ControlSpec, ProviderError};
 
 use super::model::{AlarmSpec, MathTerm, Measured, Native, Scheduled, SeriesSpec};
 use super::to_sdk;
@@ -13,27 +14,80 @@ use crate::write::write;
 
 const PUT_POLICY: &str = "autoscaling:PutScalingPolicy";
 const DELETE_POLICY: &str = "autoscaling:DeletePolicy";
-const PUT_SCHEDULE: &str = "autoscaling:PutScheduledUpdateGroupAction";
-const DELETE_SCHEDULE: &str = "autoscaling:DeleteScheduledAction";
+const PUT_SCHEDULES: &str = "autoscaling:BatchPutScheduledUpdateGroupAction";
+const DELETE_SCHEDULES: &str = "autoscaling:BatchDeleteScheduledAction";
+/// Most scheduled actions of one call, and most names of one question. Source: Amazon EC2 Auto Scaling API.
+const SCHEDULES_PER_CALL: usize = 50;
+/// Most of either on a page.
+const PER_PAGE: i32 = 100;
 const PUT_ALARM: &str = "cloudwatch:PutMetricAlarm";
 const DELETE_ALARMS: &str = "cloudwatch:DeleteAlarms";
 const ENABLE_METRICS: &str = "autoscaling:EnableMetricsCollection";
 
-/// Makes a control, or changes it to say this.
-pub(crate) async fn put(
-    clients: &Clients,
-    resource: &Resource,
-    spec: &ControlSpec,
-) -> Result<(), ProviderError> {
-    let native = Native::of(&spec.settings).map_err(|error| ProviderError::Refused {
+fn said(spec: &ControlSpec) -> Result<Native, ProviderError> {
+    Native::of(&spec.settings).map_err(|error| ProviderError::Refused {
         request: PUT_POLICY,
         message: format!(
             "the plan's `{}` cannot be read: {error}; plan again",
             spec.name
         ),
-    })?;
-    if let Native::Scheduled(scheduled) = &native {
-        return put_schedule(clients, resource, &spec.name, scheduled).await;
+    })
+}
+
+/// Carries out the changes that are controls, in their order; neighbors of a kind go together.
+pub(crate) async fn change(
+    clients: &Clients,
+    resource: &Resource,
+    changes: &[AttributeChange],
+) -> Result<(), ProviderError> {
+    let mut rest = changes;
+    while let Some(first) = rest.first() {
+        let mut count = 1;
+        match first {
+            AttributeChange::PutControl(spec) if spec.kind == ControlKind::Schedule => {
+                let mut actions = Vec::new();
+                for change in rest {
+                    match change {
+                        AttributeChange::PutControl(spec) => match said(spec)? {
+                            Native::Scheduled(scheduled) => {
+                                actions.push((spec.name.as_str(), scheduled));
+                            }
+                            _ => break,
+                        },
+                        _ => break,
+                    }
+                }
+                count = actions.len().max(1);
+                put_schedules(clients, resource, &actions).await?;
+            }
+            AttributeChange::PutControl(spec) => put(clients, resource, spec).await?,
+            AttributeChange::RemoveControl(_) => {
+                let names: Vec<&str> = rest
+                    .iter()
+                    .map_while(|change| match change {
+                        AttributeChange::RemoveControl(name) => Some(name.as_str()),
+                        _ => None,
+                    })
+                    .collect();
+                count = names.len();
+                remove(clients, resource, &names).await?;
+            }
+            _ => {}
+        }
+        rest = rest.get(count..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Makes a control, or changes it to say this.
+async fn put(
+    clients: &Clients,
+    resource: &Resource,
+    spec: &ControlSpec,
+) -> Result<(), ProviderError> {
+    let native = said(spec)?;
+    if let Native::Scheduled(scheduled) = native {
+        return put_schedules(clients, resource, &[(&spec.name, scheduled)]).await;
     }
     let names = own_metrics(&native);
     if !names.is_empty() {
@@ -131,28 +185,64 @@ async fn put_alarm(
     Ok(())
 }
 
-async fn put_schedule(
+/// Makes scheduled actions, or changes them, many a call.
+///
+/// # Errors
+/// The first that AWS refused. One whose time has passed meanwhile is none: there is nothing left for it to do.
+async fn put_schedules(
     clients: &Clients,
     resource: &Resource,
-    name: &str,
-    scheduled: &Scheduled,
+    actions: &[(&str, Scheduled)],
 ) -> Result<(), ProviderError> {
-    write(clients, || async {
-        clients
-            .autoscaling_writer
-            .put_scheduled_update_group_action()
-            .auto_scaling_group_name(&*resource.name)
-            .scheduled_action_name(name)
-            .set_recurrence(scheduled.cron.clone())
-            .set_time_zone(scheduled.timezone.clone())
-            .set_start_time(to_sdk::start(scheduled))
-            .min_size(scheduled.min)
-            .max_size(scheduled.max)
-            .send()
-            .await
-            .map_err(|error| describe_write(PUT_SCHEDULE, error))
-    })
-    .await?;
+    for actions in actions.chunks(SCHEDULES_PER_CALL) {
+        let requests: Vec<ScheduledUpdateGroupActionRequest> = actions
+            .iter()
+            .map(|(name, scheduled)| {
+                ScheduledUpdateGroupActionRequest::builder()
+                    .scheduled_action_name(*name)
+                    .set_recurrence(scheduled.cron.clone())
+                    .set_time_zone(scheduled.timezone.clone())
+                    .set_start_time(to_sdk::start(scheduled))
+                    .min_size(scheduled.min)
+                    .max_size(scheduled.max)
+                    .build()
+            })
+            .collect();
+        let answer = write(clients, || async {
+            clients
+                .autoscaling_writer
+                .batch_put_scheduled_update_group_action()
+                .auto_scaling_group_name(&*resource.name)
+                .set_scheduled_update_group_actions(Some(requests.clone()))
+                .send()
+                .await
+                .map_err(|error| describe_write(PUT_SCHEDULES, error))
+        })
+        .await?;
+        let is_past = |name: &str| {
+            actions.iter().any(|(other, scheduled)| {
+                *other == name && scheduled.at.is_some_and(|at| at <= clients.clock.now())
+            })
+        };
+        let refused = answer
+            .failed_scheduled_update_group_actions()
+            .iter()
+            .find(|failed| !failed.scheduled_action_name().is_some_and(is_past));
+        if let Some(refused) = refused {
+            return Err(ProviderError::Refused {
+                request: PUT_SCHEDULES,
+                message: format!(
+                    "`{}` of `{}`: {}",
+                    refused.scheduled_action_name().unwrap_or_default(),
+                    resource.name,
+                    refused
+                        .error_message()
+                        .or(refused.error_code())
+                        .unwrap_or("no reason given"),
+                ),
+            });
+        }
+    }
     Ok(())
 }
 
@@ -215,69 +305,92 @@ async fn enable_metrics(
     Ok(())
 }
 
-/// Removes a policy with its alarm, or a scheduled action, by name. One that is not there any more is removed.
-pub(crate) async fn remove(
+/// Removes policies with their alarms, and scheduled actions, by name. What is not there any more is removed.
+async fn remove(
     clients: &Clients,
     resource: &Resource,
-    name: &str,
+    names: &[&str],
 ) -> Result<(), ProviderError> {
-    let policies = clients
-        .autoscaling
-        .describe_policies()
-        .auto_scaling_group_name(&*resource.name)
-        .policy_names(name)
-        .send()
-        .await
-        .map_err(|error| describe("autoscaling:DescribePolicies", error))?;
-    if let Some(policy) = policies.scaling_policies().first() {
-        let is_step = policy.policy_type() == Some("StepScaling");
-        write(clients, || async {
-            clients
-                .autoscaling_writer
-                .delete_policy()
-                .auto_scaling_group_name(&*resource.name)
-                .policy_name(name)
-                .send()
-                .await
-                .map_err(|error| describe_write(DELETE_POLICY, error))
-        })
-        .await?;
-        // The alarm of our own step policy has its name; others' alarms are theirs.
-        if is_step && name.starts_with("tideform/") {
+    for names in names.chunks(SCHEDULES_PER_CALL) {
+        let wanted = || Some(names.iter().map(|&name| name.to_owned()).collect());
+        let policies = clients
+            .autoscaling
+            .describe_policies()
+            .auto_scaling_group_name(&*resource.name)
+            .set_policy_names(wanted())
+            .max_records(PER_PAGE)
+            .send()
+            .await
+            .map_err(|error| describe("autoscaling:DescribePolicies", error))?;
+        for policy in policies.scaling_policies() {
+            remove_policy(clients, resource, policy).await?;
+        }
+        if policies.scaling_policies().len() == names.len() {
+            continue;
+        }
+        let schedules = clients
+            .autoscaling
+            .describe_scheduled_actions()
+            .auto_scaling_group_name(&*resource.name)
+            .set_scheduled_action_names(wanted())
+            .max_records(PER_PAGE)
+            .send()
+            .await
+            .map_err(|error| describe("autoscaling:DescribeScheduledActions", error))?;
+        let there: Vec<String> = schedules
+            .scheduled_update_group_actions()
+            .iter()
+            .filter_map(|action| action.scheduled_action_name().map(str::to_owned))
+            .collect();
+        if !there.is_empty() {
+            // One that acts for the last time meanwhile is gone too, so what could not be removed is removed.
             write(clients, || async {
                 clients
-                    .cloudwatch_writer
-                    .delete_alarms()
-                    .alarm_names(name)
+                    .autoscaling_writer
+                    .batch_delete_scheduled_action()
+                    .auto_scaling_group_name(&*resource.name)
+                    .set_scheduled_action_names(Some(there.clone()))
                     .send()
                     .await
-                    .map_err(|error| describe_write(DELETE_ALARMS, error))
+                    .map_err(|error| describe_write(DELETE_SCHEDULES, error))
             })
             .await?;
         }
-        return Ok(());
     }
-    let schedules = clients
-        .autoscaling
-        .describe_scheduled_actions()
-        .auto_scaling_group_name(&*resource.name)
-        .scheduled_action_names(name)
-        .send()
-        .await
-        .map_err(|error| describe("autoscaling:DescribeScheduledActions", error))?;
-    if schedules.scheduled_update_group_actions().is_empty() {
+    Ok(())
+}
+
+async fn remove_policy(
+    clients: &Clients,
+    resource: &Resource,
+    policy: &ScalingPolicy,
+) -> Result<(), ProviderError> {
+    let Some(name) = policy.policy_name() else {
         return Ok(());
-    }
+    };
     write(clients, || async {
         clients
             .autoscaling_writer
-            .delete_scheduled_action()
+            .delete_policy()
             .auto_scaling_group_name(&*resource.name)
-            .scheduled_action_name(name)
+            .policy_name(name)
             .send()
             .await
-            .map(|_| ())
-            .map_err(|error| describe_write(DELETE_SCHEDULE, error))
+            .map_err(|error| describe_write(DELETE_POLICY, error))
     })
-    .await
+    .await?;
+    // The alarm of our own step policy has its name; others' alarms are theirs.
+    if policy.policy_type() == Some("StepScaling") && name.starts_with("tideform/") {
+        write(clients, || async {
+            clients
+                .cloudwatch_writer
+                .delete_alarms()
+                .alarm_names(name)
+                .send()
+                .await
+                .map_err(|error| describe_write(DELETE_ALARMS, error))
+        })
+        .await?;
+    }
+    Ok(())
 }

@@ -1,226 +1,208 @@
-//! Windows as scheduled actions: all schedules and surges together, since an action writes plain numbers. Pure.
+//! Windows as scheduled actions: all schedules, surges and a pin together, since an action writes plain numbers. Pure.
 //!
 //! At each edge an action writes the smallest and largest capacity that hold from then on. Where windows never meet,
 //! each recurring one is two actions by cron; else, and for what no cron can say, the coming edges become dated
 //! actions, which the loop renews.
 
-use jiff::{SignedDuration, Timestamp};
-use tideform_policies::calendar::CompiledSchedule;
-use tideform_policies::model::{Group, Limits, Name, Schedule, Surge, Window};
-use tideform_provider::Unsupported;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use tideform_policies::calendar::{Held, TimedLimits};
+use tideform_policies::model::{Group, Limits, Policy, Schedule, Window};
+use tideform_provider::{ControlContext, ControlKind, LiveGroup, Unsupported, dated_block};
 
 use super::compile::Compiled;
 use super::model::{Native, Scheduled};
 
-/// How far ahead windows are looked at: four of every weekday and both clock changes' neighbors.
-const HORIZON: SignedDuration = SignedDuration::from_hours(35 * 24);
-/// Dated actions made ahead. Source: Amazon EC2 Auto Scaling quotas, 125 scheduled actions a group.
-const DATED: usize = 60;
-
-/// Everything that moves the limits by time.
-struct Windows<'a> {
-    limits: Limits,
-    schedules: Vec<(&'a Schedule, CompiledSchedule)>,
-    /// Started surges: floor, from, until.
-    surges: Vec<(u32, Timestamp, Timestamp)>,
-}
+/// How far ahead windows are looked at to see whether they meet, and dated actions are made: to the end of a day, so
+/// that there is something to renew once a day.
+const HORIZON_DAYS: i64 = 35;
+/// Most scheduled actions of a group. Source: Amazon EC2 Auto Scaling quotas.
+const MOST: usize = 125;
+/// Most dated actions made ahead: the others are left for those that follow, and for people's own.
+const DATED: usize = 100;
+/// With room for fewer the loop would have to come by all the time.
+const LEAST: usize = 10;
 
 /// The scheduled actions of a group.
 ///
 /// # Errors
-/// What cannot be said: windows of a group without limits.
+/// What cannot be said: windows of a group without limits, and more actions than a group may have.
 pub(super) fn actions(
     group: &Group,
-    surges: &[(Name, Timestamp)],
-    now: Timestamp,
+    context: &ControlContext<'_>,
 ) -> Result<Vec<Compiled>, Vec<Unsupported>> {
-    if group.policy.schedules.is_empty() && surges.is_empty() {
+    let policy = &group.policy;
+    let Some(path) = first_window(policy).or_else(|| {
+        // A pin of a group without windows.
+        (!context.held.is_empty()).then(|| "limits".to_owned())
+    }) else {
         return Ok(Vec::new());
-    }
-    let Some(windows) = Windows::of(group, surges) else {
+    };
+    let Some(timed) = TimedLimits::new(policy, context.held) else {
         return Err(vec![Unsupported {
-            path: "schedule".to_owned(),
+            path,
             what: "AWS's scheduled actions write both limits, and this group has none".to_owned(),
             help: "Write `limits { min = ..., max = ... }`.".to_owned(),
         }]);
     };
-    if let Some(recurring) = windows.by_cron(now) {
-        return Ok(recurring);
+    let foreign = foreign_actions(context.live);
+    let room = MOST.saturating_sub(foreign);
+    let recurring = by_cron(policy, &timed, context);
+    let needed = recurring.as_ref().map_or(LEAST, Vec::len);
+    if needed > room {
+        return Err(vec![Unsupported {
+            path,
+            what: format!(
+                "a group has at most {MOST} scheduled actions, {foreign} are not tideform's, and it needs {needed}"
+            ),
+            help: "Take some of the others away, or use `controller = \"tideform\"`.".to_owned(),
+        }]);
     }
-    Ok(windows.dated(now))
+    Ok(recurring.unwrap_or_else(|| dated(&timed, context.now, DATED.min(room))))
 }
 
-impl<'a> Windows<'a> {
-    fn of(group: &'a Group, started: &[(Name, Timestamp)]) -> Option<Windows<'a>> {
-        let limits = group.policy.limits?;
-        let schedules = group
-            .policy
-            .schedules
-            .iter()
-            .filter_map(|schedule| Some((schedule, CompiledSchedule::new(schedule).ok()?)))
-            .collect();
-        let surges = started
-            .iter()
-            .filter_map(|(name, at)| {
-                let surge: &Surge = group
-                    .policy
-                    .surges
-                    .iter()
-                    .find(|surge| surge.name == *name)?;
-                let lead = SignedDuration::try_from(surge.lead).ok()?;
-                let duration = SignedDuration::try_from(surge.duration).ok()?;
-                Some((
-                    surge.min.get(),
-                    at.checked_sub(lead).ok()?,
-                    at.checked_add(duration).ok()?,
-                ))
-            })
-            .collect();
-        Some(Windows {
-            limits,
-            schedules,
-            surges,
+fn first_window(policy: &Policy) -> Option<String> {
+    let schedule = policy.schedules.first();
+    schedule
+        .map(|schedule| format!("schedule.{}", schedule.name))
+        .or_else(|| Some(format!("surge.{}", policy.surges.first()?.name)))
+}
+
+/// Scheduled actions that others made.
+fn foreign_actions(live: Option<&LiveGroup>) -> usize {
+    live.into_iter()
+        .flat_map(|live| &live.controls)
+        .filter(|control| {
+            control.kind == ControlKind::Schedule && !control.name.starts_with("tideform/")
         })
-    }
+        .count()
+}
 
-    /// The limits that hold at a time. A floor wins over a schedule's ceiling; the group's limits bound both.
-    fn at(&self, time: Timestamp) -> (u32, u32) {
-        let (least, most) = (self.limits.min().get(), self.limits.max().get());
-        let open = || {
-            self.schedules
-                .iter()
-                .filter(|(_, compiled)| compiled.open_at(time).is_some())
-                .map(|(schedule, _)| *schedule)
-        };
-        let floor = open()
-            .filter_map(|schedule| schedule.min)
-            .map(|min| min.get())
-            .chain(
-                self.surges
-                    .iter()
-                    .filter(|(_, from, until)| *from <= time && time < *until)
-                    .map(|(min, _, _)| *min),
-            )
-            .fold(least, u32::max)
-            .min(most);
-        let ceiling = open()
-            .filter_map(|schedule| schedule.max)
-            .map(|max| max.get())
-            .fold(most, u32::min)
-            .max(least);
-        (floor, ceiling.max(floor))
+/// Two actions a schedule, where all recur by a cron that can be moved and none ever meets another.
+fn by_cron(
+    policy: &Policy,
+    timed: &TimedLimits<'_>,
+    context: &ControlContext<'_>,
+) -> Option<Vec<Compiled>> {
+    if !context.held.is_empty() {
+        return None;
     }
-
-    /// Two actions a schedule, where all recur by a cron that can be moved and none ever meets another.
-    fn by_cron(&self, now: Timestamp) -> Option<Vec<Compiled>> {
-        if !self.surges.is_empty() {
-            return None;
-        }
-        let until = now.checked_add(HORIZON).ok()?;
-        let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
-        let mut actions = Vec::new();
-        let outside = (self.limits.min().get(), self.limits.max().get());
-        for (schedule, compiled) in &self.schedules {
-            let Window::Recurring {
+    let now = context.now;
+    let until = now
+        .checked_add(SignedDuration::from_hours(24 * HORIZON_DAYS))
+        .ok()?;
+    let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
+    let mut actions = Vec::new();
+    for (schedule, compiled) in timed.schedules() {
+        let (cron, timezone, duration) = match &schedule.when {
+            // It is over, and says nothing any more.
+            Window::Once { end, .. } if *end <= now => continue,
+            Window::Once { .. } => return None,
+            Window::Recurring { except, .. } if !except.is_empty() => return None,
+            Window::Recurring {
                 cron,
                 timezone,
                 duration,
-                except,
-            } = &schedule.when
-            else {
-                return None;
-            };
-            if !except.is_empty() || duration.as_secs() % 60 != 0 {
-                return None;
-            }
-            let closing = moved(cron, duration.as_secs() / 60)?;
-            spans.extend(
-                compiled
-                    .windows(now, until)
-                    .map(|window| (window.start, window.end)),
-            );
-            let inside = Windows {
-                limits: self.limits,
-                schedules: vec![(*schedule, CompiledSchedule::new(schedule).ok()?)],
-                surges: Vec::new(),
-            };
-            let first = compiled.windows(now, Timestamp::MAX).next()?;
-            for (edge, cron, (min, max)) in [
-                ("open", cron.clone(), inside.at(first.start)),
-                ("close", closing, outside),
-            ] {
-                actions.push(action(
-                    format!("{}-{edge}", schedule.name),
-                    format!("schedule.{}", schedule.name),
-                    Scheduled {
-                        cron: Some(cron),
-                        timezone: Some(timezone.clone()),
-                        at: None,
-                        min: number(min),
-                        max: number(max),
-                    },
-                ));
-            }
+                ..
+            } => (cron, timezone, duration),
+        };
+        if duration.as_secs() % 60 != 0 {
+            return None;
         }
-        spans.sort();
-        let meet = spans.windows(2).any(|pair| pair[0].1 >= pair[1].0);
-        (!meet).then_some(actions)
-    }
-
-    /// The coming edges, each with what holds from then on.
-    fn dated(&self, now: Timestamp) -> Vec<Compiled> {
-        let until = now.checked_add(HORIZON).unwrap_or(Timestamp::MAX);
-        let mut edges: Vec<Timestamp> = self
-            .schedules
-            .iter()
-            .flat_map(|(_, compiled)| compiled.windows(now, until))
-            .flat_map(|window| [window.start, window.end])
-            .chain(
-                self.surges
-                    .iter()
-                    .flat_map(|(_, from, until)| [*from, *until]),
-            )
-            .filter(|edge| *edge > now)
-            .collect();
-        edges.sort();
-        edges.dedup();
-        let mut holds = self.at(now);
-        let mut actions = Vec::new();
-        for edge in edges {
-            let next = self.at(edge);
-            if next == holds {
-                continue;
+        let closing = moved(cron, duration.as_secs() / 60)?;
+        // Longer than one window by more than a clock change: it meets itself.
+        let longest = SignedDuration::try_from(*duration).ok()? + SignedDuration::from_hours(3);
+        for window in compiled.windows(now, until) {
+            if window.end.duration_since(window.start) > longest {
+                return None;
             }
-            holds = next;
+            spans.push((window.start, window.end));
+        }
+        let first = compiled.windows(now, Timestamp::MAX).next()?;
+        let inside = alone(policy, schedule, first.start)?;
+        for (edge, cron, limits) in [
+            ("open", cron.clone(), inside),
+            ("close", closing, timed.outside()),
+        ] {
             actions.push(action(
-                format!("window-{}", edge.strftime("%Y%m%dT%H%M%SZ")),
-                "schedule".to_owned(),
-                Scheduled {
-                    cron: None,
-                    timezone: None,
-                    at: Some(edge),
-                    min: number(next.0),
-                    max: number(next.1),
+                format!("{}-{edge}", schedule.name),
+                format!("schedule.{}", schedule.name),
+                limits,
+                |min, max| Scheduled {
+                    cron: Some(cron),
+                    timezone: Some(timezone.clone()),
+                    at: None,
+                    min,
+                    max,
                 },
             ));
-            if actions.len() == DATED {
-                break;
-            }
         }
-        actions
     }
+    spans.sort();
+    let meet = spans.windows(2).any(|pair| pair[0].1 >= pair[1].0);
+    (!meet).then_some(actions)
 }
 
-fn action(block: String, path: String, scheduled: Scheduled) -> Compiled {
+/// The limits inside a window of this schedule.
+fn alone(policy: &Policy, schedule: &Schedule, open: Timestamp) -> Option<Limits> {
+    let policy = Policy {
+        schedules: vec![schedule.clone()],
+        ..policy.clone()
+    };
+    Some(TimedLimits::new(&policy, &Held::default())?.at(open))
+}
+
+/// The coming edges, each with what holds from then on: whole days of them, up to the horizon and up to `most`, so that
+/// the list stays the same through a day but for what has acted.
+fn dated(timed: &TimedLimits<'_>, now: Timestamp, most: usize) -> Vec<Compiled> {
+    let zoned = now.to_zoned(TimeZone::UTC);
+    let today = zoned.start_of_day().map_or(now, |day| day.timestamp());
+    let day = |n: i64| {
+        zoned
+            .start_of_day()
+            .and_then(|day| day.checked_add(n.days()))
+            .map_or(Timestamp::MAX, |day| day.timestamp())
+    };
+    let changes = timed.changes(today, day(HORIZON_DAYS + 1));
+    let until = (1..=HORIZON_DAYS + 1)
+        .rev()
+        .map(day)
+        .find(|end| changes.iter().filter(|(at, _)| at <= end).count() <= most)
+        .unwrap_or_else(|| day(1));
+    timed
+        .changes(now, until)
+        .into_iter()
+        .take(most)
+        .map(|(at, limits)| {
+            action(
+                dated_block(at),
+                "schedule".to_owned(),
+                limits,
+                |min, max| Scheduled {
+                    cron: None,
+                    timezone: None,
+                    at: Some(at),
+                    min,
+                    max,
+                },
+            )
+        })
+        .collect()
+}
+
+fn action(
+    block: String,
+    path: String,
+    limits: Limits,
+    scheduled: impl FnOnce(i32, i32) -> Scheduled,
+) -> Compiled {
+    let number = |capacity: u32| i32::try_from(capacity).unwrap_or(i32::MAX);
+    let scheduled = scheduled(number(limits.min().get()), number(limits.max().get()));
     Compiled {
         block,
         path,
         native: Native::Scheduled(scheduled),
     }
-}
-
-fn number(capacity: u32) -> i32 {
-    i32::try_from(capacity).unwrap_or(i32::MAX)
 }
 
 /// A cron expression so many minutes later, where that is one: minute and hour are single numbers, and if it ends on

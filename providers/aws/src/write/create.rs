@@ -102,12 +102,7 @@ pub(crate) async fn create(clients: &Clients, spec: &GroupSpec) -> Result<(), Pr
             .map_err(|error| describe_write(CREATE, error))
     })
     .await?;
-    for change in &spec.changes {
-        if let AttributeChange::PutControl(control) = change {
-            put::put(clients, &spec.resource, control).await?;
-        }
-    }
-    Ok(())
+    put::change(clients, &spec.resource, &spec.changes).await
 }
 
 /// Deletes a group with its instances.

@@ -122,8 +122,6 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
     for attribute in &change.changes {
         match attribute {
             AttributeChange::Drain(drain) => hooks::put(clients, resource, *drain).await?,
-            AttributeChange::PutControl(spec) => put::put(clients, resource, spec).await?,
-            AttributeChange::RemoveControl(name) => put::remove(clients, resource, name).await?,
             AttributeChange::Launch(launch) => {
                 if let Some(wanted) = launch.get("target_groups") {
                     let wanted = strings("target_groups", wanted).map_err(refused)?;
@@ -141,8 +139,17 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
             | AttributeChange::Order(_)
             | AttributeChange::Mix(_)
             | AttributeChange::Maintenance(_)
-            | AttributeChange::Owner(_) => {}
-            AttributeChange::Pause(is_paused) => pause(clients, resource, *is_paused).await?,
+            | AttributeChange::Owner(_)
+            | AttributeChange::PutControl(_)
+            | AttributeChange::RemoveControl(_)
+            | AttributeChange::Pause(_) => {}
+        }
+    }
+    put::change(clients, resource, &change.changes).await?;
+    for attribute in &change.changes {
+        // After them: what acts again finds everything in its place.
+        if let AttributeChange::Pause(is_paused) = attribute {
+            pause(clients, resource, *is_paused).await?;
         }
     }
     // Last, for the same reason.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tideform_policies::calendar::Held;
 use tideform_provider::{
     AttributeChange, Control, ControlContext, ControlSpec, GroupChange, Provider, ProviderError,
     Settings,
@@ -25,7 +26,9 @@ async fn wanted(cloud: &Cloud, body: &str) -> Done<Vec<ControlSpec>> {
     let context = ControlContext {
         workspace: "shop",
         now: at(NOW)?,
-        surges: &[],
+        held: &Held::default(),
+        is_paused: false,
+        only_schedules: false,
         live: Some(&live),
     };
     cloud
@@ -326,11 +329,19 @@ fn windows_that_meet_and_surges_become_dated_actions_that_say_what_holds() -> Do
              surge \"launch\" {\n min = 15\n duration = \"2h\"\n lead = \"1h\"\n}";
         let group = group(body)?;
         let live = cloud.live(NAME).await?;
-        let surges = [("launch".into(), at("2026-11-21T20:00:00Z")?)];
+        let held = Held {
+            pin: None,
+            floors: Held::surges(
+                &group.policy,
+                &[("launch".into(), at("2026-11-21T20:00:00Z")?)],
+            ),
+        };
         let context = ControlContext {
             workspace: "shop",
             now: at(NOW)?,
-            surges: &surges,
+            held: &held,
+            is_paused: false,
+            only_schedules: true,
             live: Some(&live),
         };
         let controls = cloud.provider.controls(&group, &context).await;
@@ -535,7 +546,9 @@ fn what_aws_cannot_say_is_named_with_its_place() -> Done {
             let context = ControlContext {
                 workspace: "shop",
                 now: at(NOW)?,
-                surges: &[],
+                held: &Held::default(),
+                is_paused: false,
+                only_schedules: false,
                 live: Some(&live),
             };
             let problems = match cloud.provider.controls(&group, &context).await {

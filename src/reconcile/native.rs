@@ -1,0 +1,239 @@
+//! A group that the cloud's own controls scale: what time and people move of it is carried out here. Pure.
+//!
+//! ```text
+//! windows that no cron says   the coming dated actions, and the limits of now
+//! pin, surge                  the same, with them compiled in; afterwards as without
+//! pause                       the controls switched off; afterwards on again
+//! ```
+//!
+//! It looks at what is live and at what should be, and never at what was done last: a run that was missed, or that died
+//! half-way, is made good by the next. What only files and drift change is a plan's, and left alone.
+
+use jiff::Timestamp;
+use tideform_policies::calendar::{Floor, Held, TimedLimits};
+use tideform_policies::model::{Capacity, Change, Group};
+use tideform_provider::{
+    AttributeChange, Control, ControlKind, ControlSpec, LiveGroup, dated_at, is_ours,
+};
+
+use super::acts::unmoved;
+use super::group::PlannedAct;
+use super::progress::Moved;
+use super::settle::Act;
+use crate::engine::{Bound, Overrides, Reason};
+use crate::observe::{NativeControls, Observed};
+
+/// What is to be done about a group.
+#[derive(Debug, Default)]
+pub(super) struct NativePlan {
+    /// In this order.
+    pub(super) acts: Vec<PlannedAct>,
+    /// Why.
+    pub(super) reasons: Vec<Reason>,
+    /// What the loop then has to bring back.
+    pub(super) moved: Moved,
+}
+
+/// What people have asked for, as the limits by time take it.
+pub(super) fn held(overrides: &Overrides, now: Timestamp) -> Held {
+    let pin = overrides.pin.as_ref().filter(|pin| now < pin.until);
+    Held {
+        pin: pin.map(|pin| (pin.capacity, pin.until)),
+        floors: overrides
+            .surges
+            .iter()
+            .filter(|surge| now < surge.until)
+            .map(|surge| Floor {
+                min: surge.min,
+                from: surge.from,
+                until: surge.until,
+            })
+            .collect(),
+    }
+}
+
+/// Whether the loop needs to know the scheduled actions of a group.
+pub(super) fn needs_schedules(group: &Group, overrides: &Overrides, moved: Moved) -> bool {
+    !group.policy.schedules.is_empty()
+        || *overrides != Overrides::default()
+        || moved != Moved::default()
+}
+
+/// What is to be done.
+pub(super) fn plan_native(
+    group: &Group,
+    observed: &Observed,
+    wanted: &NativeControls,
+    moved: Moved,
+    workspace: &str,
+    now: Timestamp,
+) -> NativePlan {
+    let live = &observed.live;
+    let overrides = &observed.observation.overrides;
+    let mut plan = NativePlan {
+        moved,
+        ..NativePlan::default()
+    };
+    let stopped = wanted
+        .pausable
+        .iter()
+        .filter(|spec| find(live, spec).is_some_and(|there| there.settings != spec.settings))
+        .map(|spec| AttributeChange::PutControl(spec.clone()));
+    if let Some(pause) = overrides.pause.as_ref().filter(|pause| now < pause.until) {
+        let mut changes: Vec<AttributeChange> = stopped.collect();
+        if !live.is_paused {
+            changes.push(AttributeChange::Pause(true));
+        }
+        plan.moved.paused |= !changes.is_empty();
+        plan.reasons.push(Reason::Paused {
+            until: pause.until,
+            by: pause.by.clone(),
+            reason: pause.reason.clone(),
+            before: Capacity(live.desired),
+            after: Capacity(live.desired),
+        });
+        plan.act(live, &format!("paused until {}", pause.until), changes);
+        return plan;
+    }
+    let held = held(overrides, now);
+    let schedules = || {
+        live.controls.iter().filter(|control| {
+            control.kind == ControlKind::Schedule && is_ours(&control.name, workspace)
+        })
+    };
+    let has_dated = wanted
+        .schedules
+        .iter()
+        .map(|spec| &spec.name)
+        .chain(schedules().map(|control| &control.name))
+        .any(|name| dated_at(name).is_some());
+    if held.is_empty() && moved == Moved::default() && !has_dated {
+        return plan;
+    }
+    plan.say(overrides, &held, live);
+    let why = plan.why(&held);
+    let (mut first, mut then) = (Vec::new(), Vec::new());
+    if let Some(timed) = TimedLimits::new(&group.policy, &held) {
+        let is_over = |control: &Control| {
+            let is_wanted = wanted
+                .schedules
+                .iter()
+                .any(|spec| spec.name == control.name);
+            // One that has run is forgotten by the cloud itself.
+            !is_wanted && dated_at(&control.name).is_none_or(|at| now < at)
+        };
+        // First: two actions cannot act at the same time, and a group has room for so many.
+        first.extend(
+            schedules()
+                .filter(|control| is_over(control))
+                .map(|control| AttributeChange::RemoveControl(control.name.clone())),
+        );
+        first.extend(
+            wanted
+                .schedules
+                .iter()
+                .filter(|spec| find(live, spec).is_none_or(|there| there.settings != spec.settings))
+                .map(|spec| AttributeChange::PutControl(spec.clone())),
+        );
+        let limits = timed.at(now);
+        if live.attributes.limits != limits {
+            then.push(AttributeChange::Limits(limits));
+        }
+    }
+    if moved.paused {
+        then.extend(stopped);
+        if live.is_paused {
+            then.push(AttributeChange::Pause(false));
+        }
+    }
+    let is_settled = first.is_empty() && then.is_empty();
+    plan.moved = Moved {
+        limits: !held.is_empty() || (moved.limits && !is_settled),
+        paused: moved.paused && !then.is_empty(),
+    };
+    // What ends a pin stands before it begins.
+    plan.act(live, &why, first);
+    plan.act(live, &why, then);
+    plan
+}
+
+fn find<'a>(live: &'a LiveGroup, spec: &ControlSpec) -> Option<&'a Control> {
+    live.controls
+        .iter()
+        .find(|control| control.name == spec.name)
+}
+
+impl NativePlan {
+    fn act(&mut self, live: &LiveGroup, why: &str, changes: Vec<AttributeChange>) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut change = unmoved(live);
+        for one in &changes {
+            if let AttributeChange::Limits(limits) = one {
+                // The provider brings desired between them, and no further.
+                let after = Capacity(live.desired).clamp(limits.min(), limits.max());
+                change = Change {
+                    before: change.before,
+                    after,
+                };
+            }
+        }
+        self.acts.push(PlannedAct {
+            act: Act::Changes {
+                why: why.to_owned(),
+                changes,
+            },
+            change,
+        });
+    }
+
+    fn say(&mut self, overrides: &Overrides, held: &Held, live: &LiveGroup) {
+        let before = Capacity(live.desired);
+        if let Some(pin) = overrides.pin.as_ref().filter(|_| held.pin.is_some()) {
+            self.reasons.push(Reason::Pinned {
+                until: pin.until,
+                by: pin.by.clone(),
+                reason: pin.reason.clone(),
+                before,
+                after: pin.capacity,
+            });
+        }
+        for surge in &overrides.surges {
+            self.reasons.push(Reason::RaisedToFloor {
+                bound: Bound::Surge(surge.name.clone()),
+                until: Some(surge.until),
+                before,
+                after: before.max(surge.min),
+            });
+        }
+    }
+
+    fn why(&self, held: &Held) -> String {
+        let mut parts = Vec::new();
+        if let Some((capacity, until)) = held.pin {
+            parts.push(format!("pinned to {capacity} until {until}"));
+        }
+        for reason in &self.reasons {
+            if let Reason::RaisedToFloor {
+                bound: Bound::Surge(name),
+                until: Some(until),
+                ..
+            } = reason
+            {
+                parts.push(format!("surge {name} until {until}"));
+            }
+        }
+        if parts.is_empty() {
+            parts.push(if self.moved == Moved::default() {
+                "windows renewed".to_owned()
+            } else {
+                "what was asked for by hand is over".to_owned()
+            });
+        }
+        parts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests;
