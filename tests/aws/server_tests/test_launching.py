@@ -1,6 +1,7 @@
 """From desired capacity to instances and back; the passing of time; failed launches."""
 
 import collections
+import datetime
 
 from .support import AwsTest
 
@@ -337,3 +338,24 @@ class RefreshTest(AwsTest):
         self.scaling.start_instance_refresh(AutoScalingGroupName="web")
         self.scaling.cancel_instance_refresh(AutoScalingGroupName="web")
         self.assertEqual(self.refreshes()[0]["Status"], "Cancelled")
+
+    def test_activities_are_listed_by_account_and_time(self):
+        noon = self.stop_clock()
+        for name in ("g0", "g1", "g2"):
+            self.group(name, DesiredCapacity=1)
+        self.advance(3600)
+        self.desire(2, "g0")
+        self.desire(2, "g1")
+        since = (noon + datetime.timedelta(minutes=30)).isoformat()
+
+        def listed(*filters, **more):
+            asked = [{"Name": name, "Values": [value]} for name, value in filters]
+            found = self.scaling.describe_scaling_activities(Filters=asked, **more)["Activities"]
+            return sorted(activity["AutoScalingGroupName"] for activity in found)
+
+        self.assertEqual(listed(), ["g0", "g0", "g1", "g1", "g2"])
+        self.assertEqual(listed(("StartTimeLowerBound", since)), ["g0", "g1"])
+        self.assertEqual(listed(("StartTimeUpperBound", since)), ["g0", "g1", "g2"])
+        self.assertEqual(listed(("Status", "Successful"), AutoScalingGroupName="g0"), ["g0", "g0"])
+        self.refused("ValidationError", listed, ("Status", "Successful"), match="group name")
+        self.refused("ValidationError", listed, ("StartTimeLowerBound", "yesterday"))

@@ -6,7 +6,9 @@ DescribeAutoScalingGroups, InstancesDistribution, LaunchTemplateOverrides, Insta
 
 import copy
 
-from ..registry import ApiError, invalid, operation, page
+from dateutil import parser as dateparser
+
+from ..registry import UTC, ApiError, invalid, operation, page
 from .launching import deregister, ec2_of, finish, record, register, settle, template_of
 from .model import WORLDS, Group, found
 
@@ -352,8 +354,27 @@ def describe_activities(context, p):
     rows = sorted((a for g in groups for a in g.activities), key=lambda a: a["StartTime"], reverse=True)
     if p.get("ActivityIds"):
         rows = [a for a in rows if a["ActivityId"] in p["ActivityIds"]]
+    for one in p.get("Filters") or []:
+        rows = _activities_by(one["Name"], one.get("Values") or [], rows, "AutoScalingGroupName" in p)
     rows, token = page(rows, p, 100, 100)
     return {"Activities": rows, "NextToken": token}
+
+
+def _activities_by(name, values, rows, is_of_one_group):
+    if name == "Status":
+        if not is_of_one_group:
+            raise invalid("The Status filter can only be used with an Auto Scaling group name.")
+        return [a for a in rows if a["StatusCode"] in values]
+    if name not in ("StartTimeLowerBound", "StartTimeUpperBound") or len(values) != 1:
+        raise invalid(f"The filter {name} is not valid.")
+    try:
+        bound = dateparser.isoparse(values[0])
+    except ValueError:
+        raise invalid(f"{values[0]} is not a valid ISO 8601 time.") from None
+    bound = bound if bound.tzinfo else bound.replace(tzinfo=UTC)
+    if name == "StartTimeLowerBound":
+        return [a for a in rows if a["StartTime"] >= bound]
+    return [a for a in rows if a["StartTime"] <= bound]
 
 
 @operation("autoscaling", "DescribeAccountLimits")
