@@ -1,19 +1,19 @@
 //! What an apply that died left open: settled from what is live now, never guessed, before anything new begins.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 use tideform_policies::model::GroupAddress;
+use tideform_provider::Needs;
 use tideform_state::{
     ApplyId, Intent, IntentKind, NewApply, Outcome, RunningOutcome, Settlement, State, StateError,
 };
 
 use super::step::{self, Seen};
 use super::{Written, write_record};
-use crate::plan::{Intention, Record, ResourceKey, fingerprint};
+use crate::plan::{Intention, Record, fingerprint};
 use crate::reconcile::LONGEST_CALL;
 use crate::registry::Providers;
 
@@ -63,11 +63,19 @@ pub async fn settle_leftovers(
         return Ok(Vec::new());
     }
     let lineage = state.meta()?.lineage;
-    let keys: BTreeSet<ResourceKey> = open
-        .iter()
-        .flat_map(|(_, intention)| &intention.steps)
-        .map(|step| (step.provider().clone(), step.resource().clone()))
-        .collect();
+    let mut keys = step::Wanted::new();
+    for (_, intention) in &open {
+        let mut wanted = step::needs_of_steps(&intention.steps);
+        if let Record::Write { group, .. } = &intention.record {
+            wanted = wanted.and(Needs::to_apply(group));
+        }
+        for step in &intention.steps {
+            let needs = keys
+                .entry((step.provider().clone(), step.resource().clone()))
+                .or_default();
+            *needs = needs.and(wanted);
+        }
+    }
     let mut seen = step::read(&keys, providers).await;
     let clock = providers.clock();
     let youngest = open.iter().map(|(intent, _)| intent.at).max();

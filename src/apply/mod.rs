@@ -269,6 +269,18 @@ fn touched(group: &GroupPlan) -> impl Iterator<Item = ResourceKey> {
         .chain(own)
 }
 
+/// The resources that groups' plans rest on, and how much of each.
+fn wanted<'a>(groups: impl IntoIterator<Item = &'a GroupPlan>) -> step::Wanted {
+    let mut wanted = step::Wanted::new();
+    for group in groups {
+        for key in touched(group) {
+            let needs = wanted.entry(key).or_default();
+            *needs = needs.and(step::needs(group));
+        }
+    }
+    wanted
+}
+
 /// The first of a group's resources that could not be read, as a sentence about the group.
 fn unreadable(group: &GroupPlan, seen: &step::Seen) -> Option<String> {
     touched(group).find_map(|key| {
@@ -282,8 +294,8 @@ fn unreadable(group: &GroupPlan, seen: &step::Seen) -> Option<String> {
 
 /// Reads every resource that the plan rests on, in batches.
 async fn read_all(plan: &Plan, providers: &Providers) -> Result<step::Seen, ApplyError> {
-    let keys: BTreeSet<ResourceKey> = plan.groups.iter().flat_map(touched).collect();
-    for (address, _) in &keys {
+    let keys = wanted(&plan.groups);
+    for (address, _) in keys.keys() {
         if providers.get(address).is_none() {
             return Err(ApplyError::UnknownProvider(address.clone()));
         }

@@ -146,7 +146,7 @@ impl Run<'_> {
             return Ok(());
         }
         // Read afresh right before the calls: what has moved since the plan is not touched.
-        let keys: BTreeSet<ResourceKey> = groups.iter().flat_map(|group| touched(group)).collect();
+        let keys = wanted(groups.iter().copied());
         let seen = step::read(&keys, self.providers).await;
         let ids = self.state.write(|tx| tx.record_intents(&intents))?;
         // Whoever comes after us must find them, whatever becomes of this machine.

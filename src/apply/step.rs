@@ -1,17 +1,18 @@
 //! The calls of one group, and what became of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use tideform_policies::model::ProviderAddress;
 use tideform_provider::{
-    AttributeChange, GroupChange, GroupRequest, ItemResult, LiveGroup, Provider, ProviderError,
+    AttributeChange, GroupChange, GroupRequest, ItemResult, LiveGroup, Needs, Provider,
+    ProviderError,
 };
 
 use super::ByResource;
 use super::lease::Deadline;
 use super::stale;
-use crate::plan::{GroupPlan, ResourceKey, Step, same_value};
+use crate::plan::{GroupPlan, Record, ResourceKey, Step, same_value};
 use crate::registry::{Providers, RetryPolicy};
 
 /// What was read of the resources that a plan rests on.
@@ -28,14 +29,48 @@ pub(super) enum Performed {
     Failed { message: String },
 }
 
+/// The resources to read, and how much of each.
+pub(super) type Wanted = BTreeMap<ResourceKey, Needs>;
+
+/// What is to be seen of the resources that a plan's group rests on: what the plan compared, and what its steps change.
+pub(super) fn needs(group: &GroupPlan) -> Needs {
+    let written = match &group.record {
+        Record::Write { group, .. } => Some(&**group),
+        Record::Keep | Record::Forget => None,
+    };
+    [group.before.as_deref(), written]
+        .into_iter()
+        .flatten()
+        .fold(needs_of_steps(&group.steps), |needs, group| {
+            needs.and(Needs::to_apply(group))
+        })
+}
+
+/// What shows whether steps are in effect, and policies and schedules for the fingerprint.
+pub(super) fn needs_of_steps(steps: &[Step]) -> Needs {
+    let changes = steps.iter().flat_map(|step| match step {
+        Step::Create { spec, .. } => spec.changes.as_slice(),
+        Step::Update { change, .. } => change.changes.as_slice(),
+        Step::Delete { .. } => &[],
+    });
+    Needs {
+        policies: true,
+        schedules: true,
+        drain: changes
+            .into_iter()
+            .any(|change| matches!(change, AttributeChange::Drain(_))),
+        ..Needs::default()
+    }
+}
+
 /// Reads resources, in batches and providers side by side.
-pub(super) async fn read(keys: &BTreeSet<ResourceKey>, providers: &Providers) -> Seen {
+pub(super) async fn read(wanted: &Wanted, providers: &Providers) -> Seen {
     let mut by_provider: BTreeMap<&ProviderAddress, Vec<GroupRequest>> = BTreeMap::new();
-    for (address, resource) in keys {
-        by_provider
-            .entry(address)
-            .or_default()
-            .push(GroupRequest::whole(resource.clone()));
+    for ((address, resource), needs) in wanted {
+        by_provider.entry(address).or_default().push(GroupRequest {
+            resource: resource.clone(),
+            needs: *needs,
+        });
     }
     let rounds = by_provider
         .into_iter()
@@ -231,7 +266,7 @@ fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
         AttributeChange::Limits(limits) => now.limits == *limits,
         AttributeChange::Warmup(warmup) => now.warmup == Some(*warmup),
         AttributeChange::Order(order) => now.order == Some(*order),
-        AttributeChange::Drain(drain) => now.drain == Some(*drain),
+        AttributeChange::Drain(drain) => now.drain == *drain,
         AttributeChange::Mix(mix) => now.mix.as_ref() == Some(mix),
         AttributeChange::Maintenance(wanted) => now.maintenance == Some(*wanted),
         AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,

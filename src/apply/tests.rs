@@ -521,6 +521,7 @@ fn foreign() -> Control {
         enabled: true,
         summary: "target tracking, cpu at 60".into(),
         settings: Default::default(),
+        writes: Default::default(),
     }
 }
 

@@ -19,6 +19,7 @@ use super::{CliResult, exit};
 use crate::cost::{GroupPrices, hourly_cost};
 use crate::engine::Decision;
 use crate::engine::explain::{self, Line};
+use crate::reconcile::{Condition, Progress};
 
 /// Explain a decision, or a diagnostic's code.
 ///
@@ -97,7 +98,7 @@ impl ExplainArgs {
             intents
         };
         let until = next.map_or(at, |next| next.min(at));
-        let since = events_since(&state, &address, stored.at, until, &intents)?;
+        let (own, since) = events_since(&state, &address, stored.at, until, &intents)?;
         let cost = cost_change(&state, group, &decision, stored.at)?;
         let mut notes: Vec<String> = cost.map(explain::usd_per_hour).into_iter().collect();
         if stored.shadow {
@@ -143,7 +144,17 @@ impl ExplainArgs {
         let text = view::decision(group, &decision, stored.at, note.as_deref(), width);
         cx.output.print(&text);
         let times = explain::Times::of(&decision, stored.at);
-        let done = carried_out(&decision, &stored, &intents, &since, times);
+        // What stands in the way is said once, when it begins: perhaps with an earlier run.
+        let condition = match (self.at, state.progress()?.remove(&address)) {
+            (None, Some(progress)) => progress.read::<Progress>()?.condition,
+            _ => None,
+        };
+        let came = Came {
+            own: &own,
+            since: &since,
+            condition: condition.as_ref(),
+        };
+        let done = carried_out(&decision, &stored, &intents, came, times);
         block(cx, "what came of it:", &done);
         let shown: Vec<Line> = since
             .iter()
@@ -260,23 +271,24 @@ fn nothing(state: &State, address: &GroupAddress, at: Timestamp) -> Result<CliEr
     })
 }
 
-/// What happened to the group from a decision on until the next one, its own calls aside.
+/// What happened to the group from a decision on until the next one: of its own calls, and beside them.
 fn events_since(
     state: &State,
     address: &GroupAddress,
     from: Timestamp,
     until: Timestamp,
     intents: &[Intent],
-) -> Result<Vec<Event>, CliError> {
-    let mut events = state.events(&EventFilter {
+) -> Result<(Vec<Event>, Vec<Event>), CliError> {
+    let events = state.events(&EventFilter {
         group: Some(address.clone()),
         since: Some(from),
         until: Some(until),
         ..EventFilter::default()
     })?;
     let is_own = |event: &Event| intents.iter().any(|intent| Some(intent.id) == event.intent);
-    events.retain(|event| !is_own(event) && event.kind != EventKind::ApplyStarted);
-    Ok(events)
+    let (own, mut since): (Vec<Event>, Vec<Event>) = events.into_iter().partition(is_own);
+    since.retain(|event| event.kind != EventKind::ApplyStarted);
+    Ok((own, since))
 }
 
 /// What the change costs more for an hour, at the prices of that time; `None` where it changes nothing or nobody knows.
@@ -301,14 +313,33 @@ fn cost_change(
         .map(|(before, after)| after - before))
 }
 
+/// What is known of what came of a decision, beside its intents.
+#[derive(Clone, Copy)]
+struct Came<'a> {
+    /// Events of its own calls.
+    own: &'a [Event],
+    /// Other events until the next decision.
+    since: &'a [Event],
+    /// What stands in the way now.
+    condition: Option<&'a Condition>,
+}
+
 /// What became of what was decided: a line for each call.
 fn carried_out(
     decision: &Decision,
     stored: &StoredDecision,
     intents: &[Intent],
-    since: &[Event],
+    came: Came<'_>,
     times: explain::Times,
 ) -> Vec<Line> {
+    // `desired 3 -> 4: not done: why` of the event that settled it.
+    let not_done = |intent: &Intent| {
+        came.own
+            .iter()
+            .filter(|event| event.intent == Some(intent.id))
+            .find_map(|event| event.text.split_once(": not done: "))
+            .map(|(_, why)| why)
+    };
     let mut lines: Vec<Line> = intents
         .iter()
         .map(|intent| {
@@ -324,7 +355,10 @@ fn carried_out(
             let text = match &intent.outcome {
                 None => "asked for, no answer yet: the next run of the loop finds out".to_owned(),
                 Some(Outcome::Done) => format!("carried out at {settled}"),
-                Some(Outcome::NotDone) => format!("had no effect, as was found at {settled}"),
+                Some(Outcome::NotDone) => match not_done(intent) {
+                    Some(why) => format!("not done: {why}"),
+                    None => format!("had no effect, as was found at {settled}"),
+                },
                 Some(Outcome::Superseded) => {
                     format!("superseded by another change, as was found at {settled}")
                 }
@@ -335,10 +369,13 @@ fn carried_out(
         })
         .collect();
     if intents.is_empty() && decision.direction != Direction::Hold && !stored.shadow {
-        let why = since
+        let why = came
+            .since
             .iter()
             .find(|event| event.at == stored.at && !event.text.is_empty())
-            .map_or_else(String::new, |event| format!(": {}", event.text));
+            .map(|event| event.text.clone())
+            .or_else(|| came.condition.map(Condition::summary))
+            .map_or_else(String::new, |why| format!(": {why}"));
         lines.push(Line {
             subject: explain::arrow(decision.current, decision.desired),
             text: format!("was not asked of the provider{why}"),

@@ -353,6 +353,7 @@ impl MockCommand {
                         },
                         enabled: true,
                         settings: Default::default(),
+                        writes: Default::default(),
                     },
                 )?;
                 Ok(Some(format!("{name} has {control}.")))

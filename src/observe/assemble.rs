@@ -20,6 +20,8 @@ pub struct Beside {
     pub spent: Option<Spent>,
     /// Predicted demand as a floor.
     pub forecast: Option<ForecastFloor>,
+    /// Something stood in the way of its last change.
+    pub was_held: bool,
     /// The scheduled actions of a group that the cloud scales are read with it.
     pub needs_schedules: bool,
 }

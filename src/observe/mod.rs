@@ -33,8 +33,8 @@ pub async fn observe(
     now: Timestamp,
 ) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
     let needs = |group: &Group| {
-        let needs = Needs::to_decide(group);
         let beside = beside.get(&group.address);
+        let needs = Needs::to_decide(group, beside.is_some_and(|beside| beside.was_held));
         Needs {
             schedules: needs.schedules || beside.is_some_and(|beside| beside.needs_schedules),
             ..needs

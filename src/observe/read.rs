@@ -78,7 +78,7 @@ pub async fn read_live(
     groups: &[&Group],
     providers: &Providers,
 ) -> BTreeMap<GroupAddress, Result<Read, ProviderError>> {
-    read_groups(groups, providers, Needs::to_decide).await
+    read_groups(groups, providers, |group| Needs::to_decide(group, false)).await
 }
 
 async fn read_groups(

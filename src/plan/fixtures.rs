@@ -290,5 +290,6 @@ pub(crate) fn live(group: &Group, desired: u32) -> LiveGroup {
         is_paused: false,
         blocked: Vec::new(),
         failed_launches: Vec::new(),
+        deregistration: Vec::new(),
     }
 }

@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tideform_policies::codes;
 use tideform_policies::diagnostic::{Diagnostic, Diagnostics};
+use tideform_policies::model::units::format_duration;
 use tideform_policies::model::{Adopt, Controller, Group, GroupAddress, ProviderAddress};
 use tideform_provider::{
     AttributeChange, Capabilities, Control, ControlKind, ControlSpec, GroupChange, GroupSpec,
@@ -50,7 +51,7 @@ use drift::{drift, is_tagged_ours, was_just_created};
 use leaving::{leave_old_resource, plan_leaving};
 use limits::{at_this_moment, is_kept_by_loop, limits_now, renewal_note};
 use policy::policy_changes;
-use problems::{report_foreign_controls, report_owner, report_unsupported};
+use problems::{report_deregistration, report_foreign_controls, report_owner, report_unsupported};
 use update::{owner, owner_text, update};
 
 /// Everything about one group that its plan depends on.
@@ -179,6 +180,7 @@ fn plan_configured(
     if let Some(live) = live {
         report_owner(situation, group, live, places, diagnostics);
         report_foreign_controls(situation, group, live, places, diagnostics);
+        report_deregistration(situation, group, live, places, diagnostics);
     }
     // What an error stands in the way of is not planned: the error says what to mend first.
     if diagnostics

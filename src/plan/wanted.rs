@@ -89,7 +89,7 @@ pub(super) fn compare(
             duration(Some(drain)),
         )
     {
-        found.changes.push(AttributeChange::Drain(drain));
+        found.changes.push(AttributeChange::Drain(Some(drain)));
     }
     if let Some(mix) = &policy.mix {
         compare_mix(mix, live.mix.as_ref(), fallback_is_active, &mut found);
@@ -261,7 +261,7 @@ pub(super) fn at_creation(group: &Group) -> Vec<AttributeChange> {
         changes.push(AttributeChange::Order(policy.scale_in.order));
     }
     if let Some(drain) = policy.scale_in.drain {
-        changes.push(AttributeChange::Drain(drain));
+        changes.push(AttributeChange::Drain(Some(drain)));
     }
     if let Some(mix) = &policy.mix {
         changes.push(AttributeChange::Mix(live_mix(mix, None)));

@@ -74,20 +74,73 @@ pub(super) fn unmoved(live: &LiveGroup) -> Change<Capacity> {
     }
 }
 
+/// How far the group itself lets the decision go, and what keeps it from going all the way.
+///
+/// Its own limits may be narrower than the files' where somebody moved them, and of protected instances none ends: a
+/// capacity below them would be asked for again and again, or end whatever loses its protection next.
+pub(super) fn within_reach(
+    live: &LiveGroup,
+    current: Capacity,
+    wanted: Capacity,
+) -> (Capacity, Vec<String>) {
+    let limits = live.attributes.limits;
+    let mut desired = wanted;
+    let mut why = Vec::new();
+    let outside = || {
+        format!(
+            "{wanted} is outside the group's own limits, {} to {}; `tideform plan` shows who changed them",
+            limits.min(),
+            limits.max()
+        )
+    };
+    if wanted > current && wanted > limits.max() {
+        desired = limits.max().max(current);
+        why.push(outside());
+    }
+    if wanted < current && wanted < limits.min() {
+        desired = limits.min().min(current);
+        why.push(outside());
+    }
+    let protected = live
+        .instances
+        .iter()
+        .filter(|instance| instance.protected && is_there(instance))
+        .fold(Capacity(0), |sum, instance| {
+            sum.saturating_add(instance.weight)
+        });
+    if wanted < current && desired < protected {
+        desired = protected.min(current);
+        why.push(format!(
+            "{protected} of {current} are protected from scale-in, and {wanted} is wanted"
+        ));
+    }
+    (desired, why)
+}
+
+fn is_there(instance: &Instance) -> bool {
+    match instance.state {
+        InstanceState::Pending | InstanceState::InService | InstanceState::Unhealthy => true,
+        InstanceState::Draining | InstanceState::Ended => false,
+    }
+}
+
 /// The calls that carry out a decision.
 ///
 /// One absolute number, wherever the provider then ends the right instances by itself: when it grows, when it cannot
 /// be told, and when the group's own attribute says the order. A victim that the attribute cannot say (an unhealthy
 /// one, or any where the live order is another) is ended by its id, before the number is set.
+///
+/// - `desired`: what was decided, as far as the group lets it: [`within_reach`].
 pub(super) fn plan_acts(
     group: &Group,
     live: &LiveGroup,
     decision: &Decision,
+    desired: Capacity,
     chooses_victims: bool,
 ) -> Vec<PlannedAct> {
     let mut acts = Vec::new();
     let mut current = decision.current;
-    if decision.desired < current && chooses_victims {
+    if desired < current && chooses_victims {
         let order = group.policy.scale_in.order;
         let attribute_says_it =
             order == VictimOrder::Default || live.attributes.order == Some(order);
@@ -104,7 +157,7 @@ pub(super) fn plan_acts(
                 break;
             }
             let next = current.saturating_sub(instance.weight);
-            if next < decision.desired {
+            if next < desired {
                 break;
             }
             acts.push(PlannedAct {
@@ -119,12 +172,12 @@ pub(super) fn plan_acts(
             current = next;
         }
     }
-    if current != decision.desired {
+    if current != desired {
         acts.push(PlannedAct {
             act: Act::SetDesired,
             change: Change {
                 before: current,
-                after: decision.desired,
+                after: desired,
             },
         });
     }
@@ -133,10 +186,52 @@ pub(super) fn plan_acts(
 
 #[cfg(test)]
 mod tests {
+    use tideform_policies::model::Limits;
     use tideform_provider::Control;
 
     use super::*;
-    use crate::reconcile::testing::live_group;
+    use crate::reconcile::testing::{instance, live_group};
+
+    #[test]
+    fn a_decision_goes_as_far_as_the_groups_own_limits_and_protected_instances_let_it() {
+        // current, wanted, MinSize, MaxSize, protected -> asked for, and how many reasons why not all of it
+        for (current, wanted, min, max, protected, asked, reasons) in [
+            (4, 8, 1, 20, 0, 8, 0),
+            (4, 8, 1, 6, 0, 6, 1),
+            (4, 8, 1, 4, 0, 4, 1),
+            // Somebody lowered the maximum under it: growing further is out of the question, shrinking is not asked for.
+            (4, 8, 1, 3, 0, 4, 1),
+            (4, 2, 1, 20, 0, 2, 0),
+            (4, 2, 3, 20, 0, 3, 1),
+            (4, 2, 5, 20, 0, 4, 1),
+            (4, 2, 1, 20, 2, 2, 0),
+            (4, 2, 1, 20, 3, 3, 1),
+            (4, 2, 1, 20, 4, 4, 1),
+            (4, 2, 3, 20, 4, 4, 2),
+            // Protection is about ending.
+            (4, 8, 1, 20, 4, 8, 0),
+            (4, 4, 5, 20, 4, 4, 0),
+        ] {
+            let mut live = live_group("web", current, Timestamp::UNIX_EPOCH);
+            live.attributes.limits = Limits::new(Capacity(min), Capacity(max)).unwrap();
+            live.instances = (0..current)
+                .map(|n| Instance {
+                    protected: n < protected,
+                    ..instance(
+                        &format!("i-{n}"),
+                        InstanceState::InService,
+                        Timestamp::UNIX_EPOCH,
+                    )
+                })
+                .collect();
+            let (found, why) = within_reach(&live, Capacity(current), Capacity(wanted));
+            assert_eq!(
+                (found, why.len()),
+                (Capacity(asked), reasons),
+                "{current} {wanted} {min} {max} {protected}: {why:?}"
+            );
+        }
+    }
 
     #[test]
     fn the_loop_takes_away_our_dynamic_policies_and_adopted_ones_and_no_others() {
@@ -153,6 +248,7 @@ mod tests {
                 enabled: true,
                 summary: String::new(),
                 settings: Default::default(),
+                writes: Default::default(),
             });
         }
         for (adopt, expected) in [

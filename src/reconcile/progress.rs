@@ -128,6 +128,11 @@ impl Progress {
         self.not_before = Some(after(now, back_off(every, self.failures) - every / 10));
     }
 
+    /// Whether something stood in the way of its last change.
+    pub fn is_held(&self) -> bool {
+        matches!(self.condition, Some(Condition::Blocked { .. }))
+    }
+
     /// Takes a new condition, or its end; says whether it is news.
     pub fn set_condition(&mut self, condition: Option<Condition>) -> bool {
         if self.condition == condition {

@@ -18,7 +18,7 @@ use super::load::{Compiled, overrides_by_group};
 use super::metrics::LoopMetrics;
 use super::native::{held, needs_schedules};
 use super::options::{Finished, Options, ProviderSource, ReconcileError, Watcher};
-use super::progress::Moved;
+use super::progress::{Moved, Progress};
 use super::protocol::{Effect, Event, Moment, Settings, StopReason, TickReport};
 use super::record::Recorder;
 use super::spent::Ledgers;
@@ -347,12 +347,17 @@ impl<'a> Shell<'a> {
         let mut overrides = overrides_by_group(self.state.open_overrides(now)?, now, |address| {
             self.compiled.group(address)
         });
+        let mut progress = self.state.progress()?;
         let mut beside: BTreeMap<GroupAddress, Beside> = BTreeMap::new();
         for group in &groups {
             let known = Beside {
                 overrides: overrides.remove(&group.address).unwrap_or_default(),
                 spent: self.ledgers.spent(self.state, group, now)?,
                 forecast: None,
+                was_held: match progress.remove(&group.address) {
+                    Some(text) => text.read::<Progress>()?.is_held(),
+                    None => false,
+                },
                 needs_schedules: false,
             };
             let moved = self.moved.get(&group.address).copied().unwrap_or_default();

@@ -31,6 +31,7 @@ pub(crate) fn live_group(name: &str, desired: u32, at: Timestamp) -> LiveGroup {
         is_paused: false,
         blocked: Vec::new(),
         failed_launches: Vec::new(),
+        deregistration: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use tideform_policies::model::{Change, Controller, Group, GroupAddress, Share};
 use tideform_provider::{AttributeChange, LiveGroup};
 use tideform_state::{EventKind, Outcome};
 
-use super::acts::{plan_acts, plan_controls, plan_mix};
+use super::acts::{plan_acts, plan_controls, plan_mix, within_reach};
 use super::group::{
     ActAnswer, Closed, Context, GroupReport, GroupRun, GroupWrite, PlannedAct, Seen, Visit,
     VisitResult, count_ready,
@@ -121,7 +121,18 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
     }
     let mut acts = plan_controls(live, &context.workspace, &run.group().adopt);
     acts.extend(plan_mix(run.group(), live, &decision, context.now));
-    acts.extend(plan_acts(run.group(), live, &decision, run.chooses_victims));
+    let (desired, held_back) = within_reach(live, decision.current, decision.desired);
+    acts.extend(plan_acts(
+        run.group(),
+        live,
+        &decision,
+        desired,
+        run.chooses_victims,
+    ));
+    if acts.is_empty() && !held_back.is_empty() {
+        let condition = Condition::Blocked { reasons: held_back };
+        return hold(run, condition, write, report, context);
+    }
     if acts.is_empty() {
         clear_condition(&mut run.progress, &mut write);
         run.progress.visited(context.now);

@@ -28,4 +28,7 @@ super::codes! {
     CREATION_NOT_POSSIBLE = "P0609", "Provider cannot create resources",
         "The group has a `launch` block, its resource does not exist, and the provider only scales resources that are there.",
         "launch {}      # create the resource elsewhere and take the block out";
+    DRAIN_TOO_SHORT = "P0610", "Drain ends before the load balancer lets go",
+        "A load balancer that stops sending new requests to an ending instance lets it finish those that it has, for as long as its deregistration delay says. An instance that is terminated earlier cuts them off. Tideform reads the delay, and does not set it.",
+        "scale_in {\n  drain = \"2m\"      # with a deregistration delay of 5m: write \"5m\", or lower the delay\n}";
 }

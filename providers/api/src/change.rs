@@ -20,8 +20,8 @@ pub enum AttributeChange {
     Warmup(#[serde(with = "seconds")] Duration),
     /// Which instances end first.
     Order(VictimOrder),
-    /// How long an ending instance may finish its work.
-    Drain(#[serde(with = "seconds")] Duration),
+    /// How long an ending instance may finish its work; `None` takes it away.
+    Drain(#[serde(with = "seconds::option")] Option<Duration>),
     /// On-demand and spot.
     Mix(LiveMix),
     /// How many instances there are while the provider replaces some.

@@ -483,7 +483,7 @@ fn shows(live: &LiveGroup, change: &AttributeChange) -> bool {
         AttributeChange::Limits(limits) => attributes.limits == *limits,
         AttributeChange::Warmup(warmup) => attributes.warmup == Some(*warmup),
         AttributeChange::Order(order) => attributes.order == Some(*order),
-        AttributeChange::Drain(drain) => attributes.drain == Some(*drain),
+        AttributeChange::Drain(drain) => attributes.drain == *drain,
         AttributeChange::Mix(mix) => attributes.mix.as_ref() == Some(mix),
         AttributeChange::Maintenance(wanted) => attributes.maintenance == Some(*wanted),
         AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,

@@ -39,6 +39,20 @@ pub struct Control {
     /// What it says; empty where the provider cannot say it in the words of [`ControlSpec`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: Settings,
+    /// The limits that it writes when it acts: nobody has changed these by hand.
+    #[serde(default)]
+    pub writes: Writes,
+}
+
+/// The limits that a scheduled action writes; `None`: it leaves them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writes {
+    /// The smallest capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
+    /// The largest capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
 }
 
 /// A control as the files want it.

@@ -20,11 +20,13 @@ pub use capabilities::Capabilities;
 pub use change::{AttributeChange, GroupChange, GroupSpec};
 pub use clock::{Clock, SystemClock};
 pub use control::{
-    Control, ControlContext, ControlKind, ControlSpec, Settings, dated_at, dated_block, is_ours,
+    Control, ControlContext, ControlKind, ControlSpec, Settings, Writes, dated_at, dated_block,
+    is_ours,
 };
 pub use error::{BoxError, ProviderError};
 pub use live::{
-    FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner, PriceRequest, Prices,
+    Deregistration, FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner,
+    PriceRequest, Prices,
 };
 pub use metrics::{MetricRequest, MetricResponse};
 pub use request::{GroupRequest, Needs};

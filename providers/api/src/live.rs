@@ -56,6 +56,18 @@ pub struct LiveGroup {
     pub blocked: Vec<String>,
     /// Launches that failed lately, newest last: for the spot fallback.
     pub failed_launches: Vec<FailedLaunch>,
+    /// How long its load balancers let an ending instance finish what it has begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deregistration: Vec<Deregistration>,
+}
+
+/// How long a load balancer lets an ending instance finish what it has begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deregistration {
+    /// The load balancer's own part, for people: `target group web`.
+    pub target: String,
+    /// How long, or why that is not known.
+    pub delay: Result<Duration, String>,
 }
 
 /// A launch that failed.

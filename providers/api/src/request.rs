@@ -21,8 +21,12 @@ pub struct Needs {
     pub schedules: bool,
     /// How long an ending instance may finish its work: [`crate::LiveAttributes::drain`].
     pub drain: bool,
+    /// How long its load balancers let it: [`crate::LiveGroup::deregistration`].
+    pub deregistration: bool,
     /// Launches that failed lately: [`crate::LiveGroup::failed_launches`].
     pub failed_launches: bool,
+    /// All that stands in the way of a change, also what costs a call a group to see: [`crate::LiveGroup::blocked`].
+    pub obstacles: bool,
 }
 
 impl Needs {
@@ -31,7 +35,9 @@ impl Needs {
         policies: true,
         schedules: true,
         drain: true,
+        deregistration: true,
         failed_launches: true,
+        obstacles: true,
     };
 
     /// What a plan of the group compares.
@@ -40,17 +46,32 @@ impl Needs {
             policies: true,
             schedules: true,
             drain: group.policy.scale_in.drain.is_some(),
-            failed_launches: has_fallback(group),
+            deregistration: group.policy.scale_in.drain.is_some(),
+            // The next decision looks at them, and reads the group by itself.
+            failed_launches: false,
+            obstacles: false,
+        }
+    }
+
+    /// What an apply looks at: that nothing has moved since the plan, and that its changes are there.
+    pub fn to_apply(group: &Group) -> Needs {
+        Needs {
+            deregistration: false,
+            ..Needs::to_plan(group)
         }
     }
 
     /// What a run of the loop looks at.
-    pub fn to_decide(group: &Group) -> Needs {
+    ///
+    /// - `was_held`: something stood in the way of its last change. Else that shows with the next one.
+    pub fn to_decide(group: &Group, was_held: bool) -> Needs {
         Needs {
             policies: true,
             schedules: false,
             drain: false,
+            deregistration: false,
             failed_launches: has_fallback(group),
+            obstacles: was_held,
         }
     }
 
@@ -61,7 +82,9 @@ impl Needs {
             policies: self.policies || other.policies,
             schedules: self.schedules || other.schedules,
             drain: self.drain || other.drain,
+            deregistration: self.deregistration || other.deregistration,
             failed_launches: self.failed_launches || other.failed_launches,
+            obstacles: self.obstacles || other.obstacles,
         }
     }
 }

@@ -10,6 +10,19 @@ pub(super) fn is_ours(control: &Control, workspace: &str) -> bool {
     tideform_provider::is_ours(&control.name, workspace)
 }
 
+/// Whether a control was made by the workspace that this plan takes the group over from.
+pub(super) fn is_taken_over(
+    control: &Control,
+    situation: &Situation<'_>,
+    live: &LiveGroup,
+) -> bool {
+    situation.options.take_over
+        && live
+            .owner
+            .as_ref()
+            .is_some_and(|owner| is_ours(control, &owner.workspace))
+}
+
 pub(super) fn is_adopted(control: &Control, adopt: &Adopt) -> bool {
     match adopt {
         Adopt::None => false,
@@ -78,9 +91,9 @@ pub(super) fn control_changes(
     if group.controller != Controller::Native {
         // The loop keeps floors by itself, and a scheduled action of ours would go on moving the limits.
         for control in &live.controls {
-            if is_ours(control, &situation.options.workspace)
-                && control.kind == ControlKind::Schedule
-            {
+            let is_made_here = is_ours(control, &situation.options.workspace)
+                || is_taken_over(control, situation, live);
+            if is_made_here && control.kind == ControlKind::Schedule {
                 found.remove(control);
             }
         }
@@ -171,6 +184,7 @@ pub(super) fn control_changes(
     }
     for control in &live.controls {
         let is_managed = is_ours(control, &situation.options.workspace)
+            || is_taken_over(control, situation, live)
             || is_adopted(control, &group.adopt) && control.kind == ControlKind::Dynamic;
         let is_wanted = situation
             .controls

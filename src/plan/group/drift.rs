@@ -54,13 +54,13 @@ pub(super) fn drift(situation: &Situation<'_>, group: &Group) -> Vec<Drift> {
         }];
     };
     let found = wanted::compare(
-        &at_this_moment(situation, was),
+        &at_this_moment(situation, was, live),
         &live.attributes,
         applied.fallback_is_active,
         launch,
     );
     let now = wanted::compare(
-        &at_this_moment(situation, group),
+        &at_this_moment(situation, group, live),
         &live.attributes,
         applied.fallback_is_active,
         launch,

@@ -11,7 +11,8 @@ pub(super) fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> Grou
         None => None,
     };
     plan.fingerprint = live.map(|live| fingerprint(live, Some(group)));
-    plan.unmanaged = unmanaged(live, &situation.options.workspace, &group.adopt);
+    // What was adopted was there before tideform, and stays.
+    plan.unmanaged = unmanaged(live, &situation.options.workspace, &Adopt::None);
     if situation.options.mode == Mode::RefreshOnly {
         return plan;
     }
@@ -129,6 +130,17 @@ pub(super) fn release(
     let (more, said) = release_controls(situation, group, live);
     attributes.extend(more);
     changes.extend(said);
+    if let Some(drain) = live.attributes.drain
+        && group.policy.scale_in.drain.is_some()
+    {
+        attributes.push(AttributeChange::Drain(None));
+        changes.push(cloud(
+            "scale_in.drain",
+            ChangeAction::Remove,
+            Json::from(format_duration(drain)),
+            Json::Null,
+        ));
+    }
     if let Some(owner) = &live.owner
         && is_tagged_ours(situation, live)
     {

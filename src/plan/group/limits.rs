@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 use tideform_policies::calendar::{Held, TimedLimits};
-use tideform_policies::model::Limits;
+use tideform_policies::model::{Capacity, Limits};
 use tideform_provider::{dated_at, is_ours};
 
 use super::*;
@@ -16,10 +16,15 @@ const LATE: SignedDuration = SignedDuration::from_mins(2);
 ///
 /// The loop keeps floors and ceilings by what it asks for, and the cloud's limits stay those of the files. The cloud's
 /// own policies know no floor but the limits, so there windows, surges and pins write these.
-pub(super) fn at_this_moment<'a>(situation: &Situation<'_>, group: &'a Group) -> Cow<'a, Group> {
+pub(super) fn at_this_moment<'a>(
+    situation: &Situation<'_>,
+    group: &'a Group,
+    live: &LiveGroup,
+) -> Cow<'a, Group> {
     let now = match limits_now(situation, group) {
         _ if is_kept_by_loop(situation, group) => None,
-        now => now,
+        Some(now) => Some(as_others_wrote(situation, group, now, live)),
+        None => None,
     };
     if now == group.policy.limits {
         return Cow::Borrowed(group);
@@ -27,6 +32,40 @@ pub(super) fn at_this_moment<'a>(situation: &Situation<'_>, group: &'a Group) ->
     let mut group = group.clone();
     group.policy.limits = now;
     Cow::Owned(group)
+}
+
+/// A limit that is as a scheduled action of somebody else's writes it was moved by that, and moves back by it: nobody
+/// changed it by hand. One that the files change is written all the same.
+fn as_others_wrote(
+    situation: &Situation<'_>,
+    group: &Group,
+    now: Limits,
+    live: &LiveGroup,
+) -> Limits {
+    let applied = situation
+        .applied
+        .and_then(|applied| applied.group.policy.limits);
+    let (Some(applied), Some(limits)) = (applied, group.policy.limits) else {
+        return now;
+    };
+    let there = live.attributes.limits;
+    let writes = |of: fn(&Control) -> Option<u32>, limit: Capacity| {
+        live.controls.iter().any(|control| {
+            of(control) == Some(limit.get())
+                && !is_ours(&control.name, &situation.options.workspace)
+        })
+    };
+    let min = if applied.min() == limits.min() && writes(|c| c.writes.min, there.min()) {
+        there.min()
+    } else {
+        now.min()
+    };
+    let max = if applied.max() == limits.max() && writes(|c| c.writes.max, there.max()) {
+        there.max()
+    } else {
+        now.max()
+    };
+    Limits::new(min, max).unwrap_or(now)
 }
 
 /// The limits that are to be live now.

@@ -75,6 +75,52 @@ pub(super) fn report_owner(
     diagnostics.push(diagnostic);
 }
 
+/// A load balancer that lets an ending instance go on for longer than the instance does.
+pub(super) fn report_deregistration(
+    situation: &Situation<'_>,
+    group: &Group,
+    live: &LiveGroup,
+    places: &Places<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(drain) = group.policy.scale_in.drain else {
+        return;
+    };
+    let resource = format!("{} `{}`", group.resource.kind, group.resource.name);
+    for balancer in &live.deregistration {
+        let target = &balancer.target;
+        let mut diagnostic = match &balancer.delay {
+            Ok(delay) if *delay <= drain => continue,
+            Ok(delay) => {
+                let (drain, delay) = (format_duration(drain), format_duration(*delay));
+                Diagnostic::warning(
+                    codes::DRAIN_TOO_SHORT,
+                    "Drain ends before the load balancer lets go",
+                )
+                .why(format!(
+                    "{target} of {resource} lets an ending instance finish its requests for {delay} (its deregistration delay), and the instance ends after {drain}."
+                ))
+                .help(format!(
+                    "write `drain = \"{delay}\"`, or set the deregistration delay of {target} to {drain} or less."
+                ))
+            }
+            Err(error) => Diagnostic::warning(
+                codes::DRAIN_TOO_SHORT,
+                "Deregistration delay could not be read",
+            )
+            .why(format!(
+                "Whether {target} of {resource} lets an ending instance go within {} is not known: {error}",
+                format_duration(drain)
+            ))
+            .help("give the permission, or look at the deregistration delay by hand."),
+        };
+        if let Some(span) = places.span(situation.address, "scale_in.drain") {
+            diagnostic = diagnostic.at(span, "compared with the load balancer's");
+        }
+        diagnostics.push(diagnostic);
+    }
+}
+
 pub(super) fn report_foreign_controls(
     situation: &Situation<'_>,
     group: &Group,

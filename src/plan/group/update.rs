@@ -15,13 +15,13 @@ pub(super) fn update(
     let launch = applied
         .and_then(|applied| applied.group.launch.as_ref())
         .map(|launch| &launch.attributes);
-    let moment = at_this_moment(situation, group);
+    let moment = at_this_moment(situation, group, live);
     let Comparison {
         differences,
         changes: mut attributes,
     } = wanted::compare(&moment, &live.attributes, fallback, launch);
     let was = applied.map(|applied| {
-        let was = at_this_moment(situation, &applied.group);
+        let was = at_this_moment(situation, &applied.group, live);
         wanted::compare(&was, &live.attributes, fallback, launch).differences
     });
     let mut changes: Vec<PlannedChange> = differences
@@ -45,6 +45,20 @@ pub(super) fn update(
             }
         })
         .collect();
+    // What tideform made goes with the line that asked for it.
+    let had_drain = applied.is_some_and(|applied| applied.group.policy.scale_in.drain.is_some());
+    if let Some(drain) = live.attributes.drain
+        && had_drain
+        && group.policy.scale_in.drain.is_none()
+    {
+        attributes.push(AttributeChange::Drain(None));
+        changes.push(cloud(
+            "scale_in.drain",
+            ChangeAction::Remove,
+            Json::from(format_duration(drain)),
+            Json::Null,
+        ));
+    }
     if let Some(limits) = moment.policy.limits {
         let desired = wanted::between(live.desired, limits);
         if desired != live.desired && limits != live.attributes.limits {

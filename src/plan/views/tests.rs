@@ -47,6 +47,7 @@ fn plan() -> Plan {
         enabled: true,
         summary: "min 1 at 0 22 * * *".into(),
         settings: Default::default(),
+        writes: Default::default(),
     }];
     let configuration = configuration([web.clone(), fresh.clone(), plain("same"), plain("dark")]);
     let known = Known {

@@ -52,6 +52,7 @@ fn made(spec: &ControlSpec) -> Control {
         enabled: true,
         summary: String::new(),
         settings: spec.settings.clone(),
+        writes: Default::default(),
     }
 }
 

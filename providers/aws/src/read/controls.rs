@@ -6,7 +6,7 @@ use aws_sdk_autoscaling::types::{
     MetricType, ScalingPolicy, ScheduledUpdateGroupAction, TargetTrackingConfiguration,
 };
 use aws_sdk_cloudwatch::types::MetricAlarm;
-use tideform_provider::{Control, ControlKind, ItemResult, ProviderError};
+use tideform_provider::{Control, ControlKind, ItemResult, ProviderError, Writes};
 
 use super::{ByGroup, ONE_BY_ONE, all, one_by_one};
 use crate::client::Clients;
@@ -204,6 +204,7 @@ fn policy_control(policy: &ScalingPolicy, alarm: Option<&MetricAlarm>) -> Option
         settings: from_sdk::policy(policy, alarm)
             .map(|native| native.settings())
             .unwrap_or_default(),
+        writes: Writes::default(),
     })
 }
 
@@ -259,6 +260,10 @@ fn schedule_control(action: &ScheduledUpdateGroupAction) -> Option<Control> {
         settings: from_sdk::scheduled(action)
             .map(|native| native.settings())
             .unwrap_or_default(),
+        writes: Writes {
+            min: action.min_size().and_then(|n| u32::try_from(n).ok()),
+            max: action.max_size().and_then(|n| u32::try_from(n).ok()),
+        },
     })
 }
 

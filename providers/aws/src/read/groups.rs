@@ -162,6 +162,7 @@ pub(super) fn live(
         is_paused: is_paused(group),
         blocked: blocked(group),
         failed_launches: Vec::new(),
+        deregistration: Vec::new(),
     })
 }
 

@@ -1,13 +1,16 @@
 //! Reads groups: everything about many of them in few calls.
 //!
 //! Groups come 100 a call. Policies and scheduled actions are listed for the whole account, 100 a page, where many
-//! groups are asked for, and group by group where few are. What costs a call a group is only read where it is needed.
+//! groups are asked for, and group by group where few are; activities in the same way. Lifecycle hooks cost a call a
+//! group, and deregistration delays one a target group: they are only read where they are needed.
 
 mod activities;
 mod controls;
+mod deregistration;
 mod groups;
 mod hooks;
 mod instances;
+mod refreshes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +18,7 @@ use aws_sdk_autoscaling::types::AutoScalingGroup;
 use futures::StreamExt;
 use futures::stream;
 use jiff::Timestamp;
-use tideform_policies::model::{Lifecycle, Resource};
+use tideform_policies::model::Resource;
 use tideform_provider::{GroupRequest, ItemResult, LiveGroup, Owner, ProviderError};
 
 use crate::client::Clients;
@@ -24,6 +27,7 @@ use crate::{KIND, tags};
 pub(crate) use groups::describe as describe_groups;
 pub(crate) use hooks::DRAIN_HOOK;
 pub(crate) use instances::state as instance_state;
+pub(crate) use refreshes::refresh_under_way;
 
 /// Calls at the same time: the API's bucket of describe calls is small, and the SDK slows down by itself.
 const AT_ONCE: usize = 4;
@@ -59,11 +63,21 @@ pub(crate) async fn groups(
             .filter(|name| matches!(found.get(*name), Some(Ok(Some(_)))))
             .collect()
     };
-    let (policies, schedules, drains, failed, machines) = futures::join!(
+    let behind_balancers: Vec<&AutoScalingGroup> = wanting(|request| request.needs.deregistration)
+        .into_iter()
+        .filter_map(|name| found.get(name)?.as_ref().ok()?.as_ref())
+        .collect();
+    let (policies, schedules, drains, delays, failed, refreshes, machines) = futures::join!(
         controls::policies(clients, wanting(|request| request.needs.policies)),
         controls::schedules(clients, wanting(|request| request.needs.schedules)),
         hooks::drains(clients, wanting(|request| request.needs.drain)),
-        activities::failed_launches(clients, wanting(|request| request.needs.failed_launches)),
+        deregistration::delays(clients, &behind_balancers),
+        activities::launches(
+            clients,
+            wanting(|request| request.needs.failed_launches),
+            now
+        ),
+        refreshes::under_way(clients, wanting(|request| request.needs.obstacles)),
         instances::machines(clients, &there),
     );
 
@@ -86,18 +100,13 @@ pub(crate) async fn groups(
             live.controls.extend(taken(&policies, name)?);
             live.controls.extend(taken(&schedules, name)?);
             live.attributes.drain = taken(&drains, name)?.into_iter().next();
-            live.failed_launches = taken(&failed, name)?;
-            for launch in &mut live.failed_launches {
-                // Where the message says nothing, a group without spot can only have failed on demand.
-                let has_spot = live
-                    .attributes
-                    .mix
-                    .as_ref()
-                    .is_some_and(|mix| mix.spot.fraction() > 0.0);
-                if !has_spot {
-                    launch.lifecycle = Lifecycle::OnDemand;
-                }
-            }
+            live.blocked.extend(taken(&refreshes, name)?);
+            live.deregistration = deregistration::of(group, &delays);
+            live.failed_launches = activities::failures(
+                &taken(&failed, name)?,
+                live.attributes.mix.as_ref(),
+                &live.instances,
+            );
             Ok(Some(live))
         })
         .collect()

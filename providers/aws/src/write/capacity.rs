@@ -1,18 +1,17 @@
 //! Capacity: an absolute number, or one chosen victim less.
 
-use aws_sdk_autoscaling::types::{AutoScalingGroup, InstanceRefreshStatus};
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 use tideform_policies::model::{InstanceId, InstanceState, Resource};
 use tideform_provider::ProviderError;
 
 use super::{fresh, number, unless_gone, write};
 use crate::KIND;
 use crate::client::Clients;
-use crate::error::{describe, describe_write};
-use crate::read::instance_state;
+use crate::error::describe_write;
+use crate::read::{instance_state, refresh_under_way};
 
 const SET: &str = "autoscaling:SetDesiredCapacity";
 const TERMINATE: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
-const REFRESHES: &str = "autoscaling:DescribeInstanceRefreshes";
 
 /// Asks for a capacity, where nothing stands in the way of it.
 pub(crate) async fn set_desired(
@@ -135,37 +134,8 @@ async fn look(
             resource.name
         ));
     }
-    let answer = clients
-        .autoscaling
-        .describe_instance_refreshes()
-        .auto_scaling_group_name(&*resource.name)
-        .max_records(1)
-        .send()
-        .await
-        .map_err(|error| describe(REFRESHES, error))?;
-    // The newest comes first, and only the newest can be under way.
-    let refresh = answer.instance_refreshes().first();
-    if let Some(refresh) = refresh
-        && let Some(status) = refresh.status()
-        && is_under_way(status)
-    {
-        return blocked(format!(
-            "an instance refresh is under way ({}, {} % done)",
-            status.as_str(),
-            refresh.percentage_complete().unwrap_or(0)
-        ));
+    match refresh_under_way(clients, &resource.name).await? {
+        Some(why) => blocked(why),
+        None => Ok(()),
     }
-    Ok(())
-}
-
-/// Source: Amazon EC2 Auto Scaling API, `InstanceRefresh.Status`.
-fn is_under_way(status: &InstanceRefreshStatus) -> bool {
-    matches!(
-        status,
-        InstanceRefreshStatus::Pending
-            | InstanceRefreshStatus::InProgress
-            | InstanceRefreshStatus::Cancelling
-            | InstanceRefreshStatus::RollbackInProgress
-            | InstanceRefreshStatus::Baking
-    )
 }

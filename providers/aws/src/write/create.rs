@@ -66,7 +66,7 @@ pub(crate) async fn create(clients: &Clients, spec: &GroupSpec) -> Result<(), Pr
             AttributeChange::Order(order) => {
                 request.termination_policies(termination_policy(*order))
             }
-            AttributeChange::Drain(drain) => request.lifecycle_hook_specification_list(
+            AttributeChange::Drain(Some(drain)) => request.lifecycle_hook_specification_list(
                 LifecycleHookSpecification::builder()
                     .lifecycle_hook_name(DRAIN_HOOK)
                     .lifecycle_transition(TRANSITION)
@@ -84,6 +84,7 @@ pub(crate) async fn create(clients: &Clients, spec: &GroupSpec) -> Result<(), Pr
                 request.instance_maintenance_policy(maintenance(*wanted))
             }
             AttributeChange::Limits(_)
+            | AttributeChange::Drain(None)
             | AttributeChange::Launch(_)
             | AttributeChange::Owner(_)
             | AttributeChange::PutControl(_)

@@ -5,14 +5,31 @@ use std::time::Duration;
 use tideform_policies::model::Resource;
 use tideform_provider::ProviderError;
 
-use super::{seconds, write};
+use super::{seconds, unless_gone, write};
 use crate::client::Clients;
 use crate::error::describe_write;
 use crate::read::DRAIN_HOOK;
 
 const PUT: &str = "autoscaling:PutLifecycleHook";
+const DELETE: &str = "autoscaling:DeleteLifecycleHook";
 /// When an instance ends.
 pub(super) const TRANSITION: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+
+/// Takes it away: instances that wait for it go at once.
+pub(super) async fn remove(clients: &Clients, resource: &Resource) -> Result<(), ProviderError> {
+    let answer = write(clients, || async {
+        clients
+            .autoscaling_writer
+            .delete_lifecycle_hook()
+            .auto_scaling_group_name(&*resource.name)
+            .lifecycle_hook_name(DRAIN_HOOK)
+            .send()
+            .await
+            .map_err(|error| describe_write(DELETE, error))
+    })
+    .await;
+    unless_gone(clients, resource, answer).await.map(|_| ())
+}
 
 /// Makes or changes it.
 pub(super) async fn put(

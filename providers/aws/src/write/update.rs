@@ -121,7 +121,8 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
     }
     for attribute in &change.changes {
         match attribute {
-            AttributeChange::Drain(drain) => hooks::put(clients, resource, *drain).await?,
+            AttributeChange::Drain(Some(drain)) => hooks::put(clients, resource, *drain).await?,
+            AttributeChange::Drain(None) => hooks::remove(clients, resource).await?,
             AttributeChange::Launch(launch) => {
                 if let Some(wanted) = launch.get("target_groups") {
                     let wanted = strings("target_groups", wanted).map_err(refused)?;

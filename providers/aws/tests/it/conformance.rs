@@ -24,7 +24,7 @@ fn aws_conforms_to_what_every_provider_must_do() -> Done {
             changes: vec![
                 AttributeChange::Warmup(Duration::from_secs(180)),
                 AttributeChange::Order(VictimOrder::Oldest),
-                AttributeChange::Drain(Duration::from_secs(120)),
+                AttributeChange::Drain(Some(Duration::from_secs(120))),
                 launch("target_groups", json!([base["target"]])),
                 launch("target_groups", json!([])),
                 launch("tags", json!({ "team": "store" })),
@@ -53,7 +53,7 @@ fn a_group_is_created_with_all_that_its_block_says() -> Done {
         wanted.changes = vec![
             AttributeChange::Warmup(Duration::from_secs(90)),
             AttributeChange::Order(VictimOrder::Newest),
-            AttributeChange::Drain(Duration::from_secs(60)),
+            AttributeChange::Drain(Some(Duration::from_secs(60))),
             AttributeChange::Mix(mix(0.5)),
         ];
         cloud.provider.create_group(&wanted).await?;

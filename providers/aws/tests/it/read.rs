@@ -241,3 +241,45 @@ fn a_thousand_groups_are_read_with_their_controls_in_sixty_calls() -> Done {
         cloud.no_violations()
     })
 }
+
+#[test]
+fn failed_launches_of_many_groups_are_found_in_the_accounts_activities() -> Done {
+    run(async {
+        let cloud = Cloud::new()?;
+        cloud.account.launch_failures(json!([
+            { "group": "web-00003", "reason": "There is no Spot capacity available." }
+        ]));
+        let seeded = cloud.account.seed_groups(json!({
+            "count": 30, "prefix": "web", "policies": [], "schedules": [],
+            "group": { "MinSize": 1, "MaxSize": 5, "DesiredCapacity": 2 },
+        }));
+        let request = |name: &str| GroupRequest {
+            resource: asg(name),
+            needs: Needs {
+                failed_launches: true,
+                ..Needs::default()
+            },
+        };
+        let many: Vec<GroupRequest> = seeded["groups"]
+            .as_array()
+            .ok_or("no groups")?
+            .iter()
+            .filter_map(Value::as_str)
+            .map(request)
+            .collect();
+        for (requests, calls) in [(&many[..], 1), (&many[..5], 5)] {
+            cloud.account.clear_log();
+            let answers = cloud.provider.read_groups(requests).await;
+            for answer in answers {
+                let live = answer?.ok_or("no group")?;
+                let failed = usize::from(&*live.resource.name == "web-00003");
+                assert_eq!(live.failed_launches.len(), failed, "{}", live.resource.name);
+            }
+            let asked = cloud
+                .account
+                .count("autoscaling", "DescribeScalingActivities");
+            assert_eq!(asked, calls);
+        }
+        cloud.no_violations()
+    })
+}

@@ -531,6 +531,7 @@ impl WorldGroup {
             is_paused: false,
             blocked,
             failed_launches: self.failed_launches.clone(),
+            deregistration: Vec::new(),
         }
     }
 }

@@ -607,7 +607,7 @@ fn apply(group: &mut WorldGroup, change: &AttributeChange, now: Moment) -> Resul
         }
         AttributeChange::Warmup(warmup) => group.warmup = Some(*warmup),
         AttributeChange::Order(order) => group.order = Some(*order),
-        AttributeChange::Drain(drain) => group.drain = Some(*drain),
+        AttributeChange::Drain(drain) => group.drain = *drain,
         AttributeChange::Mix(mix) => {
             group.mix = Some(mix.clone());
             group.forget_retry();
@@ -639,6 +639,7 @@ fn apply(group: &mut WorldGroup, change: &AttributeChange, now: Moment) -> Resul
                 enabled: true,
                 summary: spec.summary.clone(),
                 settings: spec.settings.clone(),
+                writes: Default::default(),
             });
         }
         // Refused at plan: the mock replaces nothing, and has no controls of its own to switch off.

@@ -27,7 +27,7 @@ fn the_mock_conforms_to_what_every_provider_must_do() -> Done {
             changes: vec![
                 AttributeChange::Warmup(Duration::from_secs(180)),
                 AttributeChange::Order(VictimOrder::Oldest),
-                AttributeChange::Drain(Duration::from_secs(120)),
+                AttributeChange::Drain(Some(Duration::from_secs(120))),
                 AttributeChange::Launch(BTreeMap::from([("boot".to_owned(), json!("30s"))])),
                 AttributeChange::Mix(LiveMix {
                     on_demand_base: 1,
@@ -237,7 +237,7 @@ fn instances_go_from_pending_to_draining() -> Done {
         let cloud = Cloud::new(json!({}))?;
         let mut group = spec("web")?;
         group.changes = vec![
-            AttributeChange::Drain(MINUTE * 2),
+            AttributeChange::Drain(Some(MINUTE * 2)),
             AttributeChange::Order(VictimOrder::Newest),
         ];
         cloud.provider.create_group(&group).await?;
