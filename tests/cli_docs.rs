@@ -221,3 +221,39 @@ fn the_page_of_the_defaults_is_what_the_program_says() {
         "docs/defaults.md is out of date; TIDEFORM_BLESS=1 writes it: {differs:?}"
     );
 }
+
+#[test]
+fn every_command_of_the_ci_examples_parses() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci");
+    let mut commands = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        for line in text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+        {
+            // `run: tideform ...`, `&& /usr/local/bin/tideform ...`, `ExecStart=/usr/local/bin/tideform ...`.
+            let Some((_, rest)) = line
+                .rsplit_once("bin/tideform ")
+                .or_else(|| line.rsplit_once("tideform -C "))
+            else {
+                continue;
+            };
+            let is_short = !line.contains("bin/tideform ");
+            let words = rest
+                .split_whitespace()
+                .take_while(|word| !matches!(*word, "#" | ">" | ">>" | "|" | "&&"));
+            parse(&path, is_short.then_some("-C").into_iter().chain(words));
+            commands += 1;
+        }
+    }
+    assert!(commands >= 7, "only {commands} commands were found");
+}
+
+fn parse<'a>(path: &Path, arguments: impl Iterator<Item = &'a str>) {
+    let words: Vec<&str> = std::iter::once("tideform").chain(arguments).collect();
+    if let Err(error) = tideform::cli::command().try_get_matches_from(&words) {
+        panic!("{}: {}: {error}", path.display(), words.join(" "));
+    }
+}

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn the_object_is_named_by_key_or_by_prefix_and_workspace() {
-        let rows: [(&[(&str, &str)], Result<&str, &str>); 6] = [
+        type Row<'a> = (&'a [(&'a str, &'a str)], Result<&'a str, &'a str>);
+        let rows: [Row<'_>; 6] = [
             (&[("bucket", "b")], Ok("s3://b/tideform/shop.db")),
             (
                 &[("bucket", "b"), ("prefix", "a/b/")],

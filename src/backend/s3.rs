@@ -28,7 +28,16 @@ pub(super) fn open(address: &Address, workplace: Workplace) -> Result<ObjectRemo
         .backend
         .attributes
         .iter()
-        .filter(|(name, _)| ["region", "profile", "assume_role"].contains(&name.as_str()))
+        .filter(|(name, _)| {
+            [
+                "region",
+                "profile",
+                "assume_role",
+                "external_id",
+                "session_name",
+            ]
+            .contains(&name.as_str())
+        })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     // On the runtime that makes the requests: what is found may keep connections for later.

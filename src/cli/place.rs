@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tideform_policies::model::{Backend, Controller, GroupAddress, Settings};
 use tideform_provider::Clock;
-use tideform_remote::ObjectRemote;
+use tideform_remote::{LockView, ObjectRemote};
 use tideform_state::{LeaseHolder, NewState, OpenMode, State, StateError};
 
 use super::args::{VariableArgs, nearest};
@@ -366,6 +366,20 @@ impl Context {
                 lock_time: test_lock_time(),
             },
         )?)
+    }
+
+    /// Who works with a shared state now; `None`: nobody, or it is a file.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub(super) fn shared_lock(&self, place: &Place) -> Result<Option<LockView>, CliError> {
+        match &place.at {
+            Where::File(_) => Ok(None),
+            Where::Shared(address) => {
+                let remote = self.remote(address, place)?;
+                Ok(self.block_on(remote.holder())??)
+            }
+        }
     }
 
     /// Takes the lock of a shared state, and brings the working copy up to date; nothing for a file. Waits where another

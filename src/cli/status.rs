@@ -92,7 +92,14 @@ impl StatusArgs {
         }
         if self.json {
             let meta = state.meta()?;
-            let lease = state.lease()?;
+            let lease = match cx.shared_lock(&place)? {
+                Some(lock) => Some(json!({
+                    "holder": lock.holder,
+                    "acquired_at": lock.since,
+                    "until": lock.until,
+                })),
+                None => state.lease()?.map(|lease| json!(lease)),
+            };
             cx.output.json(&json!({
                 "format_version": 1,
                 "at": now,

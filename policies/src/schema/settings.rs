@@ -68,6 +68,16 @@ static BACKEND: BlockSchema = BlockSchema {
                     "The ARN of a role to take on for the bucket.",
                 ),
                 attribute(
+                    "external_id",
+                    Kind::Text,
+                    "What the role's trust policy asks for as `sts:ExternalId`.",
+                ),
+                attribute(
+                    "session_name",
+                    Kind::Text,
+                    "The name of the role's session, which CloudTrail shows; else `tideform`.",
+                ),
+                attribute(
                     "endpoint_url",
                     Kind::Text,
                     "Another S3-compatible store: its address, with the scheme.",

@@ -149,17 +149,23 @@ async fn configuration(
     let Some(role) = &settings.assume_role else {
         return Ok(config);
     };
+    let provider = taken_on(role, settings, &config).await;
+    Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+/// The credentials of a role, taken on with those of `config`.
+pub(crate) async fn taken_on(
+    role: &str,
+    settings: &AwsSettings,
+    config: &SdkConfig,
+) -> SharedCredentialsProvider {
     let mut provider = aws_config::sts::AssumeRoleProvider::builder(role)
         .session_name(settings.session_name.as_deref().unwrap_or("tideform"))
-        .configure(&config);
+        .configure(config);
     if let Some(id) = &settings.external_id {
         provider = provider.external_id(id);
     }
-    let provider = provider.build().await;
-    Ok(config
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(provider))
-        .build())
+    SharedCredentialsProvider::new(provider.build().await)
 }
 
 async fn account(config: &SdkConfig) -> Result<String, ProviderError> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tideform_provider::ProviderError;
 
+use crate::client::taken_on;
 use crate::settings::AwsSettings;
 
 /// Where credentials come from, and the region and address that go with them.
@@ -40,7 +41,7 @@ impl std::fmt::Debug for Keys {
 impl Credentials {
     /// Finds out where credentials come from. They are asked for with [`Credentials::keys`].
     ///
-    /// - `attributes`: `region`, `profile`, `assume_role` as in `provider "aws"`.
+    /// - `attributes`: `region`, `profile`, `assume_role`, `external_id`, `session_name` as in `provider "aws"`.
     ///
     /// # Errors
     /// `Configuration`: an attribute that cannot be used, or nowhere to find credentials.
@@ -57,13 +58,7 @@ impl Credentials {
         let region = config.region().map(ToString::to_string);
         let endpoint_url = config.endpoint_url().map(str::to_owned);
         let provider = match &settings.assume_role {
-            Some(role) => Some(SharedCredentialsProvider::new(
-                aws_config::sts::AssumeRoleProvider::builder(role)
-                    .session_name("tideform")
-                    .configure(&config)
-                    .build()
-                    .await,
-            )),
+            Some(role) => Some(taken_on(role, &settings, &config).await),
             None => config.credentials_provider(),
         };
         Ok(Credentials {
