@@ -123,22 +123,22 @@ pub(super) fn renewal_note(situation: &Situation<'_>, group: &Group) -> Option<S
     if group.controller != Controller::Native || situation.unsupported.iter().len() > 0 {
         return None;
     }
+    let is_held = situation.applied.is_some_and(super::Applied::is_held);
+    if is_held {
+        return Some(format!(
+            "{}: its pin, pause or surge is carried out and ended by `tideform reconcile`, and is no part of this plan.",
+            situation.address
+        ));
+    }
     let until: Option<Timestamp> = situation
         .controls
         .iter()
         .filter_map(|control| dated_at(&control.name))
         .max();
-    if let Some(until) = until {
-        return Some(format!(
+    until.map(|until| {
+        format!(
             "{}: its limits are moved by dated scheduled actions, made ahead until {until}. Let `tideform reconcile` run \
              at least once a day: it renews them.",
-            situation.address
-        ));
-    }
-    let is_held = situation.applied.is_some_and(super::Applied::is_held);
-    is_held.then(|| {
-        format!(
-            "{}: its pin, pause or surge is carried out and ended by `tideform reconcile`, and is no part of this plan.",
             situation.address
         )
     })

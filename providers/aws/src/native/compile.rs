@@ -98,8 +98,11 @@ fn limits_of_native(group: &Group) -> Vec<Unsupported> {
     for guard in &policy.guards {
         problems.push(loop_does_this(&format!("guard.{}", guard.name), "guards"));
     }
-    for (n, _) in policy.freezes.iter().enumerate() {
-        problems.push(loop_does_this(&format!("freeze.{n}"), "freezes"));
+    for freeze in &policy.freezes {
+        problems.push(loop_does_this(
+            &format!("freeze.{}", freeze.name),
+            "freezes",
+        ));
     }
     if policy
         .mix
