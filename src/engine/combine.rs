@@ -1,12 +1,16 @@
 //! The opinions become one number: the largest, the majority's, or a weighted one.
 
-use tideform_policies::model::{Capacity, Combine, WeightedConstants};
+use tideform_policies::model::{
+    Capacity, Combine, MetricReading, MetricSource, Rule, Scope, WeightedConstants,
+};
 
 use super::memory::Memory;
 use super::moment::{Moment, Sink};
 use super::numbers::round_in;
-use super::opinion::{Opinion, opinion};
+use super::opinion::{Opinion, most, opinion};
 use super::reason::{Combination, Reason};
+use super::time::age;
+use super::track::average_want;
 
 /// All opinions, added up as they come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,12 +65,17 @@ impl Tally {
 }
 
 /// Asks every metric with a rule, and makes one number of what they say.
-pub(super) fn combine(
+pub(super) fn combine<S: Sink>(
     moment: &Moment<'_>,
     floor: u32,
     memory: &mut Memory,
-    sink: &mut impl Sink,
+    sink: &mut S,
 ) -> u32 {
+    if S::IS_QUIET
+        && let Some(number) = plain(moment, memory)
+    {
+        return number;
+    }
     let mut tally = Tally::default();
     let mut has_rule = false;
     for (place, metric) in moment.policy.metrics.iter().enumerate() {
@@ -90,6 +99,46 @@ pub(super) fn combine(
         after: Capacity(after),
     });
     after
+}
+
+/// The same number for the commonest case, in which nobody asks for the reasons: every metric with a rule is tracked by
+/// the mean over instances that are all ready, and has just been sampled, and the largest want counts.
+#[inline]
+fn plain(moment: &Moment<'_>, memory: &Memory) -> Option<u32> {
+    let (policy, seen, current) = (moment.policy, moment.seen, moment.current);
+    let is_settled = current > 0 && moment.units.ready == current && moment.units.warming == 0;
+    if !is_settled
+        || !matches!(policy.combine, Combine::Max)
+        || !memory.missing.is_empty()
+        || !seen.left_out.is_empty()
+    {
+        return None;
+    }
+    let mut largest = None;
+    for (place, metric) in policy.metrics.iter().enumerate() {
+        let track = match (&metric.rule, &metric.source, metric.scope) {
+            (None, _, _) => continue,
+            (Some(Rule::Track(track)), MetricSource::Query(_), Scope::Instance) => track,
+            (Some(_), _, _) => return None,
+        };
+        if let Some(Some(_)) = seen.spreads.get(place) {
+            return None;
+        }
+        let Some(MetricReading::Group(samples)) = seen.metrics.at(place, &metric.name) else {
+            return None;
+        };
+        let newest = samples.last()?;
+        let is_fresh = newest.value.is_finite()
+            && newest.at <= moment.now
+            && age(moment.now, newest.at) <= moment.rules.metrics.get(place)?.fresh;
+        if !is_fresh {
+            return None;
+        }
+        let (_, want) = average_want(track, newest.value, current, current);
+        let want = want.map_or(current, |want| most(metric, want, current).unwrap_or(want));
+        largest = largest.max(Some(want));
+    }
+    largest
 }
 
 fn decide_from(tally: &Tally, combine: Combine, current: u32) -> (u32, Combination) {

@@ -29,6 +29,7 @@ pub(super) struct Bounds {
 ///
 /// The floor is the largest of the minimums, the ceiling the smallest of the maximums; the limits bound both, and a
 /// floor wins over a schedule's ceiling.
+#[inline]
 pub(super) fn bounds(moment: &Moment<'_>, sink: &mut impl Sink) -> Bounds {
     let (min, max) = match moment.limits {
         Some(limits) => (limits.min().get(), limits.max().get()),
@@ -103,6 +104,7 @@ impl Bounds {
 }
 
 /// Brings the number between floor and ceiling, and only that far.
+#[inline]
 pub(super) fn clamp(
     moment: &Moment<'_>,
     bounds: &Bounds,

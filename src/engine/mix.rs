@@ -14,6 +14,7 @@ use super::reason::Reason;
 use super::time::later;
 
 /// Divides the number; `None` where the mix is not managed.
+#[inline]
 pub(super) fn split(
     moment: &Moment<'_>,
     number: u32,

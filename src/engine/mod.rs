@@ -123,11 +123,15 @@ fn run(moment: &Moment<'_>, memory: &mut Memory, sink: &mut impl Sink) -> Outcom
     let bounds = limits::bounds(moment, sink);
     let mut number = combine::combine(moment, bounds.floor, memory, sink);
     number = stabilize::stabilize(moment, number, memory, sink);
-    number = rate::limit(moment, number, memory, sink);
-    number = cooldown::hold(moment, number, memory, sink);
-    number = guard::hold(moment, number, memory, sink);
-    number = block::freeze(moment, number, sink);
-    number = block::budget(moment, number, sink);
+    let is_guarded = !moment.policy.guards.is_empty() || !memory.guards.is_empty();
+    // These only hold moves back, but for the guards, which also move on by themselves.
+    if number != moment.current || is_guarded {
+        number = rate::limit(moment, number, memory, sink);
+        number = cooldown::hold(moment, number, memory, sink);
+        number = guard::hold(moment, number, memory, sink);
+        number = block::freeze(moment, number, sink);
+        number = block::budget(moment, number, sink);
+    }
     number = overrides::apply_pin(moment, number, sink);
     number = limits::clamp(moment, &bounds, number, sink);
     number = overrides::apply_pause(moment, number, sink);

@@ -18,6 +18,9 @@ use super::time::{age, earlier, later};
 
 /// Where reasons go. The quiet decision drops them before they are made.
 pub(super) trait Sink {
+    /// Whether all reasons are dropped: what only makes reasons need not be done.
+    const IS_QUIET: bool = false;
+
     /// Takes a reason.
     fn say(&mut self, reason: impl FnOnce() -> Reason);
 }
@@ -33,6 +36,9 @@ impl Sink for Vec<Reason> {
 pub(super) struct Quiet;
 
 impl Sink for Quiet {
+    const IS_QUIET: bool = true;
+
+    #[inline]
     fn say(&mut self, _: impl FnOnce() -> Reason) {}
 }
 
@@ -77,6 +83,7 @@ impl Value {
 const DEEPEST: u8 = 32;
 
 impl<'a> Moment<'a> {
+    #[inline]
     pub(super) fn new(rules: &'a Rules, seen: &'a Observation, now: Timestamp) -> Moment<'a> {
         let policy = &rules.group().policy;
         Moment {

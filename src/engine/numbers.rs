@@ -97,6 +97,7 @@ pub(super) fn mean(sum: f64, weights: f64) -> f64 {
 }
 
 /// `a x b / c`, finite unless the answer is not.
+#[inline]
 pub(super) fn scaled(a: f64, b: f64, c: f64) -> f64 {
     let product = a * b;
     if product.is_finite() {

@@ -168,27 +168,32 @@ fn acting<'s>(
 
 /// No more at once than `max_add`, no fewer than `max_remove`.
 fn cut(moment: &Moment<'_>, metric: &Metric, wanted: u32, sink: &mut impl Sink) -> u32 {
-    let current = moment.current;
+    let Some(want) = most(metric, wanted, moment.current) else {
+        return wanted;
+    };
+    sink.say(|| Reason::Cut {
+        metric: metric.name.clone(),
+        most: want.abs_diff(moment.current),
+        wanted: Capacity(wanted),
+        want: Capacity(want),
+    });
+    want
+}
+
+/// The capacity at `max_add` or `max_remove`, where it is nearer than what is wanted.
+#[inline]
+pub(super) fn most(metric: &Metric, wanted: u32, current: u32) -> Option<u32> {
     let most = if wanted > current {
         metric.max_add
     } else {
         metric.max_remove
     };
-    let Some(most) = most.filter(|most| wanted.abs_diff(current) > *most) else {
-        return wanted;
-    };
-    let want = if wanted > current {
+    let most = most.filter(|most| wanted.abs_diff(current) > *most)?;
+    Some(if wanted > current {
         current.saturating_add(most)
     } else {
         current.saturating_sub(most)
-    };
-    sink.say(|| Reason::Cut {
-        metric: metric.name.clone(),
-        most,
-        wanted: Capacity(wanted),
-        want: Capacity(want),
-    });
-    want
+    })
 }
 
 /// Whether capacity that was asked for is still on its way: fewer are ready than asked for, and the rest is

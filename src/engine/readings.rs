@@ -106,7 +106,8 @@ impl Readings {
                     let is_seen = |old: &Sample| age(sample.at, old.at) <= metric.reach;
                     let outdated = samples.partition_point(|old| !is_seen(old));
                     samples.drain(..outdated);
-                    samples.reserve(1 + samples.len());
+                    // Room for many more, so that this is rare.
+                    samples.reserve_exact(samples.len().max(31) + 1);
                 }
                 samples.push(sample);
             }

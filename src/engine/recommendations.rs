@@ -45,11 +45,11 @@ impl Recommendations {
             self.highest.push_back(new);
             return;
         };
-        if new.at < low.at {
-            *self = self.iter().chain([new]).collect();
-        } else if new.desired == low.desired {
+        if new.desired == low.desired && new.at >= low.at {
             *low = new;
             *high = new;
+        } else if new.at < low.at {
+            *self = self.iter().chain([new]).collect();
         } else {
             extend(&mut self.lowest, new, |old| old.desired < new.desired);
             extend(&mut self.highest, new, |old| old.desired > new.desired);

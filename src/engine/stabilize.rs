@@ -10,6 +10,7 @@ use super::reason::Reason;
 use super::recommendations::Recommendation;
 
 /// Holds the number inside the band of what was recommended lately, and logs it.
+#[inline]
 pub(super) fn stabilize(
     moment: &Moment<'_>,
     number: u32,
@@ -20,6 +21,11 @@ pub(super) fn stabilize(
     if memory.recommendations.is_empty() {
         // Seen for the first time: what is there counts as recommended.
         memory.log(now, Capacity(current));
+    }
+    if number == current {
+        // No look-back makes a move of it.
+        memory.log(now, Capacity(number));
+        return number;
     }
     let window_out = moment.policy.scale_out.stabilization;
     let window_in = moment.policy.scale_in.stabilization;

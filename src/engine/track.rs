@@ -42,9 +42,7 @@ pub(super) struct Tracked {
 /// - `counted` is above 0: a mean over nothing says nothing.
 /// - Within tolerance it wants `current`; above the target never less than `current`, below never more.
 pub(super) fn average(track: &Track, observed: f64, counted: u32, current: u32) -> Tracked {
-    let ratio = ratio(observed, track.target);
-    let is_within_tolerance = within(track, ratio);
-    let answer = || round_out(scaled(f64::from(counted), observed, track.target));
+    let (ratio, want) = average_want(track, observed, counted, current);
     Tracked {
         basis: Basis::Average,
         observed,
@@ -53,14 +51,24 @@ pub(super) fn average(track: &Track, observed: f64, counted: u32, current: u32) 
         missing: 0,
         unready: 0,
         filled: None,
-        is_within_tolerance,
+        is_within_tolerance: want.is_none(),
         is_turned_round: false,
-        want: if is_within_tolerance {
-            current
-        } else {
-            one_way(ratio, answer(), current)
-        },
+        want: want.unwrap_or(current),
     }
+}
+
+/// The ratio to the target, and what follows from it; `None` within tolerance.
+#[inline]
+pub(super) fn average_want(
+    track: &Track,
+    observed: f64,
+    counted: u32,
+    current: u32,
+) -> (f64, Option<u32>) {
+    let ratio = ratio(observed, track.target);
+    let answer = || round_out(scaled(f64::from(counted), observed, track.target));
+    let want = (!within(track, ratio)).then(|| one_way(ratio, answer(), current));
+    (ratio, want)
 }
 
 /// A total of the group: `ceil(total / target)`, also from 0.
@@ -407,17 +415,20 @@ impl Sorted {
 }
 
 /// The ratio, stopping at the largest number.
+#[inline]
 fn ratio(observed: f64, target: f64) -> f64 {
     (observed / target).clamp(f64::MIN, f64::MAX)
 }
 
 /// Whether the ratio is so near to 1 that nothing should change; both ends are included.
+#[inline]
 fn within(track: &Track, ratio: f64) -> bool {
     at_most(1.0 - track.tolerance_in.fraction(), ratio)
         && at_most(ratio, 1.0 + track.tolerance_out.fraction())
 }
 
 /// A ratio above 1 never wants less than `current`, one below 1 never more.
+#[inline]
 fn one_way(ratio: f64, answer: u32, current: u32) -> u32 {
     if ratio > 1.0 {
         answer.max(current)
@@ -1011,5 +1022,71 @@ mod tests {
         let decision = decided(&rules, &seen, &Memory::default(), now);
         assert_eq!(decision.desired, Capacity(4));
         assert!(decision.has("no_data"));
+    }
+
+    #[test]
+    fn a_spread_is_the_instances_counted() {
+        let ids: Vec<String> = (0..12).map(|n| format!("i-{n}")).collect();
+        for (reported, missing, unready) in [
+            (4, 0, 0),
+            (4, 2, 0),
+            (4, 0, 3),
+            (4, 2, 3),
+            (0, 2, 1),
+            (1, 5, 5),
+        ] {
+            for (value, is_utilization) in [
+                (20.0, true),
+                (59.0, false),
+                (70.0, true),
+                (95.0, false),
+                (0.0, true),
+            ] {
+                let instances: Vec<Instance> = ids
+                    .iter()
+                    .take(reported + missing + unready)
+                    .enumerate()
+                    .map(|(n, id)| instance(id, if n < reported + missing { 60.0 } else { -1.0 }))
+                    .collect();
+                let values: Vec<InstanceSample> = instances
+                    .iter()
+                    .enumerate()
+                    .map(|(n, instance)| InstanceSample {
+                        id: instance.id.clone(),
+                        value: (n < reported).then_some(value),
+                        of: None,
+                    })
+                    .collect();
+                for current in [4, 6, 7, 9] {
+                    let one_by_one = per_instance(
+                        &tracking(60.0, 0.1, 0.1),
+                        &Pods {
+                            instances: Some(&instances),
+                            values: &values,
+                            current,
+                            gate: None,
+                            now: at(0.0),
+                            is_utilization,
+                        },
+                    );
+                    let units = |n: usize| u32::try_from(n).unwrap_or(0);
+                    let counted = spread(
+                        &tracking(60.0, 0.1, 0.1),
+                        value,
+                        Spread {
+                            reported: units(reported),
+                            missing: units(missing),
+                            unready: units(unready),
+                        },
+                        current,
+                        is_utilization,
+                    );
+                    assert_eq!(
+                        counted, one_by_one,
+                        "{value} of {reported} {missing} {unready}, {current}"
+                    );
+                }
+            }
+        }
     }
 }
