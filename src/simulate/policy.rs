@@ -116,6 +116,10 @@ impl<'r> Policy<'r> {
             if sight.counts_warming && is_own {
                 seen.counts_warming.insert(metric.name.clone());
             }
+            let known = match known {
+                WorldMetric::Cpu if sight.counts_warming && is_own => WorldMetric::CpuOfLive,
+                other => other,
+            };
             // The value of an instance is that of the newest step, whatever the period of the group's samples.
             let input = Input {
                 metric: known,

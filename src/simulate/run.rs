@@ -12,7 +12,7 @@ use super::controller::{At, Controller, Seen};
 use super::measure::{Measures, Tally};
 use super::prices::Prices;
 use super::trace::Trace;
-use super::world::{Feed, Fleet, Model, Queue, Served, Target, Work};
+use super::world::{Feed, Fleet, Model, Queue, Served, Supply, Target, Work};
 
 /// What a run needs beside a controller and a load.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,8 +59,6 @@ pub struct Step {
     pub demand: u32,
     /// The capacity asked for, in units.
     pub desired: u32,
-    /// Live units: in service or starting.
-    pub live: u32,
 }
 
 /// Looks on. `()` does not.
@@ -90,6 +88,8 @@ pub struct Run<C, W = ()> {
     tally: Tally,
     now: At,
     step_ms: i64,
+    /// The same where it, and all times, are whole seconds.
+    step_s: Option<i64>,
     /// World steps in one step of the load.
     steps_each: u32,
     every_ms: i64,
@@ -128,7 +128,7 @@ impl<C: Controller, W: Watch> Run<C, W> {
         let step = Duration::from_millis(step_ms.unsigned_abs());
         Run {
             fleet: Fleet::new(&setup.model, setup.initial, setup.is_new, step),
-            feed: Feed::new(&inputs, step_ms, origin_ms),
+            feed: Feed::new(&inputs, &setup.model, step_ms, origin_ms),
             queue: Queue::new(step_ms as f64 / 1000.0),
             tally: Tally::new(step, setup.start),
             now: At {
@@ -136,6 +136,8 @@ impl<C: Controller, W: Watch> Run<C, W> {
                 time: setup.start,
             },
             step_ms,
+            step_s: (step_ms % 1000 == 0 && setup.start.subsec_nanosecond() == 0)
+                .then_some(step_ms / 1000),
             steps_each: u32::try_from(load_ms / step_ms).unwrap_or(u32::MAX),
             every_ms,
             decides_at: 0,
@@ -181,11 +183,15 @@ impl<C: Controller, W: Watch> Run<C, W> {
         if self.decides_at == now.ms {
             self.decide();
         }
-        let (units, instances) = (self.fleet.serving(), self.fleet.serving_instances());
+        let on = Supply {
+            units: self.fleet.serving(),
+            instances: self.fleet.serving_instances(),
+            live: self.fleet.live(),
+        };
         let model = &self.setup.model;
         let served = match model.work {
-            Work::Requests => Served::requests(load, units, instances, model.throughput),
-            Work::Queue => self.queue.step(load, units, instances, model),
+            Work::Requests => Served::requests(load, on, model.throughput),
+            Work::Queue => self.queue.step(load, on, model),
         };
         self.tally.step(&served, demand);
         self.watch.step(&Step {
@@ -194,15 +200,20 @@ impl<C: Controller, W: Watch> Run<C, W> {
             served,
             demand,
             desired: self.fleet.desired(),
-            live: self.fleet.live(),
         });
         self.steps += 1;
-        let end = at(self.setup.start, now.ms + self.step_ms);
-        let (controller, start) = (&mut self.controller, self.setup.start);
+        let end = match self.step_s {
+            Some(step_s) => At {
+                ms: now.ms + self.step_ms,
+                time: Timestamp::from_second(now.time.as_second() + step_s)
+                    .unwrap_or(Timestamp::MAX),
+            },
+            None => at(self.setup.start, now.ms + self.step_ms),
+        };
+        let controller = &mut self.controller;
         self.feed
-            .step(&served, &self.queue, model, end.ms, |input, ms, value| {
-                let when = if ms == end.ms { end } else { at(start, ms) };
-                controller.sample(input, when, value);
+            .step(&served, &self.queue, model, end.ms, |input, value| {
+                controller.sample(input, end, value);
             });
         self.now = end;
     }
@@ -244,11 +255,11 @@ pub fn simulate<C: Controller>(setup: Setup, controller: C, trace: &Trace) -> Me
     run.finish().0
 }
 
+/// A time of the run. Traces end within time, so that it exists.
 #[inline]
 fn at(start: Timestamp, ms: i64) -> At {
-    // Traces end within time, so the sum exists.
-    let time = if ms % 1000 == 0 && start.subsec_nanosecond() == 0 {
-        Timestamp::from_second(start.as_second() + ms / 1000).ok()
+    let time = if ms % 1000 == 0 {
+        Timestamp::new(start.as_second() + ms / 1000, start.subsec_nanosecond()).ok()
     } else {
         start.checked_add(SignedDuration::from_millis(ms)).ok()
     };

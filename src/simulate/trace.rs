@@ -144,6 +144,18 @@ impl Trace {
     /// # Errors
     /// [`Problem`]: what the invariants forbid.
     pub fn new(start: Timestamp, step: Duration, values: Vec<f64>) -> Result<Trace, Problem> {
+        match values
+            .iter()
+            .find(|value| !(value.is_finite() && **value >= 0.0))
+        {
+            Some(value) if value.is_finite() => Err(Problem::Negative(*value)),
+            Some(value) => Err(Problem::Value(value.to_string())),
+            None => Trace::of_checked(start, step, values),
+        }
+    }
+
+    /// The same of values that are known to be finite and not negative.
+    fn of_checked(start: Timestamp, step: Duration, values: Vec<f64>) -> Result<Trace, Problem> {
         if values.is_empty() {
             return Err(Problem::Empty);
         }
@@ -157,20 +169,13 @@ impl Trace {
         if start.checked_add(length).is_err() {
             return Err(Problem::TooLong);
         }
-        match values
-            .iter()
-            .find(|value| !(value.is_finite() && **value >= 0.0))
-        {
-            Some(value) if value.is_finite() => Err(Problem::Negative(*value)),
-            Some(value) => Err(Problem::Value(value.to_string())),
-            None => Ok(Trace {
-                start,
-                step,
-                values,
-                filled: 0,
-                lower_bounds: Vec::new(),
-            }),
-        }
+        Ok(Trace {
+            start,
+            step,
+            values,
+            filled: 0,
+            lower_bounds: Vec::new(),
+        })
     }
 
     /// Reads CSV text: a header `timestamp,value`, then a row for each step in the order of time. Times are RFC 3339 and
@@ -187,7 +192,7 @@ impl Trace {
         reader.feed(text, &mut values)?;
         let head = reader.finish(&mut values)?;
         let (line, filled) = (reader.line(), reader.filled());
-        let trace = Trace::new(head.start, head.step, values)
+        let trace = Trace::of_checked(head.start, head.step, values)
             .map_err(|problem| TraceError { line, problem })?;
         Ok(Trace { filled, ..trace })
     }

@@ -145,7 +145,7 @@ impl Reader {
         let (step, divisor) = (grid.step_s, grid.divisor);
         let mut rows = 0;
         while let Some((time, rest)) = lines.split_first_chunk::<LENGTH>()
-            && time == next.text()
+            && next.begins(time)
             && let Some((value, rest)) = plain_number(rest)
         {
             let rate = if divisor == 1.0 {

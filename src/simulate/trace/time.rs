@@ -77,8 +77,23 @@ impl Expected {
         self.seconds
     }
 
+    #[cfg(test)]
     pub(super) fn text(&self) -> &[u8; LENGTH] {
         &self.text
+    }
+
+    /// Whether this text begins with the time.
+    #[inline]
+    pub(super) fn begins(&self, text: &[u8; LENGTH]) -> bool {
+        let words = |text: &[u8; LENGTH]| {
+            let word = |at: usize| {
+                let word = text.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+                u64::from_ne_bytes(word.unwrap_or_default())
+            };
+            // The last two overlap.
+            (word(0), word(8), word(12))
+        };
+        words(text) == words(&self.text)
     }
 
     /// Moves on; a step of at most a day.
@@ -86,15 +101,25 @@ impl Expected {
     pub(super) fn advance(&mut self, step: u32) {
         self.of_day += step;
         self.seconds += i64::from(step);
+        let minute = u32::from(self.text[14] - b'0') * 10 + u32::from(self.text[15] - b'0');
+        if step == 60 && minute < 59 {
+            // Nearly always.
+            [self.text[14], self.text[15]] = two_digits(minute + 1);
+            return;
+        }
         if self.of_day >= DAY as u32 {
             *self = Expected::at(self.seconds);
             return;
         }
         let (minutes, second) = (self.of_day / 60, self.of_day % 60);
         let (hour, minute) = (minutes / 60, minutes % 60);
-        for (at, number) in [(11, hour), (14, minute), (17, second)] {
-            self.text[at] = b'0' + (number / 10) as u8;
-            self.text[at + 1] = b'0' + (number % 10) as u8;
-        }
+        [self.text[11], self.text[12]] = two_digits(hour);
+        [self.text[14], self.text[15]] = two_digits(minute);
+        [self.text[17], self.text[18]] = two_digits(second);
     }
+}
+
+#[inline]
+fn two_digits(number: u32) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }

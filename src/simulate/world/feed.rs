@@ -16,6 +16,8 @@ use super::served::{Queue, Served};
 pub enum WorldMetric {
     /// Utilization cut at 100, in percent, mean over the serving instances; none where nothing serves.
     Cpu,
+    /// The same over all live instances, those that still start at 0: EC2 measures these too.
+    CpuOfLive,
     /// Arrivals per second, of the group.
     Requests,
     /// Arrivals per second and serving instance; none where nothing serves.
@@ -93,10 +95,33 @@ impl WorldMetric {
         model: &Model,
         statistic: Statistic,
     ) -> Option<f64> {
+        // The commonest by itself: what the others need is far from the path of a year of steps.
+        if self == WorldMetric::Cpu {
+            return served
+                .utilization_percent()
+                .map(|percent| percent.min(100.0));
+        }
+        self.other_value(served, queue, model, statistic)
+    }
+
+    #[inline(never)]
+    fn other_value(
+        self,
+        served: &Served,
+        queue: &Queue,
+        model: &Model,
+        statistic: Statistic,
+    ) -> Option<f64> {
         match self {
             WorldMetric::Cpu => served
                 .utilization_percent()
                 .map(|percent| percent.min(100.0)),
+            WorldMetric::CpuOfLive => {
+                let of_serving = served.utilization_percent()?.min(100.0);
+                Some(
+                    of_serving * f64::from(served.units) / f64::from(served.live.max(served.units)),
+                )
+            }
             WorldMetric::Requests => Some(served.load),
             WorldMetric::RequestsPerInstance => {
                 (served.instances > 0).then(|| served.load / f64::from(served.instances))
@@ -147,6 +172,8 @@ struct Series {
     input: Input,
     /// A sample is one step.
     is_plain: bool,
+    /// And it can be seen at once, as it is.
+    is_direct: bool,
     period_ms: i64,
     delay_ms: i64,
     /// The end of the open period, or 0 before the first step.
@@ -170,19 +197,21 @@ struct Hidden {
 
 impl Feed {
     /// For these inputs, in steps of so long, in a run that begins so many milliseconds after 1970.
-    pub fn new(inputs: &[Input], step_ms: i64, origin_ms: i64) -> Feed {
+    pub fn new(inputs: &[Input], model: &Model, step_ms: i64, origin_ms: i64) -> Feed {
         let series = inputs.iter().map(|input| {
             let period_ms = millis(input.period).max(step_ms);
+            let is_plain = period_ms == step_ms
+                && matches!(
+                    input.statistic,
+                    Statistic::Average
+                        | Statistic::Minimum
+                        | Statistic::Maximum
+                        | Statistic::Percentile(_)
+                );
             Series {
                 input: *input,
-                is_plain: period_ms == step_ms
-                    && matches!(
-                        input.statistic,
-                        Statistic::Average
-                            | Statistic::Minimum
-                            | Statistic::Maximum
-                            | Statistic::Percentile(_)
-                    ),
+                is_plain,
+                is_direct: is_plain && input.delay.is_zero() && model.noise <= 0.0,
                 period_ms,
                 delay_ms: millis(input.delay),
                 closes: i64::MIN,
@@ -202,8 +231,8 @@ impl Feed {
         }
     }
 
-    /// Takes in a step that ends at `end`, and hands out the samples that can be seen at once: the input, its time, and
-    /// its value, where there is one.
+    /// Takes in a step that ends at `end`, and hands out the samples of this step alone that can be seen at once: the
+    /// input, and its value, where there is one. The others are handed out by [`Feed::publish`].
     #[inline]
     pub fn step(
         &mut self,
@@ -211,63 +240,58 @@ impl Feed {
         queue: &Queue,
         model: &Model,
         end: i64,
-        mut see: impl FnMut(usize, i64, Option<f64>),
+        mut see: impl FnMut(usize, Option<f64>),
     ) {
-        let (step_ms, origin_ms) = (self.step_ms, self.origin_ms);
-        for (place, series) in self.series.iter_mut().enumerate() {
-            let value = series
-                .input
-                .metric
-                .value(served, queue, model, series.input.statistic);
-            let delay_ms = series.delay_ms;
-            let mut publish = |at: i64, value: Option<f64>| {
-                if delay_ms == 0 {
-                    see(place, at, value);
-                } else {
-                    let until = at + delay_ms;
-                    let hidden = Hidden {
-                        input: place,
-                        until,
-                        at,
-                        value,
-                    };
-                    let later = self.hidden.partition_point(|other| other.until <= until);
-                    self.hidden.insert(later, hidden);
-                }
+        for place in 0..self.series.len() {
+            let Some(series) = self.series.get(place) else {
+                return;
             };
-            if series.is_plain {
-                let value = match value {
-                    Some(value) if model.noise > 0.0 => {
-                        series.drawn += 1;
-                        Some(noisy(
-                            value,
-                            series.input.metric,
-                            model,
-                            place,
-                            series.drawn,
-                        ))
-                    }
-                    value => value,
-                };
-                publish(end, value);
-                continue;
+            let input = series.input;
+            let value = input.metric.value(served, queue, model, input.statistic);
+            if series.is_direct {
+                see(place, value);
+            } else {
+                self.collect(place, value, model, end);
             }
-            if end > series.closes {
-                if series.closes != i64::MIN {
-                    let closed = series.closes;
-                    let value = series.close(step_ms);
-                    let value = value.map(|value| series.with_noise(value, model, place));
-                    publish(closed, value);
-                }
-                series.open(end, step_ms, origin_ms);
-            }
-            series.add(value);
-            if end == series.closes {
+        }
+    }
+
+    /// Puts the value of a step to those of its period, and hides the sample that is complete.
+    #[inline(never)]
+    fn collect(&mut self, place: usize, value: Option<f64>, model: &Model, end: i64) {
+        let (step_ms, origin_ms) = (self.step_ms, self.origin_ms);
+        let Some(series) = self.series.get_mut(place) else {
+            return;
+        };
+        let delay_ms = series.delay_ms;
+        let mut hide = |at: i64, value: Option<f64>| {
+            let until = at + delay_ms;
+            let hidden = Hidden {
+                input: place,
+                until,
+                at,
+                value,
+            };
+            let later = self.hidden.partition_point(|other| other.until <= until);
+            self.hidden.insert(later, hidden);
+        };
+        if series.is_plain {
+            hide(end, series.with_noise(value, model, place));
+            return;
+        }
+        if end > series.closes {
+            if series.closes != i64::MIN {
+                let closed = series.closes;
                 let value = series.close(step_ms);
-                let value = value.map(|value| series.with_noise(value, model, place));
-                publish(end, value);
-                series.closes = i64::MIN;
+                hide(closed, series.with_noise(value, model, place));
             }
+            series.open(end, step_ms, origin_ms);
+        }
+        series.add(value);
+        if end == series.closes {
+            let value = series.close(step_ms);
+            hide(end, series.with_noise(value, model, place));
+            series.closes = i64::MIN;
         }
     }
 
@@ -335,12 +359,12 @@ impl Series {
         })
     }
 
-    fn with_noise(&mut self, value: f64, model: &Model, place: usize) -> f64 {
+    fn with_noise(&mut self, value: Option<f64>, model: &Model, place: usize) -> Option<f64> {
         if model.noise <= 0.0 {
             return value;
         }
         self.drawn += 1;
-        noisy(value, self.input.metric, model, place, self.drawn)
+        value.map(|value| noisy(value, self.input.metric, model, place, self.drawn))
     }
 }
 
@@ -349,7 +373,9 @@ fn noisy(value: f64, metric: WorldMetric, model: &Model, place: usize, sample: u
     let draw = random::unit(model.seed, &[random::key("noise"), place as u64, sample]);
     let value = value * (1.0 + model.noise * (2.0 * draw - 1.0));
     match metric {
-        WorldMetric::Cpu | WorldMetric::ErrorRate => value.clamp(0.0, 100.0),
+        WorldMetric::Cpu | WorldMetric::CpuOfLive | WorldMetric::ErrorRate => {
+            value.clamp(0.0, 100.0)
+        }
         _ => value.max(0.0),
     }
 }

@@ -77,6 +77,10 @@ pub struct Fleet {
     failed_spot: Vec<i64>,
     /// When something next happens by itself.
     next_due: i64,
+    /// When an instance next ends by itself, or a launch is tried again; a boot that ends changes nothing else.
+    next_change: i64,
+    has_spot: bool,
+    has_notice: bool,
     /// Instances in service.
     serving: u32,
     /// Live instances: in service or starting.
@@ -121,6 +125,9 @@ impl Fleet {
             retry_at: NEVER,
             failed_spot: Vec::new(),
             next_due: NEVER,
+            next_change: NEVER,
+            has_spot: false,
+            has_notice: false,
             serving: 0,
             live: 0,
             settled_since: 0,
@@ -133,6 +140,7 @@ impl Fleet {
                 ..Strike::default()
             },
         };
+        fleet.has_spot = target.spot > 0;
         if is_new {
             fleet.settle(0);
             return fleet;
@@ -303,16 +311,22 @@ impl Fleet {
     pub fn advance(&mut self, to: i64) {
         while self.next_due <= to {
             let now = self.next_due;
+            if self.next_change > now {
+                self.refresh(now);
+                continue;
+            }
             for place in (0..self.draining.len()).rev() {
                 if self.draining[place].ends <= now {
                     let ended = self.draining.remove(place);
                     self.bill(ended.launched, ended.instances, ended.lifecycle, now);
                 }
             }
-            for place in (0..self.cohorts.len()).rev() {
-                if self.cohorts[place].taken <= now {
-                    let taken = self.cohorts.remove(place);
-                    self.bill(taken.launched, taken.instances, taken.lifecycle, now);
+            if self.has_notice {
+                for place in (0..self.cohorts.len()).rev() {
+                    if self.cohorts[place].taken <= now {
+                        let taken = self.cohorts.remove(place);
+                        self.bill(taken.launched, taken.instances, taken.lifecycle, now);
+                    }
                 }
             }
             self.settle(now);
@@ -324,6 +338,7 @@ impl Fleet {
         if target.desired != self.target.desired {
             self.retry_at = NEVER;
         }
+        self.has_spot |= target.spot > 0;
         self.target = target;
         self.settle(now);
     }
@@ -353,7 +368,7 @@ impl Fleet {
         let draw = |n: u64| random::unit(seed, &[random::key("strike"), step, n]);
         // How many: the inverse of the binomial distribution.
         let (mut left, mut chance, mut struck) = (draw(0), self.strike.none, 0);
-        let odds = self.strike.chance / (1.0 - self.strike.chance).max(f64::MIN_POSITIVE);
+        let odds = self.strike.chance / (1.0 - self.strike.chance).max(1e-15);
         while left >= chance && struck < exposed {
             left -= chance;
             struck += 1;
@@ -372,6 +387,7 @@ impl Fleet {
             });
             if let Some(found) = found {
                 self.split_off(found, 1, |cohort| cohort.taken = taken);
+                self.has_notice = true;
                 self.interruptions += 1;
             }
         }
@@ -439,43 +455,56 @@ impl Fleet {
         cohort.taken == NEVER || !self.model.rebalance
     }
 
-    fn counted(&self, only: Option<Lifecycle>) -> u32 {
-        let of =
-            |c: &&Cohort| self.counts(c) && only.is_none_or(|lifecycle| c.lifecycle == lifecycle);
-        let instances = self
-            .cohorts
-            .iter()
-            .filter(of)
-            .map(|c| c.instances)
-            .sum::<u32>();
-        instances.saturating_mul(self.model.weight)
+    /// Units that count towards the desired capacity, on demand and on spot.
+    fn counted(&self) -> [u32; 2] {
+        if !self.has_spot && !self.has_notice {
+            let all = self.cohorts.iter().map(|c| c.instances).sum::<u32>();
+            return [all.saturating_mul(self.model.weight), 0];
+        }
+        let mut counted = [0; 2];
+        for cohort in self.cohorts.iter().filter(|cohort| self.counts(cohort)) {
+            counted[slot(cohort.lifecycle)] += cohort.instances;
+        }
+        counted.map(|instances: u32| instances.saturating_mul(self.model.weight))
     }
 
     /// Brings the instances to what is desired, and notes when something next happens by itself.
     fn settle(&mut self, now: i64) {
-        while let Some((place, instances)) = self.victims() {
+        let mut counted = self.counted();
+        while let Some((place, instances)) = self.victims(counted) {
+            let ended = instances.saturating_mul(self.model.weight);
+            if let Some(cohort) = self.cohorts.get(place) {
+                counted[slot(cohort.lifecycle)] -= ended;
+            }
             self.begin_end(place, instances, now);
         }
-        let may_try = self.retry_at == NEVER || self.retry_at <= now;
-        if self.counted(None) >= self.target.desired {
+        if counted[0] + counted[1] >= self.target.desired {
             self.retry_at = NEVER;
-        } else if may_try {
-            self.launch_missing(now);
+        } else if self.retry_at == NEVER || self.retry_at <= now {
+            self.launch_missing(counted, now);
         }
         self.refresh(now);
     }
 
     /// The instances that end next on scale-in, of one cohort: those about to be taken first, then of the lifecycle
     /// that has more than its share, then by order. Never more units than are too many.
-    fn victims(&self) -> Option<(usize, u32)> {
+    fn victims(&self, counted: [u32; 2]) -> Option<(usize, u32)> {
         let weight = self.model.weight;
-        let excess = self.counted(None).checked_sub(self.target.desired)?;
+        let excess = (counted[0] + counted[1]).checked_sub(self.target.desired)?;
         let too_many = excess / weight;
         if too_many == 0 {
             return None;
         }
+        if !self.has_spot && !self.has_notice {
+            // Cohorts are in the order of their launch.
+            let place = match self.model.order {
+                VictimOrder::Newest => self.cohorts.len().checked_sub(1)?,
+                VictimOrder::Oldest | VictimOrder::Default => 0,
+            };
+            return Some((place, self.cohorts.get(place)?.instances.min(too_many)));
+        }
         let surplus = self.shares().into_iter().find_map(|(lifecycle, share)| {
-            let over = self.counted(Some(lifecycle)).checked_sub(share)?;
+            let over = counted[slot(lifecycle)].checked_sub(share)?;
             (over > 0).then_some((lifecycle, over))
         });
         let (place, cohort) = self
@@ -528,18 +557,17 @@ impl Fleet {
         }
     }
 
-    fn launch_missing(&mut self, now: i64) {
+    fn launch_missing(&mut self, mut counted: [u32; 2], now: i64) {
         self.retry_at = NEVER;
         let weight = self.model.weight;
         for (lifecycle, share) in self.shares() {
-            let of_all = self.target.desired.saturating_sub(self.counted(None));
-            let missing = share
-                .saturating_sub(self.counted(Some(lifecycle)))
-                .min(of_all);
+            let of_all = self.target.desired.saturating_sub(counted[0] + counted[1]);
+            let missing = share.saturating_sub(counted[slot(lifecycle)]).min(of_all);
             let mut missing = missing.div_ceil(weight);
             let failing = self.model.faults.failing(lifecycle);
             if failing <= 0.0 && !self.model.boot.is_drawn() {
                 self.launch(lifecycle, missing, now);
+                counted[slot(lifecycle)] += missing * weight;
                 continue;
             }
             while missing > 0 {
@@ -556,6 +584,7 @@ impl Fleet {
                     break;
                 }
                 self.launch(lifecycle, 1, now);
+                counted[slot(lifecycle)] += weight;
                 missing -= 1;
             }
         }
@@ -578,21 +607,28 @@ impl Fleet {
 
     /// Counts again, and finds what is due next.
     fn refresh(&mut self, now: i64) {
-        let (mut due, mut serving, mut live, mut youngest) = (self.retry_at, 0, 0, i64::MIN);
+        let (mut serving, mut live, mut youngest) = (0, 0, i64::MIN);
+        let (mut ends, mut boots) = (self.retry_at, NEVER);
+        let (mut has_spot, mut has_notice) = (false, false);
         for cohort in &self.cohorts {
             live += cohort.instances;
-            due = due.min(cohort.taken);
+            ends = ends.min(cohort.taken);
+            has_notice |= cohort.taken != NEVER;
+            has_spot |= cohort.lifecycle == Lifecycle::Spot;
             youngest = youngest.max(cohort.serves_from);
             if cohort.serves_from <= now {
                 serving += cohort.instances;
             } else {
-                due = due.min(cohort.serves_from);
+                boots = boots.min(cohort.serves_from);
             }
         }
         for draining in &self.draining {
-            due = due.min(draining.ends);
+            ends = ends.min(draining.ends);
         }
-        self.next_due = due;
+        self.next_change = ends;
+        self.next_due = ends.min(boots);
+        self.has_spot = has_spot || self.target.spot > 0;
+        self.has_notice = has_notice;
         self.serving = serving;
         self.live = live;
         self.settled_since = if serving < live { NEVER } else { youngest };

@@ -18,4 +18,4 @@ pub use feed::{Feed, Input, WorldMetric};
 pub use fleet::{Fleet, Target};
 pub use latency::{latency, latency_quantile};
 pub use model::{Boot, Faults, Model, Work};
-pub use served::{Queue, Served};
+pub use served::{Queue, Served, Supply};

@@ -4,6 +4,17 @@ use std::collections::VecDeque;
 
 use super::model::{Model, Work};
 
+/// What serves a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Supply {
+    /// Units in service.
+    pub units: u32,
+    /// Instances in service.
+    pub instances: u32,
+    /// Live units: in service or starting.
+    pub live: u32,
+}
+
 /// One step: what arrived, and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Served {
@@ -13,6 +24,8 @@ pub struct Served {
     pub units: u32,
     /// Serving instances.
     pub instances: u32,
+    /// Live units: in service or starting.
+    pub live: u32,
     /// Load per second that the serving capacity carries.
     pub carried: f64,
     /// Dropped per second; always 0 where jobs wait.
@@ -26,12 +39,13 @@ pub struct Served {
 impl Served {
     /// What comes of requests in a step.
     #[inline]
-    pub fn requests(load: f64, units: u32, instances: u32, throughput: f64) -> Served {
-        let carried = f64::from(units) * throughput;
+    pub fn requests(load: f64, on: Supply, throughput: f64) -> Served {
+        let carried = f64::from(on.units) * throughput;
         Served {
             load,
-            units,
-            instances,
+            units: on.units,
+            instances: on.instances,
+            live: on.live,
             carried,
             unserved: (load - carried).max(0.0),
             to_do: load,
@@ -66,9 +80,9 @@ impl Queue {
     }
 
     /// What comes of jobs in a step.
-    pub fn step(&mut self, load: f64, units: u32, instances: u32, model: &Model) -> Served {
+    pub fn step(&mut self, load: f64, on: Supply, model: &Model) -> Served {
         debug_assert_eq!(model.work, Work::Queue);
-        let carried = f64::from(units) * model.throughput;
+        let carried = f64::from(on.units) * model.throughput;
         let arrived = load * self.step_s;
         let to_do = load + self.backlog / self.step_s;
         let mut done = to_do.min(carried) * self.step_s;
@@ -87,8 +101,9 @@ impl Queue {
         }
         Served {
             load,
-            units,
-            instances,
+            units: on.units,
+            instances: on.instances,
+            live: on.live,
             carried,
             unserved: 0.0,
             to_do,
