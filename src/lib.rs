@@ -8,6 +8,7 @@ pub mod defaults;
 pub mod demo;
 pub mod engine;
 pub mod examples;
+pub mod import;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;

@@ -761,6 +761,7 @@ async fn a_native_control_of_ours_is_taken_away_by_the_first_run_that_holds_the_
             summary: "target tracking".to_owned(),
             settings: Default::default(),
             writes: Default::default(),
+            beyond: None,
         };
         stage.admin.put_control("web", control).unwrap();
     }

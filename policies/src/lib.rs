@@ -24,6 +24,7 @@ pub mod source;
 pub mod suggest;
 pub mod tree;
 pub mod value;
+pub mod write;
 
 pub use decode::configuration;
 
@@ -34,7 +35,15 @@ use model::Configuration;
 /// Reads a directory: files, variables, layers, checks. It does not fail: what is wrong is in the diagnostics,
 /// and a configuration with errors must change nothing.
 pub fn read(input: &LoadInput) -> (Configuration, Diagnostics) {
-    let loaded = load::load(input);
+    decoded(load::load(input))
+}
+
+/// Reads one text as if it were the only file of a directory, without variables from outside.
+pub fn read_text(name: &str, text: &str) -> (Configuration, Diagnostics) {
+    decoded(load::load_text(name, text))
+}
+
+fn decoded(loaded: load::Loaded) -> (Configuration, Diagnostics) {
     configuration(
         loaded.tree,
         loaded.sources,

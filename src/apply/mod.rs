@@ -141,7 +141,7 @@ pub async fn carry_out(
             message: format!("it could not be read, nothing was changed: {why}"),
         })
         .collect();
-    if !plan.has_changes() {
+    if !plan.has_work() {
         let mut keep = |state: &mut State| lease.keep(state);
         let settled = settle_leftovers(state, providers, &mut keep, options.actor, true).await?;
         return Ok(ApplyReport {
@@ -157,7 +157,7 @@ pub async fn carry_out(
     let unchecked = plan
         .groups
         .iter()
-        .filter(|group| group.has_changes() && group.steps.is_empty())
+        .filter(|group| group.has_work() && group.steps.is_empty())
         .filter_map(|group| {
             Some(FailedChange {
                 address: group.address.clone(),
@@ -234,7 +234,7 @@ async fn identities(
     let used: BTreeSet<&ProviderAddress> = plan
         .groups
         .iter()
-        .filter(|group| group.has_changes())
+        .filter(|group| group.has_work())
         .map(|group| &group.provider)
         .collect();
     let mut identities = Vec::new();

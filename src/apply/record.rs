@@ -54,6 +54,7 @@ pub(super) fn describe(group: &GroupPlan) -> String {
         Action::NoOp => "no change",
         Action::Create => "created",
         Action::Adopt => "taken under management",
+        Action::Record => "taken under management as it is",
         Action::Update => "changed",
         Action::Replace => "scales another resource",
         Action::Move => "moved",

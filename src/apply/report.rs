@@ -87,7 +87,11 @@ impl ApplyReport {
         let added = count(&[Action::Create, Action::Adopt]);
         let changed = count(&[Action::Update, Action::Replace, Action::Move]);
         let removed = count(&[Action::Release, Action::Forget, Action::Destroy]);
-        let what = format!("{added} added, {changed} changed, {removed} removed");
+        let mut what = format!("{added} added, {changed} changed, {removed} removed");
+        let recorded = count(&[Action::Record]);
+        if recorded > 0 {
+            what.push_str(&format!(", {recorded} taken under management as they are"));
+        }
         if self.is_complete() {
             format!("Apply complete: {what}.")
         } else {

@@ -30,7 +30,7 @@ impl Run<'_> {
         let (leaving, staying): (Vec<&GroupPlan>, Vec<&GroupPlan>) = plan
             .groups
             .iter()
-            .filter(|group| group.has_changes() && !unread.contains(&group.address))
+            .filter(|group| group.has_work() && !unread.contains(&group.address))
             .partition(|group| matches!(group.record, Record::Forget));
         progress(Progress::Started {
             groups: leaving.len() + staying.len(),

@@ -64,7 +64,7 @@ pub(super) fn check_state(plan: &Plan, state: &State) -> Result<(), ApplyError> 
 /// The resources that the plan rests on. One that cannot be read is left to its own group's failure.
 pub(super) fn check_cloud(plan: &Plan, seen: &Seen) -> Result<(), ApplyError> {
     for group in &plan.groups {
-        if !group.has_changes() {
+        if !group.has_work() {
             continue;
         }
         if let Some(stale) = difference(group, seen) {

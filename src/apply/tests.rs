@@ -522,6 +522,7 @@ fn foreign() -> Control {
         summary: "target tracking, cpu at 60".into(),
         settings: Default::default(),
         writes: Default::default(),
+        beyond: None,
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn plan_and_apply(
     if !as_json {
         cx.output.print(&views::text(plan, cx.output.wrap_width()));
     }
-    if plan.has_changes() && !auto_approve {
+    if plan.has_work() && !auto_approve {
         let (question, consequence) = match mode {
             Mode::Apply | Mode::RefreshOnly => (
                 "Do you want to apply this plan?",
@@ -160,7 +160,7 @@ fn finish(
     as_json: bool,
 ) -> CliResult {
     let now = cx.clock_of(providers).now();
-    let report = if plan.has_changes()
+    let report = if plan.has_work()
         || place.may_exist()
         || !plan.lost.is_empty()
         || plan.failures().next().is_some()
@@ -216,7 +216,7 @@ fn finish(
 
 /// Whether nothing would be changed, and no earlier apply left anything open.
 fn has_nothing_to_do(plan: &Plan, state: &State) -> Result<bool, CliError> {
-    Ok(!plan.has_changes()
+    Ok(!plan.has_work()
         && plan.lost.is_empty()
         && plan.failures().next().is_none()
         && state
@@ -234,7 +234,7 @@ fn print_report(cx: &Context, plan: &Plan, report: &ApplyReport) {
             leftover.outcome.word()
         ));
     }
-    if plan.has_changes() {
+    if plan.has_work() {
         let style = if report.is_complete() { GREEN } else { RED };
         cx.output.line(paint(style.bold(), report.summary_line()));
     }
@@ -285,11 +285,7 @@ fn carry(
 ) -> Result<ApplyReport, CliError> {
     let actor = actor();
     let stop = Arc::new(AtomicBool::new(false));
-    let groups = plan
-        .groups
-        .iter()
-        .filter(|group| group.has_changes())
-        .count();
+    let groups = plan.groups.iter().filter(|group| group.has_work()).count();
     let bar = cx.output.progress("Applying", groups as u64);
     let named = !quiet && groups <= NAMED;
     let mut show = |progress: Progress<'_>| {
@@ -353,6 +349,7 @@ fn done_word(action: Action) -> String {
         Action::NoOp => "nothing to do".to_owned(),
         Action::Create => paint(GREEN, "created"),
         Action::Adopt => paint(GREEN, "now managed"),
+        Action::Record => paint(GREEN, "now managed as it is"),
         Action::Update => "changed".to_owned(),
         Action::Replace => "replaced".to_owned(),
         Action::Move => "moved".to_owned(),

@@ -190,10 +190,14 @@ impl<'a> Follower<'a> {
                 return Ok(Followed::Now);
             }
         };
-        if !plan.has_changes() {
+        if !plan.has_work() {
             return Ok(Followed::Now);
         }
-        output.note(plan.summary_line());
+        output.note(
+            plan.records_line()
+                .filter(|_| !plan.has_changes())
+                .unwrap_or_else(|| plan.summary_line()),
+        );
         let holder = lease_holder();
         let taken = match state.enter(&holder).await {
             Ok(()) => HeldLease::take(state, &holder),

@@ -182,7 +182,7 @@ pub(super) async fn identities(providers: &Providers) -> Result<Vec<ProviderIden
 }
 
 /// The name of a file of the language in a directory.
-fn find_hcl(directory: &Path) -> Option<String> {
+pub(super) fn find_hcl(directory: &Path) -> Option<String> {
     let entries = std::fs::read_dir(directory).ok()?;
     entries
         .flatten()

@@ -199,7 +199,7 @@ enum CallFault {
 
 fn parse_call(text: &str) -> Result<Call, String> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(|_| {
-        "one of identity, read_groups, owned_groups, read_metrics, create_group, update_group, delete_group, \
+        "one of identity, read_groups, find_groups, owned_groups, read_metrics, create_group, update_group, delete_group, \
          set_desired, terminate_instance, prices"
             .to_owned()
     })
@@ -354,6 +354,7 @@ impl MockCommand {
                         enabled: true,
                         settings: Default::default(),
                         writes: Default::default(),
+                        beyond: None,
                     },
                 )?;
                 Ok(Some(format!("{name} has {control}.")))

@@ -19,6 +19,7 @@ pub mod exit;
 mod explain;
 mod fmt;
 mod follow;
+mod import;
 mod init;
 mod migrate;
 mod mock;
@@ -82,6 +83,7 @@ enum Command {
     Apply(apply::ApplyArgs),
     Destroy(destroy::DestroyArgs),
     Show(show::ShowArgs),
+    Import(import::ImportArgs),
     Reconcile(reconcile::ReconcileArgs),
     Status(status::StatusArgs),
     Events(events::EventsArgs),
@@ -103,7 +105,7 @@ enum Command {
 }
 
 /// Commands of the design that a later version brings.
-const LATER: [&str; 5] = ["import", "simulate", "tune", "forecast", "analyze"];
+const LATER: [&str; 4] = ["simulate", "tune", "forecast", "analyze"];
 
 /// The command line's grammar, for completions and for the test of the documentation.
 pub fn command() -> clap::Command {
@@ -210,6 +212,7 @@ impl Command {
             Command::Apply(args) => args.run(cx, matches),
             Command::Destroy(args) => args.run(cx, matches),
             Command::Show(args) => args.run(cx),
+            Command::Import(args) => args.run(cx, matches),
             Command::Reconcile(args) => args.run(cx, matches),
             Command::Status(args) => args.run(cx),
             Command::Events(args) => args.run(cx),

@@ -77,7 +77,7 @@ pub(super) fn cost_change(
             return change.before_usd_per_month.map(|_| change);
         }
         // What is let go of costs as before.
-        Action::Release | Action::Forget | Action::NoOp => return None,
+        Action::Release | Action::Forget | Action::NoOp | Action::Record => return None,
         Action::Create | Action::Adopt | Action::Update | Action::Replace | Action::Move => {}
     }
     let limits = group

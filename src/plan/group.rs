@@ -14,6 +14,7 @@ mod leaving;
 mod limits;
 mod policy;
 mod problems;
+mod record;
 mod update;
 
 use std::collections::BTreeMap;
@@ -237,6 +238,10 @@ fn plan_configured(
         (Some(_), _) if situation.moved_from.is_some() => Action::Move,
         (Some(_), _) => Action::NoOp,
     };
+    if plan.action == Action::Adopt && record::changes_nothing(situation, group, live, &steps) {
+        plan.action = Action::Record;
+        record::keep_what_is_taken(&mut changes);
+    }
     if plan.action != Action::NoOp {
         plan.live = live.map(|live| live.attributes.clone());
         plan.before = was.cloned().map(Arc::new);

@@ -30,10 +30,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use thiserror::Error;
 use tideform_policies::calendar::Held;
-use tideform_policies::model::{Configuration, Controller, GroupAddress, ProviderAddress};
+use tideform_policies::model::{
+    Configuration, Controller, GroupAddress, ProviderAddress, Resource,
+};
 use tideform_provider::{
-    ControlContext, ControlSpec, GroupRequest, Identity, ItemResult, LiveGroup, PriceRequest,
-    ProviderError, Unsupported,
+    ControlContext, ControlSpec, GroupRequest, Identity, ItemResult, LiveGroup, Owner,
+    PriceRequest, ProviderError, Unsupported,
 };
 
 pub use compute::{Inputs, ResourceKey, compute};
@@ -45,7 +47,7 @@ pub use pattern::GroupPattern;
 pub use types::{
     Action, CalendarEntry, CalendarKind, ChangeAction, CostChange, Drift, DriftOutcome, GroupPlan,
     Intention, Mode, NextDecision, OldResource, Place, Plan, PlannedChange, Reason, Record,
-    StateMark, Step, Summary, Target, Unmanaged,
+    Records, StateMark, Step, Summary, Target, Unmanaged,
 };
 
 pub(crate) use wanted::same_value;
@@ -137,10 +139,6 @@ pub async fn make(
             .or_default()
             .push(GroupRequest { resource, needs });
     }
-    let mut capabilities = BTreeMap::new();
-    for (address, provider) in providers.iter() {
-        capabilities.insert(address.clone(), provider.capabilities());
-    }
     let rounds = by_provider.iter().map(|(address, requests)| async move {
         let provider = providers
             .get(address)
@@ -189,37 +187,13 @@ pub async fn make(
             live.insert((address.clone(), request.resource.clone()), group);
         }
     }
-    let mut unsupported: BTreeMap<GroupAddress, Vec<Unsupported>> = BTreeMap::new();
-    for (address, group) in &configuration.groups {
-        if let Some(provider) = providers.get(&group.provider) {
-            let problems = provider.check(group);
-            if !problems.is_empty() {
-                unsupported.insert(address.clone(), problems);
-            }
-        }
-    }
-    let controls = wanted_controls(
-        configuration,
-        known,
-        &live,
-        providers,
-        options,
-        &mut unsupported,
-    )
-    .await;
     let (prices, notes) = read_prices(configuration, known, &live, &identities, providers).await;
-    let mut plan = compute(&Inputs {
-        configuration,
-        known,
+    let seen = Seen {
         live: &live,
-        prices: &prices,
-        capabilities: &capabilities,
-        controls: &controls,
-        unsupported: &unsupported,
         tagged: &tagged,
-        options,
-        now: providers.clock().now(),
-    });
+        prices: &prices,
+    };
+    let mut plan = of_what_was_seen(configuration, known, seen, providers, options).await;
     plan.identities = identities;
     plan.notes.extend(notes);
     if options.mode == Mode::Apply && options.decisions > 0 {
@@ -234,6 +208,72 @@ pub async fn make(
         .await;
     }
     Ok(plan)
+}
+
+/// What was read before a plan is computed.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    live: &'a BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
+    tagged: &'a [(Resource, Owner)],
+    prices: &'a BTreeMap<ProviderAddress, ProviderPrices>,
+}
+
+/// The plan of a first apply of these files, with groups that were read before; without decisions and costs.
+pub(crate) async fn of_live(
+    configuration: &Configuration,
+    live: &BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
+    providers: &Providers,
+    options: &PlanOptions,
+) -> Plan {
+    let seen = Seen {
+        live,
+        tagged: &[],
+        prices: &BTreeMap::new(),
+    };
+    of_what_was_seen(configuration, None, seen, providers, options).await
+}
+
+async fn of_what_was_seen(
+    configuration: &Configuration,
+    known: Option<&Known>,
+    seen: Seen<'_>,
+    providers: &Providers,
+    options: &PlanOptions,
+) -> Plan {
+    let mut capabilities = BTreeMap::new();
+    for (address, provider) in providers.iter() {
+        capabilities.insert(address.clone(), provider.capabilities());
+    }
+    let mut unsupported: BTreeMap<GroupAddress, Vec<Unsupported>> = BTreeMap::new();
+    for (address, group) in &configuration.groups {
+        if let Some(provider) = providers.get(&group.provider) {
+            let problems = provider.check(group);
+            if !problems.is_empty() {
+                unsupported.insert(address.clone(), problems);
+            }
+        }
+    }
+    let controls = wanted_controls(
+        configuration,
+        known,
+        seen.live,
+        providers,
+        options,
+        &mut unsupported,
+    )
+    .await;
+    compute(&Inputs {
+        configuration,
+        known,
+        live: seen.live,
+        prices: seen.prices,
+        capabilities: &capabilities,
+        controls: &controls,
+        unsupported: &unsupported,
+        tagged: seen.tagged,
+        options,
+        now: providers.clock().now(),
+    })
 }
 
 /// The cloud's own controls that groups with `controller = "native"` are to have. What a provider cannot say joins

@@ -30,7 +30,7 @@ pub(super) async fn add_decisions(
     let is_few = all.len() <= most;
     let chosen: BTreeSet<GroupAddress> = all
         .into_iter()
-        .filter(|group| is_few || group.has_changes())
+        .filter(|group| is_few || group.has_work())
         .take(most)
         .map(|group| group.address.clone())
         .collect();

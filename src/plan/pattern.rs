@@ -1,6 +1,7 @@
 //! `--group`: which groups a person means.
 
 use tideform_policies::model::GroupAddress;
+use tideform_provider::glob;
 
 /// A group's address with `*` and `?`: `web`, `group.web`, `svc`, `svc.api`, `svc.*`, `group.svc["api"]`.
 ///
@@ -33,36 +34,6 @@ impl GroupPattern {
         let full = full.strip_prefix("group.").unwrap_or(&full);
         glob(text, full) || glob(text, &address.short()) || glob(text, &address.name)
     }
-}
-
-/// `*` is any text, `?` any character; all else is itself. Linear in `text` times stars.
-fn glob(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || Some(c) == text.get(t) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                // Let the last star take one character more.
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == '*')
 }
 
 #[cfg(test)]

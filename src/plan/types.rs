@@ -38,6 +38,8 @@ pub enum Action {
     Create,
     /// An existing resource comes under management.
     Adopt,
+    /// An existing resource comes under management, and nothing that scales it changes.
+    Record,
     /// Attributes or the policy change.
     Update,
     /// Its resource becomes another one.
@@ -58,7 +60,7 @@ impl Action {
         match self {
             Action::NoOp => " ",
             Action::Create => "+",
-            Action::Adopt => "<=",
+            Action::Adopt | Action::Record => "<=",
             Action::Update | Action::Move => "~",
             Action::Replace => "-/+",
             Action::Release | Action::Forget | Action::Destroy => "-",
@@ -431,8 +433,13 @@ pub struct GroupPlan {
 
 impl GroupPlan {
     /// Whether apply has anything to do here.
-    pub fn has_changes(&self) -> bool {
+    pub fn has_work(&self) -> bool {
         self.action != Action::NoOp
+    }
+
+    /// Whether what scales the group changes: more than who owns it.
+    pub fn has_changes(&self) -> bool {
+        !matches!(self.action, Action::NoOp | Action::Record)
     }
 }
 
@@ -480,6 +487,15 @@ pub struct Plan {
     pub sources: SourceMap,
 }
 
+/// What is only recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Records {
+    /// Groups that come under management as they are.
+    pub groups: usize,
+    /// Policies and scheduled actions of theirs that are adopted as they are.
+    pub controls: usize,
+}
+
 /// How many groups come, change and go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
@@ -498,7 +514,7 @@ impl Plan {
         summary.change += usize::from(!self.provider_changes.is_empty());
         for group in &self.groups {
             match group.action {
-                Action::NoOp => {}
+                Action::NoOp | Action::Record => {}
                 Action::Create | Action::Adopt => summary.add += 1,
                 Action::Update | Action::Replace | Action::Move => summary.change += 1,
                 Action::Release | Action::Forget | Action::Destroy => summary.remove += 1,
@@ -508,6 +524,48 @@ impl Plan {
     }
 
     /// Whether apply has anything to do.
+    pub fn has_work(&self) -> bool {
+        !self.provider_changes.is_empty() || self.groups.iter().any(GroupPlan::has_work)
+    }
+
+    /// Groups of which only is recorded that they are managed from now on, and the controls among that.
+    pub fn records(&self) -> Records {
+        let recorded = || {
+            self.groups
+                .iter()
+                .filter(|group| group.action == Action::Record)
+        };
+        Records {
+            groups: recorded().count(),
+            controls: recorded()
+                .flat_map(|group| &group.changes)
+                .filter(|change| change.action == ChangeAction::Adopt && change.path != "owner")
+                .count(),
+        }
+    }
+
+    /// What apply does beside changes: `Apply would take ownership of 2 groups …`.
+    pub fn records_line(&self) -> Option<String> {
+        let Records { groups, controls } = self.records();
+        let count = |n: usize, what: &str| match n {
+            1 => format!("1 {what}"),
+            n => format!("{n} {what}s"),
+        };
+        let what = match (groups, controls) {
+            (0, _) => return None,
+            (groups, 0) => count(groups, "group"),
+            (groups, controls) => format!(
+                "{} with {} of the cloud's own",
+                count(groups, "group"),
+                count(controls, "control")
+            ),
+        };
+        Some(format!(
+            "Apply would take ownership of {what}, and change nothing that scales."
+        ))
+    }
+
+    /// Whether anything changes but who owns it.
     pub fn has_changes(&self) -> bool {
         !self.provider_changes.is_empty() || self.groups.iter().any(GroupPlan::has_changes)
     }

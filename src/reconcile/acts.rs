@@ -249,6 +249,7 @@ mod tests {
                 summary: String::new(),
                 settings: Default::default(),
                 writes: Default::default(),
+                beyond: None,
             });
         }
         for (adopt, expected) in [

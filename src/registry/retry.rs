@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use tideform_policies::model::{Group, InstanceId, Resource};
 use tideform_provider::{
-    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
-    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, PriceRequest, Prices,
-    Provider, ProviderError, Unsupported,
+    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupFilter, GroupRequest,
+    GroupSpec, Identity, Imported, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner,
+    PriceRequest, Prices, Provider, ProviderError, Unsupported,
 };
 
 /// How reads are repeated.
@@ -204,6 +204,32 @@ impl Provider for Retrying {
             inner.read_groups(&batch).await
         })
         .await
+    }
+
+    async fn find_groups(&self, filters: &[GroupFilter]) -> Result<Vec<Resource>, ProviderError> {
+        let mut attempt = 1;
+        loop {
+            match self.inner.find_groups(filters).await {
+                Err(error) if error.is_transient() && attempt < self.policy.attempts => {
+                    self.pause(attempt, retry_after(&error)).await;
+                    attempt += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn import_controls(&self, live: &LiveGroup) -> Result<Imported, ProviderError> {
+        let mut attempt = 1;
+        loop {
+            match self.inner.import_controls(live).await {
+                Err(error) if error.is_transient() && attempt < self.policy.attempts => {
+                    self.pause(attempt, retry_after(&error)).await;
+                    attempt += 1;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     async fn owned_groups(&self, workspace: &str) -> Result<Vec<(Resource, Owner)>, ProviderError> {

@@ -84,6 +84,24 @@ pub fn load(input: &LoadInput) -> Loaded {
     load_with(input, Meter::default)
 }
 
+/// Evaluates one text as if it were the only file of a directory. As [`load`] else.
+pub fn load_text(name: &str, text: &str) -> Loaded {
+    with_large_stack(|| {
+        let mut sources = SourceMap::default();
+        let directory = Directory {
+            configuration: vec![sources.add(name, text)],
+            values: Vec::new(),
+        };
+        load_files(
+            &LoadInput::default(),
+            &directory,
+            sources,
+            Diagnostics::default(),
+            Meter::default(),
+        )
+    })
+}
+
 fn load_with(input: &LoadInput, meter: impl FnOnce() -> Meter + Send) -> Loaded {
     with_large_stack(|| load_here(input, meter()))
 }
@@ -116,7 +134,16 @@ fn load_here(input: &LoadInput, meter: Meter) -> Loaded {
     let mut sources = SourceMap::default();
     let mut diagnostics = Diagnostics::default();
     let directory = read_directory(&input.directory, &mut sources, &mut diagnostics);
+    load_files(input, &directory, sources, diagnostics, meter)
+}
 
+fn load_files(
+    input: &LoadInput,
+    directory: &Directory,
+    mut sources: SourceMap,
+    mut diagnostics: Diagnostics,
+    meter: Meter,
+) -> Loaded {
     let parse = |ids: &[SourceId], sources: &SourceMap, out: &mut Diagnostics| {
         let mut bodies = Vec::with_capacity(ids.len());
         for id in ids {
@@ -151,7 +178,7 @@ fn load_here(input: &LoadInput, meter: Meter) -> Loaded {
         }
     }
     let mut loaded = Loaded {
-        digest: digest_files(&directory, &sources),
+        digest: digest_files(directory, &sources),
         ..Loaded::default()
     };
     if diagnostics.has_errors() {
@@ -186,7 +213,7 @@ fn load_here(input: &LoadInput, meter: Meter) -> Loaded {
     variables::evaluate_variables(&mut evaluator, &top.variables, all);
     locals::evaluate_locals(&mut evaluator, &top.locals);
     loaded.tree = blocks::build(&mut evaluator, &top);
-    loaded.digest = digest(&directory, &evaluator);
+    loaded.digest = digest(directory, &evaluator);
     loaded.sources = evaluator.sources;
     loaded.diagnostics = evaluator.diagnostics;
     loaded.names = Names {

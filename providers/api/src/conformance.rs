@@ -8,8 +8,8 @@ use std::time::Duration;
 use tideform_policies::model::{Instance, InstanceState, Limits, MetricQuery, Resource, Statistic};
 
 use crate::{
-    AttributeChange, Clock, GroupChange, GroupRequest, GroupSpec, LiveAttributes, LiveGroup,
-    MetricRequest, PriceRequest, Provider, ProviderError, SystemClock,
+    AttributeChange, Clock, GroupChange, GroupFilter, GroupRequest, GroupSpec, LiveAttributes,
+    LiveGroup, MetricRequest, PriceRequest, Provider, ProviderError, SystemClock,
 };
 
 /// A rule that a provider broke.
@@ -97,6 +97,8 @@ impl Conformance {
         self.update(provider).await?;
         self.scale(provider).await?;
         self.instances(provider).await?;
+        self.found(provider).await?;
+        self.imported(provider).await?;
         self.ownership(provider).await?;
         self.sources(provider).await?;
         self.delete(provider).await
@@ -378,6 +380,83 @@ impl Conformance {
         done("the owner tag can be set", own(Some(owner.clone())).await)?;
         let rule = "the owner tag that was set is read";
         holds(rule, listed(rule).await?, || "it is not listed".to_owned())
+    }
+
+    async fn found(&self, provider: &dyn Provider) -> Outcome {
+        let name = &*self.spec.resource.name;
+        let half: String = name.chars().take(name.chars().count() / 2).collect();
+        let by_name = |pattern: String| vec![GroupFilter::Name(pattern)];
+        let of_workspace = |workspace: &str| GroupFilter::Tag {
+            key: "tideform:workspace".to_owned(),
+            value: Some(workspace.to_owned()),
+        };
+        let workspace = &self.spec.owner.workspace;
+        for (rule, filters, expected) in [
+            ("without a filter every group is found", Vec::new(), true),
+            (
+                "a group is found by its name",
+                by_name(name.to_owned()),
+                true,
+            ),
+            (
+                "a group is found by a pattern of its name",
+                by_name(format!("{half}*")),
+                true,
+            ),
+            (
+                "a group of another name is not found",
+                by_name(format!("{name}-nowhere")),
+                false,
+            ),
+            (
+                "a group is found by a tag",
+                vec![of_workspace(workspace)],
+                true,
+            ),
+            (
+                "a group is not found by another value of the tag",
+                vec![of_workspace(&format!("{workspace}-other"))],
+                false,
+            ),
+            (
+                "all filters must hold",
+                vec![
+                    GroupFilter::Name(format!("{half}*")),
+                    of_workspace(&format!("{workspace}-other")),
+                ],
+                false,
+            ),
+        ] {
+            let found = done(rule, provider.find_groups(&filters).await)?;
+            let is_there = found.contains(&self.spec.resource);
+            holds(rule, is_there == expected, || format!("{found:?}"))?;
+            let sorted = found.windows(2).all(|pair| pair[0].name < pair[1].name);
+            holds("groups are found once, by name", sorted, || {
+                format!("{found:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn imported(&self, provider: &dyn Provider) -> Outcome {
+        let live = self.read(provider).await?;
+        let rule = "a group can be imported";
+        let imported = done(rule, provider.import_controls(&live).await)?;
+        let mut named: Vec<&str> = imported
+            .parts
+            .iter()
+            .flat_map(|part| &part.controls)
+            .chain(imported.left.iter().map(|left| &left.name))
+            .map(String::as_str)
+            .collect();
+        let mut there: Vec<&str> = live.controls.iter().map(|c| c.name.as_str()).collect();
+        named.sort_unstable();
+        there.sort_unstable();
+        holds(
+            "each control is either said or left, once",
+            named == there,
+            || format!("{named:?} of {there:?}"),
+        )
     }
 
     async fn sources(&self, provider: &dyn Provider) -> Outcome {

@@ -42,6 +42,9 @@ pub struct Control {
     /// The limits that it writes when it acts: nobody has changed these by hand.
     #[serde(default)]
     pub writes: Writes,
+    /// Why `settings` is empty: what of it no file can say, a lowercase fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<String>,
 }
 
 /// The limits that a scheduled action writes; `None`: it leaves them.

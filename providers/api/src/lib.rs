@@ -9,6 +9,8 @@ mod clock;
 pub mod conformance;
 mod control;
 mod error;
+mod find;
+mod import;
 mod live;
 mod metrics;
 mod request;
@@ -24,6 +26,8 @@ pub use control::{
     is_ours,
 };
 pub use error::{BoxError, ProviderError};
+pub use find::{GroupFilter, glob};
+pub use import::{Imported, ImportedPart, LeftControl};
 pub use live::{
     Deregistration, FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner,
     PriceRequest, Prices,
@@ -71,6 +75,19 @@ pub trait Provider: Send + Sync {
 
     /// Reads groups as they are now. A group that does not exist is `Ok(None)`, not an error.
     async fn read_groups(&self, requests: &[GroupRequest]) -> Vec<ItemResult<Option<LiveGroup>>>;
+
+    /// All resources there that meet every filter, by name: for taking them over.
+    ///
+    /// # Errors
+    /// Any [`ProviderError`].
+    async fn find_groups(&self, filters: &[GroupFilter]) -> Result<Vec<Resource>, ProviderError>;
+
+    /// What the controls of a group say in the words of the language, and what of them it cannot say. A provider
+    /// without controls of its own leaves all.
+    ///
+    /// # Errors
+    /// Any [`ProviderError`].
+    async fn import_controls(&self, live: &LiveGroup) -> Result<Imported, ProviderError>;
 
     /// All resources there that carry this workspace's owner tag: for finding what is no longer in the files, and
     /// for refusing an empty state.

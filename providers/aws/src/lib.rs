@@ -5,6 +5,7 @@
 //! read/      groups, instances, controls  metrics/   GetMetricData
 //! write/     changes, capacity, create    client     credentials, retries, time limits
 //! native/    AWS's own policies: `controller = "native"`
+//! import/    the same the other way round: what is there, in the words of the files
 //! ```
 //!
 //! Nothing outside this crate knows the SDK. It decides nothing and keeps no state; every write is preceded by a fresh
@@ -15,6 +16,7 @@ mod check;
 mod client;
 mod credentials;
 mod error;
+mod import;
 mod metrics;
 mod native;
 mod prices;

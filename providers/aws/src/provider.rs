@@ -7,15 +7,16 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use serde_json::{Map, Value};
 use tideform_policies::model::{Controller, Group, InstanceId, Resource};
 use tideform_provider::{
-    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
-    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, PriceRequest, Prices,
-    Provider, ProviderError, SystemClock, Unsupported,
+    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupFilter, GroupRequest,
+    GroupSpec, Identity, Imported, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner,
+    PriceRequest, Prices, Provider, ProviderError, SystemClock, Unsupported,
 };
 use tokio::sync::OnceCell;
 
 use crate::client::Clients;
+use crate::metrics::targets::Target;
 use crate::settings::AwsSettings;
-use crate::{KIND, check, metrics, native, prices, read, write};
+use crate::{KIND, check, import, metrics, native, prices, read, write};
 
 /// Amazon EC2 Auto Scaling groups, through the SDK.
 pub struct AwsProvider {
@@ -60,6 +61,16 @@ impl AwsProvider {
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> AwsProvider {
         AwsProvider { clock, ..self }
+    }
+
+    /// Where the traffic of a group comes from.
+    async fn target(&self, live: Option<&LiveGroup>) -> Result<Option<Target>, ProviderError> {
+        let Some(arn) = metrics::targets::arn(live) else {
+            return Ok(None);
+        };
+        let clients = self.clients().await?;
+        let mut found = metrics::targets::targets(clients, std::slice::from_ref(&arn)).await?;
+        Ok(found.remove(&arn))
     }
 
     async fn clients(&self) -> Result<&Clients, ProviderError> {
@@ -126,16 +137,10 @@ impl Provider for AwsProvider {
                 help: "Try again, or give the permission.".to_owned(),
             }]
         };
-        let target = match metrics::targets::arn(context.live) {
-            None => None,
-            Some(_) if context.only_schedules => None,
-            Some(arn) => {
-                let clients = self.clients().await.map_err(failed)?;
-                let found = metrics::targets::targets(clients, std::slice::from_ref(&arn))
-                    .await
-                    .map_err(failed)?;
-                found.get(&arn).cloned()
-            }
+        let target = if context.only_schedules {
+            None
+        } else {
+            self.target(context.live).await.map_err(failed)?
         };
         native::wanted(group, context, target.as_ref())
     }
@@ -148,6 +153,19 @@ impl Provider for AwsProvider {
             Ok(clients) => read::groups(clients, requests, self.clock.now()).await,
             Err(error) => for_each(requests.len(), &error),
         }
+    }
+
+    async fn find_groups(&self, filters: &[GroupFilter]) -> Result<Vec<Resource>, ProviderError> {
+        read::find(self.clients().await?, filters).await
+    }
+
+    async fn import_controls(&self, live: &LiveGroup) -> Result<Imported, ProviderError> {
+        let target = if import::needs_target(live) {
+            self.target(Some(live)).await?
+        } else {
+            None
+        };
+        Ok(import::imported(live, target.as_ref()))
     }
 
     async fn owned_groups(&self, workspace: &str) -> Result<Vec<(Resource, Owner)>, ProviderError> {

@@ -10,9 +10,9 @@ use tideform_policies::model::{
     Controller, Group, InstanceId, MetricQuery, MetricSource, Resource,
 };
 use tideform_provider::{
-    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupRequest, GroupSpec,
-    Identity, ItemResult, LiveGroup, MetricRequest, MetricResponse, Owner, PriceRequest, Prices,
-    Provider, ProviderError, Unsupported,
+    Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupFilter, GroupRequest,
+    GroupSpec, Identity, Imported, ItemResult, LeftControl, LiveGroup, MetricRequest,
+    MetricResponse, Owner, PriceRequest, Prices, Provider, ProviderError, Unsupported,
 };
 
 use crate::admin::Admin;
@@ -393,6 +393,43 @@ impl Provider for MockProvider {
                 Ok(world.view(&resource.name))
             },
         )
+    }
+
+    /// The mock cloud's only tags are those of the owner.
+    async fn find_groups(&self, filters: &[GroupFilter]) -> Result<Vec<Resource>, ProviderError> {
+        self.look(Call::FindGroups, |world| {
+            world
+                .groups()
+                .filter(|group| {
+                    let workspace = group.owner.as_ref().map(|owner| owner.workspace.as_str());
+                    filters.iter().all(|filter| {
+                        let tags = workspace.map(|workspace| ("tideform:workspace", workspace));
+                        filter.matches(&group.name, tags)
+                    })
+                })
+                .map(|group| Resource {
+                    kind: KIND.into(),
+                    name: group.name.clone(),
+                })
+                .collect()
+        })
+    }
+
+    async fn import_controls(&self, live: &LiveGroup) -> Result<Imported, ProviderError> {
+        Ok(Imported {
+            left: live
+                .controls
+                .iter()
+                .map(|control| LeftControl {
+                    name: control.name.clone(),
+                    summary: control.summary.clone(),
+                    why: "the mock cloud's controls say nothing".to_owned(),
+                    help: None,
+                })
+                .collect(),
+            limits: Some(live.attributes.limits),
+            ..Imported::default()
+        })
     }
 
     async fn owned_groups(&self, workspace: &str) -> Result<Vec<(Resource, Owner)>, ProviderError> {

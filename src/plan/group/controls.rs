@@ -31,6 +31,11 @@ pub(super) fn is_adopted(control: &Control, adopt: &Adopt) -> bool {
     }
 }
 
+/// Adopted by its own name. `adopt = true` is for policies: a schedule that the files do not say stays.
+fn is_adopted_by_name(control: &Control, adopt: &Adopt) -> bool {
+    matches!(adopt, Adopt::Named(_)) && is_adopted(control, adopt)
+}
+
 pub(super) fn unmanaged(
     live: Option<&LiveGroup>,
     workspace: &str,
@@ -92,7 +97,8 @@ pub(super) fn control_changes(
         // The loop keeps floors by itself, and a scheduled action of ours would go on moving the limits.
         for control in &live.controls {
             let is_made_here = is_ours(control, &situation.options.workspace)
-                || is_taken_over(control, situation, live);
+                || is_taken_over(control, situation, live)
+                || is_adopted_by_name(control, &group.adopt);
             if is_made_here && control.kind == ControlKind::Schedule {
                 found.remove(control);
             }
@@ -185,7 +191,8 @@ pub(super) fn control_changes(
     for control in &live.controls {
         let is_managed = is_ours(control, &situation.options.workspace)
             || is_taken_over(control, situation, live)
-            || is_adopted(control, &group.adopt) && control.kind == ControlKind::Dynamic;
+            || is_adopted(control, &group.adopt) && control.kind == ControlKind::Dynamic
+            || is_adopted_by_name(control, &group.adopt);
         let is_wanted = situation
             .controls
             .iter()

@@ -83,11 +83,14 @@ pub(super) fn update(
     for control in adopted_now(situation, group, live) {
         changes.push(PlannedChange {
             source: places.of(situation.address, "adopt"),
-            reason: Some(match group.controller {
-                Controller::Tideform => {
+            reason: Some(match (group.controller, control.kind) {
+                (Controller::Tideform, ControlKind::Dynamic) => {
                     "the loop takes it away at its first run that holds the group".to_owned()
                 }
-                Controller::Native => "kept under its own name".to_owned(),
+                (Controller::Tideform, ControlKind::Schedule) => {
+                    "the loop keeps windows by itself".to_owned()
+                }
+                (Controller::Native, _) => "kept under its own name".to_owned(),
             }),
             ..cloud(
                 &control.name,

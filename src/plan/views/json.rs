@@ -20,6 +20,7 @@ pub fn json(plan: &Plan) -> Json {
         "is_partial": plan.is_partial,
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
+        "records": plan.records(),
         "groups": plan.groups.iter().map(group).collect::<Vec<_>>(),
         "changes": listed(plan, |group| &group.changes),
         "provider_changes": plan.provider_changes,

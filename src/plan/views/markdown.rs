@@ -22,6 +22,9 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(out, "**Refresh only.** Nothing would be changed.\n")?;
     } else {
         writeln!(out, "**{}**\n", plan.summary_line())?;
+        if let Some(records) = plan.records_line() {
+            writeln!(out, "{}\n", escape(&records))?;
+        }
     }
     if let Some(total) = words::total_cost(plan)
         && plan.has_changes()
@@ -60,7 +63,7 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     let shown: Vec<&GroupPlan> = plan
         .groups
         .iter()
-        .filter(|group| group.has_changes() || group.failure.is_some())
+        .filter(|group| group.has_work() || group.failure.is_some())
         .collect();
     if shown.is_empty() {
         return Ok(());

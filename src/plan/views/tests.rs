@@ -48,6 +48,7 @@ fn plan() -> Plan {
         summary: "min 1 at 0 22 * * *".into(),
         settings: Default::default(),
         writes: Default::default(),
+        beyond: None,
     }];
     let configuration = configuration([web.clone(), fresh.clone(), plain("same"), plain("dark")]);
     let known = Known {

@@ -48,7 +48,7 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
     let changed: Vec<&GroupPlan> = plan
         .groups
         .iter()
-        .filter(|group| group.has_changes() || group.failure.is_some())
+        .filter(|group| group.has_work() || group.failure.is_some())
         .collect();
     if !plan.provider_changes.is_empty() {
         writeln!(
@@ -68,7 +68,7 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
     let quiet: Vec<&GroupPlan> = plan
         .groups
         .iter()
-        .filter(|group| !group.has_changes() && !group.unmanaged.is_empty())
+        .filter(|group| !group.has_work() && !group.unmanaged.is_empty())
         .collect();
     if !quiet.is_empty() && quiet.len() <= 20 {
         writeln!(out, "{HEAD}Not managed{HEAD:#}\n")?;
@@ -100,6 +100,9 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
         && total.abs() >= 0.005
     {
         writeln!(out, "Cost: {total:+.2} USD a month at the capacity of now.")?;
+    }
+    if let Some(records) = plan.records_line() {
+        writeln!(out, "{records}")?;
     }
     writeln!(out, "{HEAD}{}{HEAD:#}", plan.summary_line())
 }

@@ -43,6 +43,7 @@ pub(super) fn action(group: &GroupPlan) -> String {
         },
         Action::Create => format!("creates {resource}"),
         Action::Adopt => format!("takes {resource} under management"),
+        Action::Record => format!("takes {resource} under management as it is"),
         Action::Update => match &group.moved_from {
             Some(from) => format!("moves from {from} and changes"),
             None => "changes".to_owned(),

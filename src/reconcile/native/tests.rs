@@ -53,6 +53,7 @@ fn made(spec: &ControlSpec) -> Control {
         summary: String::new(),
         settings: spec.settings.clone(),
         writes: Default::default(),
+        beyond: None,
     }
 }
 

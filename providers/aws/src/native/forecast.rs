@@ -49,6 +49,24 @@ pub(super) fn predicting(
             help: format!("Leave out `period` of metric `{}`.", metric.name),
         });
     }
+    let mode = match forecast.mode {
+        ForecastMode::Scale => "ForecastAndScale",
+        ForecastMode::Observe => "ForecastOnly",
+    };
+    let buffer_s = i32::try_from(forecast.lead.as_secs()).unwrap_or(3600);
+    // A mean of the instances is no load: AWS pairs it with the total that it belongs to.
+    if problems.is_empty()
+        && let Some((pair, factor)) = metric::pair(metric, target)
+    {
+        return Ok(Predicting {
+            target: forecast.per_instance * factor,
+            load: pair,
+            scaling: None,
+            capacity: None,
+            mode: mode.to_owned(),
+            buffer_s,
+        });
+    }
     let watched = match metric::watched(group, metric, target) {
         Ok(watched) if problems.is_empty() => watched,
         Ok(_) => return Err(problems),
@@ -67,12 +85,8 @@ pub(super) fn predicting(
         scaling: Some(per_instance(&watched, &group.resource.name)),
         load: as_math(watched),
         capacity: Some(capacity),
-        mode: match forecast.mode {
-            ForecastMode::Scale => "ForecastAndScale",
-            ForecastMode::Observe => "ForecastOnly",
-        }
-        .to_owned(),
-        buffer_s: i32::try_from(forecast.lead.as_secs()).unwrap_or(3600),
+        mode: mode.to_owned(),
+        buffer_s,
     })
 }
 

@@ -15,10 +15,18 @@ use crate::metrics::targets::Target;
 pub(super) type Problem = (String, String);
 
 /// Requests a minute, where ours are a second.
-pub(super) const MINUTE: f64 = 60.0;
+pub(crate) const MINUTE: f64 = 60.0;
 
 /// The metric of AWS's own that counts a group's instances in service. It must be switched on for the group.
-const IN_SERVICE: &str = "GroupInServiceInstances";
+pub(crate) const IN_SERVICE: &str = "GroupInServiceInstances";
+
+/// The mean that target tracking knows, and the pair of predictive scaling.
+pub(crate) const PAIRS: [(&str, &str); 4] = [
+    ("ASGAverageCPUUtilization", "ASGCPUUtilization"),
+    ("ASGAverageNetworkIn", "ASGNetworkIn"),
+    ("ASGAverageNetworkOut", "ASGNetworkOut"),
+    ("ALBRequestCountPerTarget", "ALBRequestCount"),
+];
 
 /// What is measured, and by how much a target of ours is to be multiplied.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +114,24 @@ fn predefined(metric: &Metric, target: Option<&Target>) -> Option<Tracked> {
         },
         factor,
     })
+}
+
+/// The pair of load and mean that AWS knows by one name, and by how much a number of ours is to be multiplied.
+///
+/// Source: Amazon EC2 Auto Scaling API, PredictiveScalingPredefinedMetricPair.
+pub(super) fn pair(metric: &Metric, target: Option<&Target>) -> Option<(Measured, f64)> {
+    let Tracked { measured, factor } = predefined(metric, target)?;
+    let Measured::Predefined { name, label } = measured else {
+        return None;
+    };
+    let name = PAIRS
+        .iter()
+        .find_map(|(mean, pair)| (*mean == name).then_some(*pair))?;
+    let measured = Measured::Predefined {
+        name: name.to_owned(),
+        label,
+    };
+    Some((measured, factor))
 }
 
 impl<'a> Math<'a> {

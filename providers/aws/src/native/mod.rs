@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! compile, metric, steps, forecast, schedule   the files -> controls, or what AWS cannot say     pure
+//! same, math                                   whether an adopted control does this already      pure
 //! model                                        controls as plain data, to compare and to show    pure
 //! from_sdk, to_sdk                             plain data <-> the SDK's types                    pure
 //! put                                          makes, changes and removes them
@@ -10,10 +11,12 @@
 mod compile;
 mod forecast;
 pub(crate) mod from_sdk;
-mod metric;
+pub(crate) mod math;
+pub(crate) mod metric;
 pub(crate) mod model;
 pub(crate) mod put;
-mod schedule;
+pub(crate) mod same;
+pub(crate) mod schedule;
 mod steps;
 pub(crate) mod to_sdk;
 
@@ -23,7 +26,9 @@ use tideform_provider::{
 };
 
 use crate::metrics::targets::Target;
-use model::{Measured, Native};
+use compile::Compiled;
+use model::{Native, Scheduled};
+use same::Steady;
 
 /// The controls that the files want of a group.
 ///
@@ -52,23 +57,35 @@ pub(crate) fn wanted(
     if !problems.is_empty() {
         return Err(problems);
     }
+    if context.is_paused {
+        // No process of AWS's own stops predictive scaling.
+        for one in &mut compiled {
+            if let Native::PredictiveScaling(forecast) = &one.native {
+                one.native = Native::PredictiveScaling(forecast.clone().only_forecasting());
+            }
+        }
+    }
+    let adopted = adopted(group, context.live);
+    let steady = steady(group, &compiled);
+    let kept = assigned(&adopted, &compiled, steady);
     let mut specs: Vec<ControlSpec> = compiled
         .into_iter()
-        .map(|one| match one.native {
-            // No process of AWS's own stops predictive scaling.
-            Native::PredictiveScaling(forecast) if context.is_paused => compile::Compiled {
-                native: Native::PredictiveScaling(forecast.only_forecasting()),
-                ..one
-            },
-            _ => one,
-        })
-        .map(|one| ControlSpec {
-            name: adopted_name(group, context.live, &one.native)
-                .unwrap_or_else(|| compile::name(context.workspace, group, &one.block)),
-            kind: kind(&one.native),
-            path: one.path,
-            summary: one.native.summary(),
-            settings: one.native.settings(),
+        .zip(kept)
+        .map(|(one, kept)| {
+            let (name, native) = match kept.and_then(|n| adopted.get(n)) {
+                Some((name, there)) => ((*name).to_owned(), same::kept(there, &one.native, steady)),
+                None => (
+                    compile::name(context.workspace, group, &one.block),
+                    one.native,
+                ),
+            };
+            ControlSpec {
+                name,
+                kind: kind(&native),
+                path: one.path,
+                summary: native.summary(),
+                settings: native.settings(),
+            }
         })
         .collect();
     specs.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
@@ -84,36 +101,71 @@ fn kind(native: &Native) -> ControlKind {
     }
 }
 
-/// The name of an adopted policy that looks at the same metric in the same way: it is changed, and not replaced.
-fn adopted_name(group: &Group, live: Option<&LiveGroup>, wanted: &Native) -> Option<String> {
+/// The controls that the group adopts, with what they say.
+fn adopted<'a>(group: &Group, live: Option<&'a LiveGroup>) -> Vec<(&'a str, Native)> {
     let is_adopted = |control: &&Control| match &group.adopt {
         Adopt::None => false,
         Adopt::All => !control.name.starts_with("tideform/"),
         Adopt::Named(names) => names.contains(&control.name),
     };
-    live?
-        .controls
-        .iter()
+    live.iter()
+        .flat_map(|live| &live.controls)
         .filter(is_adopted)
-        .find(|control| {
-            Native::of(&control.settings).is_ok_and(|there| is_the_same(&there, wanted))
+        .filter_map(|control| {
+            let there = Native::of(&control.settings).ok()?;
+            Some((control.name.as_str(), there))
         })
-        .map(|control| control.name.clone())
+        .collect()
 }
 
-fn is_the_same(there: &Native, wanted: &Native) -> bool {
-    let direction = |native: &Native| -> Option<(Measured, Option<String>)> {
-        match native {
-            Native::TargetTracking(tracking) => Some((tracking.metric.clone(), None)),
-            Native::StepScaling(stepping) => {
-                let alarm = stepping.alarm.as_ref()?;
-                Some((alarm.metric.clone(), Some(alarm.comparison.clone())))
-            }
-            Native::PredictiveScaling(_) | Native::Scheduled(_) => None,
-        }
+/// The sides of the limits that no wanted action moves.
+fn steady(group: &Group, compiled: &[Compiled]) -> Steady {
+    let never_moves = |limit: Option<u32>, side: fn(&Scheduled) -> Option<i32>| {
+        limit
+            .and_then(|limit| i32::try_from(limit).ok())
+            .is_some_and(|limit| {
+                compiled.iter().all(|one| match &one.native {
+                    Native::Scheduled(scheduled) => side(scheduled) == Some(limit),
+                    _ => true,
+                })
+            })
     };
-    match (direction(there), direction(wanted)) {
-        (Some(a), Some(b)) => a == b,
-        _ => false,
+    let limits = group.policy.limits;
+    Steady {
+        min: never_moves(limits.map(|limits| limits.min().get()), |one| one.min),
+        max: never_moves(limits.map(|limits| limits.max().get()), |one| one.max),
     }
+}
+
+/// For each wanted control the adopted one that becomes it: one that does the same already, else one about the same.
+/// It is changed, and not replaced.
+fn assigned(
+    adopted: &[(&str, Native)],
+    compiled: &[Compiled],
+    steady: Steady,
+) -> Vec<Option<usize>> {
+    let mut taken = vec![false; adopted.len()];
+    let mut kept: Vec<Option<usize>> = vec![None; compiled.len()];
+    let does_the_same =
+        |there: &Native, wanted: &Native| same::kept(there, wanted, steady) == *there;
+    for fits in [
+        &does_the_same as &dyn Fn(&Native, &Native) -> bool,
+        &same::is_about_the_same,
+    ] {
+        for (one, slot) in compiled.iter().zip(&mut kept) {
+            if slot.is_some() {
+                continue;
+            }
+            let found = adopted
+                .iter()
+                .zip(&mut taken)
+                .enumerate()
+                .find(|(_, ((_, there), taken))| !**taken && fits(there, &one.native));
+            if let Some((n, (_, taken))) = found {
+                *taken = true;
+                *slot = Some(n);
+            }
+        }
+    }
+    kept
 }

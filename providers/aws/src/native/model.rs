@@ -77,7 +77,7 @@ pub(crate) enum MathTerm {
     Expression(String),
 }
 
-/// A step policy and its alarm, which has the policy's name.
+/// A step policy and its alarm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Stepping {
     /// `ChangeInCapacity`, `PercentChangeInCapacity`, `ExactCapacity`.
@@ -86,7 +86,7 @@ pub(crate) struct Stepping {
     pub(crate) min_adjustment: Option<i32>,
     /// Relative to the alarm's threshold.
     pub(crate) steps: Vec<StepSpec>,
-    /// `None`: the policy has no alarm of this name. Only read, never wanted.
+    /// `None`: the policy has no alarm. Only read, never wanted.
     pub(crate) alarm: Option<AlarmSpec>,
 }
 
@@ -103,8 +103,11 @@ pub(crate) struct StepSpec {
 /// The alarm of a step policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AlarmSpec {
+    /// `None`: the policy's. That of an adopted policy may have one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
     pub(crate) metric: Measured,
-    /// `GreaterThanOrEqualToThreshold` or `LessThanOrEqualToThreshold`.
+    /// `GreaterThanOrEqualToThreshold` or `LessThanOrEqualToThreshold`; an adopted one may look past its threshold only.
     pub(crate) comparison: String,
     pub(crate) threshold: f64,
     pub(crate) periods: i32,
@@ -139,8 +142,18 @@ pub(crate) struct Scheduled {
     /// Once, at this second since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) at: Option<jiff::Timestamp>,
-    pub(crate) min: i32,
-    pub(crate) max: i32,
+    /// `None`: left as it is. Only read, never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min: Option<i32>,
+    /// `None`: left as it is. Only read, never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max: Option<i32>,
+    /// The capacity that it asks for. Only read, never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) desired: Option<i32>,
+    /// After this it does not act any more. Only read, never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<jiff::Timestamp>,
 }
 
 impl Predicting {
@@ -215,7 +228,15 @@ impl Native {
                 }
             ),
             Native::Scheduled(scheduled) => {
-                let limits = format!("min {}, max {}", scheduled.min, scheduled.max);
+                let limits = [
+                    ("min", scheduled.min),
+                    ("max", scheduled.max),
+                    ("desired", scheduled.desired),
+                ]
+                .into_iter()
+                .filter_map(|(name, number)| Some(format!("{name} {}", number?)))
+                .collect::<Vec<_>>()
+                .join(", ");
                 match (&scheduled.cron, scheduled.at) {
                     (Some(cron), _) => format!(
                         "`{cron}` {}: {limits}",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::types::{ScalingPolicy, ScheduledUpdateGroupActionRequest};
+use aws_sdk_cloudwatch::types::MetricAlarm;
 use tideform_policies::model::Resource;
 use tideform_provider::{AttributeChange, ControlKind, ControlSpec, ProviderError};
 
@@ -22,6 +23,8 @@ const SCHEDULES_PER_CALL: usize = 50;
 const PER_PAGE: i32 = 100;
 const PUT_ALARM: &str = "cloudwatch:PutMetricAlarm";
 const DELETE_ALARMS: &str = "cloudwatch:DeleteAlarms";
+const DESCRIBE_POLICIES: &str = "autoscaling:DescribePolicies";
+const DESCRIBE_ALARMS: &str = "cloudwatch:DescribeAlarms";
 const ENABLE_METRICS: &str = "autoscaling:EnableMetricsCollection";
 
 fn said(spec: &ControlSpec) -> Result<Native, ProviderError> {
@@ -93,11 +96,22 @@ async fn put(
     if !names.is_empty() {
         enable_metrics(clients, resource, names).await?;
     }
+    // An adopted policy keeps what no file says of it.
+    let there = if is_ours(&spec.name) {
+        None
+    } else {
+        find_policy(clients, resource, &spec.name).await?
+    };
     let request = clients
         .autoscaling_writer
         .put_scaling_policy()
         .auto_scaling_group_name(&*resource.name)
         .policy_name(&spec.name)
+        .set_estimated_instance_warmup(
+            there
+                .filter(|_| !matches!(native, Native::PredictiveScaling(_)))
+                .and_then(|policy| policy.estimated_instance_warmup()),
+        )
         .enabled(true);
     let request = match &native {
         Native::TargetTracking(tracking) => request
@@ -136,18 +150,88 @@ async fn put(
     Ok(())
 }
 
+/// Whether tideform made what has this name.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("tideform/")
+}
+
+async fn find_policy(
+    clients: &Clients,
+    resource: &Resource,
+    name: &str,
+) -> Result<Option<ScalingPolicy>, ProviderError> {
+    let answer = clients
+        .autoscaling
+        .describe_policies()
+        .auto_scaling_group_name(&*resource.name)
+        .policy_names(name)
+        .send()
+        .await
+        .map_err(|error| describe(DESCRIBE_POLICIES, error))?;
+    Ok(answer
+        .scaling_policies
+        .unwrap_or_default()
+        .into_iter()
+        .next())
+}
+
+async fn find_alarms(
+    clients: &Clients,
+    names: Vec<String>,
+) -> Result<Vec<MetricAlarm>, ProviderError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answer = clients
+        .cloudwatch
+        .describe_alarms()
+        .set_alarm_names(Some(names))
+        .send()
+        .await
+        .map_err(|error| describe(DESCRIBE_ALARMS, error))?;
+    Ok(answer.metric_alarms.unwrap_or_default())
+}
+
 async fn put_alarm(
     clients: &Clients,
-    name: &str,
+    policy: &str,
     action: &str,
     alarm: &AlarmSpec,
 ) -> Result<(), ProviderError> {
+    let name = alarm.name.as_deref().unwrap_or(policy);
+    // A request replaces the whole alarm: what else an adopted one does, as telling somebody, stays.
+    let there = if is_ours(name) {
+        None
+    } else {
+        find_alarms(clients, vec![name.to_owned()]).await?.pop()
+    };
+    let mut actions = vec![action.to_owned()];
     let request = clients
         .cloudwatch_writer
         .put_metric_alarm()
-        .alarm_name(name)
-        .alarm_description("Made by tideform: change it in its files.")
-        .alarm_actions(action)
+        .alarm_name(name);
+    let request = match there {
+        None => request.alarm_description("Made by tideform: change it in its files."),
+        Some(there) => {
+            actions.extend(
+                there
+                    .alarm_actions()
+                    .iter()
+                    .filter(|known| *known != action)
+                    .cloned(),
+            );
+            request
+                .set_alarm_description(there.alarm_description)
+                .set_ok_actions(there.ok_actions)
+                .set_insufficient_data_actions(there.insufficient_data_actions)
+                .set_evaluate_low_sample_count_percentile(
+                    there.evaluate_low_sample_count_percentile,
+                )
+        }
+    };
+    let request = request
+        .set_alarm_actions(Some(actions))
+        .actions_enabled(true)
         .comparison_operator(alarm.comparison.as_str().into())
         .threshold(alarm.threshold)
         .evaluation_periods(alarm.periods)
@@ -203,8 +287,8 @@ async fn put_schedules(
                     .set_recurrence(scheduled.cron.clone())
                     .set_time_zone(scheduled.timezone.clone())
                     .set_start_time(to_sdk::start(scheduled))
-                    .min_size(scheduled.min)
-                    .max_size(scheduled.max)
+                    .set_min_size(scheduled.min)
+                    .set_max_size(scheduled.max)
                     .build()
             })
             .collect();
@@ -244,6 +328,35 @@ async fn put_schedules(
         }
     }
     Ok(())
+}
+
+/// The alarms that only start this step policy.
+async fn alarms_of(
+    clients: &Clients,
+    policy: &ScalingPolicy,
+) -> Result<Vec<String>, ProviderError> {
+    if policy.policy_type() != Some("StepScaling") {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = policy
+        .alarms()
+        .iter()
+        .filter_map(|alarm| alarm.alarm_name().map(str::to_owned))
+        .collect();
+    let alarms = find_alarms(clients, names).await?;
+    Ok(alarms
+        .iter()
+        .filter(|alarm| {
+            let does_nothing_else = alarm.ok_actions().is_empty()
+                && alarm.insufficient_data_actions().is_empty()
+                && alarm
+                    .alarm_actions()
+                    .iter()
+                    .all(|action| Some(action.as_str()) == policy.policy_arn());
+            does_nothing_else || alarm.alarm_name().is_some_and(is_ours)
+        })
+        .filter_map(|alarm| alarm.alarm_name().map(str::to_owned))
+        .collect())
 }
 
 /// The metrics of the group itself that a policy looks at: they are only there where they were switched on.
@@ -321,7 +434,7 @@ async fn remove(
             .max_records(PER_PAGE)
             .send()
             .await
-            .map_err(|error| describe("autoscaling:DescribePolicies", error))?;
+            .map_err(|error| describe(DESCRIBE_POLICIES, error))?;
         for policy in policies.scaling_policies() {
             remove_policy(clients, resource, policy).await?;
         }
@@ -360,6 +473,7 @@ async fn remove(
     Ok(())
 }
 
+/// An alarm goes with its policy where it does nothing else; one that also tells somebody stays.
 async fn remove_policy(
     clients: &Clients,
     resource: &Resource,
@@ -368,6 +482,7 @@ async fn remove_policy(
     let Some(name) = policy.policy_name() else {
         return Ok(());
     };
+    let alarms = alarms_of(clients, policy).await?;
     write(clients, || async {
         clients
             .autoscaling_writer
@@ -379,13 +494,12 @@ async fn remove_policy(
             .map_err(|error| describe_write(DELETE_POLICY, error))
     })
     .await?;
-    // The alarm of our own step policy has its name; others' alarms are theirs.
-    if policy.policy_type() == Some("StepScaling") && name.starts_with("tideform/") {
+    if !alarms.is_empty() {
         write(clients, || async {
             clients
                 .cloudwatch_writer
                 .delete_alarms()
-                .alarm_names(name)
+                .set_alarm_names(Some(alarms.clone()))
                 .send()
                 .await
                 .map_err(|error| describe_write(DELETE_ALARMS, error))

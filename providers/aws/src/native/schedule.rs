@@ -132,8 +132,10 @@ fn by_cron(
                     cron: Some(cron),
                     timezone: Some(timezone.clone()),
                     at: None,
-                    min,
-                    max,
+                    min: Some(min),
+                    max: Some(max),
+                    desired: None,
+                    until: None,
                 },
             ));
         }
@@ -182,8 +184,10 @@ fn dated(timed: &TimedLimits<'_>, now: Timestamp, most: usize) -> Vec<Compiled> 
                     cron: None,
                     timezone: None,
                     at: Some(at),
-                    min,
-                    max,
+                    min: Some(min),
+                    max: Some(max),
+                    desired: None,
+                    until: None,
                 },
             )
         })
@@ -228,6 +232,35 @@ fn moved(cron: &str, minutes: u64) -> Option<String> {
     ))
 }
 
+/// A cron expression in one spelling: weekdays as numbers, single blanks.
+pub(super) fn normal_cron(cron: &str) -> String {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    match fields.as_slice() {
+        [rest @ .., weekdays] if rest.len() == 4 => {
+            let weekdays = later(weekdays, 0).unwrap_or_else(|| (*weekdays).to_owned());
+            format!("{} {weekdays}", rest.join(" "))
+        }
+        fields => fields.join(" "),
+    }
+}
+
+/// How many minutes after one cron expression another one fires, each time the same; `None`: no fixed span.
+pub(crate) fn minutes_between(open: &str, close: &str) -> Option<u64> {
+    let minute_of_day = |cron: &str| -> Option<u64> {
+        let mut fields = cron.split_whitespace();
+        let minute: u64 = fields.next()?.parse().ok()?;
+        let hour: u64 = fields.next()?.parse().ok()?;
+        Some(hour * 60 + minute)
+    };
+    let first = (minute_of_day(close)? + 1440 - minute_of_day(open)?) % 1440;
+    (0..7)
+        .map(|days| first + days * 1440)
+        .filter(|minutes| *minutes > 0)
+        .find(|minutes| {
+            moved(open, *minutes).is_some_and(|moved| normal_cron(&moved) == normal_cron(close))
+        })
+}
+
 /// Weekdays so many days later, as numbers: `MON-FRI` a day later is `2,3,4,5,6`.
 fn later(list: &str, shift: u64) -> Option<String> {
     const NAMES: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
@@ -267,6 +300,20 @@ fn later(list: &str, shift: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_span_between_two_crons_is_found_where_it_is_fixed() {
+        for (open, close, minutes) in [
+            ("0 8 * * MON-FRI", "0 18 * * 1-5", Some(600)),
+            ("0 22 * * MON-FRI", "0 8 * * TUE-SAT", Some(600)),
+            ("0 20 * * FRI", "0 6 * * MON", Some(58 * 60)),
+            ("0 8 * * *", "0 7 * * *", Some(23 * 60)),
+            ("0 8 * * MON-FRI", "0 18 * * *", None),
+            ("*/5 8 * * *", "0 18 * * *", None),
+        ] {
+            assert_eq!(minutes_between(open, close), minutes, "{open}, {close}");
+        }
+    }
 
     #[test]
     fn a_cron_is_moved_where_it_stays_one() {

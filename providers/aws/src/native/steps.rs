@@ -96,6 +96,7 @@ pub(super) fn stepping(
                     .and_then(|n| i32::try_from(n).ok()),
                 steps: specs,
                 alarm: Some(AlarmSpec {
+                    name: None,
                     metric: watched.clone(),
                     comparison: match side {
                         Side::Out => "GreaterThanOrEqualToThreshold",

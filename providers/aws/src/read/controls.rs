@@ -6,12 +6,13 @@ use aws_sdk_autoscaling::types::{
     MetricType, ScalingPolicy, ScheduledUpdateGroupAction, TargetTrackingConfiguration,
 };
 use aws_sdk_cloudwatch::types::MetricAlarm;
-use tideform_provider::{Control, ControlKind, ItemResult, ProviderError, Writes};
+use tideform_provider::{Control, ControlKind, ItemResult, ProviderError, Settings, Writes};
 
 use super::{ByGroup, ONE_BY_ONE, all, one_by_one};
 use crate::client::Clients;
 use crate::error::describe;
 use crate::native::from_sdk;
+use crate::native::model::Native;
 
 const POLICIES: &str = "autoscaling:DescribePolicies";
 const ALARMS: &str = "cloudwatch:DescribeAlarms";
@@ -27,10 +28,10 @@ const PER_PAGE: i32 = 100;
 pub(super) async fn policies(clients: &Clients, names: BTreeSet<&str>) -> ByGroup<Vec<Control>> {
     if names.len() > ONE_BY_ONE {
         let policies = with_alarms(clients, list_policies(clients, None).await, &names).await;
-        return sorted(policies, &names, |(policy, alarm)| {
+        return sorted(policies, &names, |(policy, alarms)| {
             Some((
                 policy.auto_scaling_group_name()?.to_owned(),
-                policy_control(policy, alarm.as_ref())?,
+                policy_control(policy, alarms)?,
             ))
         });
     }
@@ -39,7 +40,7 @@ pub(super) async fn policies(clients: &Clients, names: BTreeSet<&str>) -> ByGrou
         let policies = with_alarms(clients, policies, &BTreeSet::from([name])).await?;
         Ok(policies
             .iter()
-            .filter_map(|(policy, alarm)| policy_control(policy, alarm.as_ref()))
+            .filter_map(|(policy, alarms)| policy_control(policy, alarms))
             .collect())
     })
     .await
@@ -89,12 +90,12 @@ fn sorted<T>(
     found
 }
 
-/// Each policy of these groups with the alarm that starts it, where it is a step policy.
+/// Each policy of these groups with the alarms that start it, where it is a step policy.
 async fn with_alarms(
     clients: &Clients,
     policies: Result<Vec<ScalingPolicy>, ProviderError>,
     groups: &BTreeSet<&str>,
-) -> Result<Vec<(ScalingPolicy, Option<MetricAlarm>)>, ProviderError> {
+) -> Result<Vec<(ScalingPolicy, Vec<MetricAlarm>)>, ProviderError> {
     let policies: Vec<ScalingPolicy> = policies?
         .into_iter()
         .filter(|policy| {
@@ -103,7 +104,12 @@ async fn with_alarms(
                 .is_some_and(|group| groups.contains(group))
         })
         .collect();
-    let names: Vec<String> = policies.iter().filter_map(alarm_name).collect();
+    let names: BTreeSet<String> = policies
+        .iter()
+        .flat_map(alarm_names)
+        .map(str::to_owned)
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
     let calls = names
         .chunks(ALARMS_PER_CALL)
         .map(|names| describe_alarms(clients, names))
@@ -119,27 +125,22 @@ async fn with_alarms(
     Ok(policies
         .into_iter()
         .map(|policy| {
-            let alarm = alarm_name(&policy).and_then(|name| alarms.get(&name).cloned());
-            (policy, alarm)
+            let own = alarm_names(&policy)
+                .filter_map(|name| alarms.get(name).cloned())
+                .collect();
+            (policy, own)
         })
         .collect())
 }
 
-/// The alarm of a step policy: its namesake where there are several.
-fn alarm_name(policy: &ScalingPolicy) -> Option<String> {
-    if policy.policy_type() != Some("StepScaling") {
-        return None;
-    }
-    let names = || {
-        policy
-            .alarms()
-            .iter()
-            .filter_map(|alarm| alarm.alarm_name())
-    };
-    names()
-        .find(|name| Some(*name) == policy.policy_name())
-        .or_else(|| names().next())
-        .map(str::to_owned)
+/// The alarms of a step policy. Those of target tracking are AWS's own.
+fn alarm_names(policy: &ScalingPolicy) -> impl Iterator<Item = &str> {
+    let is_step = policy.policy_type() == Some("StepScaling");
+    policy
+        .alarms()
+        .iter()
+        .filter_map(|alarm| alarm.alarm_name())
+        .filter(move |_| is_step)
 }
 
 async fn describe_alarms(
@@ -195,17 +196,40 @@ async fn list_schedules(
     Ok(actions)
 }
 
-fn policy_control(policy: &ScalingPolicy, alarm: Option<&MetricAlarm>) -> Option<Control> {
-    Some(Control {
-        name: policy.policy_name()?.to_owned(),
-        kind: ControlKind::Dynamic,
-        enabled: policy.enabled().unwrap_or(true),
-        summary: policy_summary(policy),
-        settings: from_sdk::policy(policy, alarm)
-            .map(|native| native.settings())
-            .unwrap_or_default(),
-        writes: Writes::default(),
-    })
+fn policy_control(policy: &ScalingPolicy, alarms: &[MetricAlarm]) -> Option<Control> {
+    let list: Vec<&MetricAlarm> = alarms.iter().collect();
+    // An alarm whose actions are off starts nothing.
+    let is_started = policy.policy_type() != Some("StepScaling")
+        || alarms.is_empty()
+        || alarms
+            .iter()
+            .any(|alarm| alarm.actions_enabled().unwrap_or(true));
+    Some(said(
+        Control {
+            name: policy.policy_name()?.to_owned(),
+            kind: ControlKind::Dynamic,
+            enabled: policy.enabled().unwrap_or(true) && is_started,
+            summary: policy_summary(policy),
+            settings: Settings::new(),
+            writes: Writes::default(),
+            beyond: None,
+        },
+        from_sdk::policy(policy, &list),
+    ))
+}
+
+/// A control with what it says, or why no file can say it.
+fn said(control: Control, native: Result<Native, String>) -> Control {
+    match native {
+        Ok(native) => Control {
+            settings: native.settings(),
+            ..control
+        },
+        Err(beyond) => Control {
+            beyond: Some(beyond),
+            ..control
+        },
+    }
 }
 
 fn policy_summary(policy: &ScalingPolicy) -> String {
@@ -252,19 +276,21 @@ fn tracked_metric(tracking: &TargetTrackingConfiguration) -> String {
 }
 
 fn schedule_control(action: &ScheduledUpdateGroupAction) -> Option<Control> {
-    Some(Control {
-        name: action.scheduled_action_name()?.to_owned(),
-        kind: ControlKind::Schedule,
-        enabled: true,
-        summary: schedule_summary(action),
-        settings: from_sdk::scheduled(action)
-            .map(|native| native.settings())
-            .unwrap_or_default(),
-        writes: Writes {
-            min: action.min_size().and_then(|n| u32::try_from(n).ok()),
-            max: action.max_size().and_then(|n| u32::try_from(n).ok()),
+    Some(said(
+        Control {
+            name: action.scheduled_action_name()?.to_owned(),
+            kind: ControlKind::Schedule,
+            enabled: true,
+            summary: schedule_summary(action),
+            settings: Settings::new(),
+            writes: Writes {
+                min: action.min_size().and_then(|n| u32::try_from(n).ok()),
+                max: action.max_size().and_then(|n| u32::try_from(n).ok()),
+            },
+            beyond: None,
         },
-    })
+        from_sdk::scheduled(action),
+    ))
 }
 
 fn schedule_summary(action: &ScheduledUpdateGroupAction) -> String {

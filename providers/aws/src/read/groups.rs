@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use tideform_policies::model::{
     Capacity, Instance, InstanceType, Limits, Maintenance, Resource, Share, VictimOrder,
 };
-use tideform_provider::{ItemResult, LiveAttributes, LiveGroup, LiveMix, Owner, ProviderError};
+use tideform_provider::{
+    GroupFilter, ItemResult, LiveAttributes, LiveGroup, LiveMix, Owner, ProviderError,
+};
 
 use super::instances::{self, Machines};
 use super::{ByGroup, all};
@@ -78,15 +80,22 @@ pub(super) async fn tagged(
     key: &str,
     value: &str,
 ) -> Result<Vec<AutoScalingGroup>, ProviderError> {
+    let filter = Filter::builder()
+        .name(format!("tag:{key}"))
+        .values(value)
+        .build();
+    list(clients, Some(filter)).await
+}
+
+/// All groups of the account; with a filter, only these.
+async fn list(
+    clients: &Clients,
+    filter: Option<Filter>,
+) -> Result<Vec<AutoScalingGroup>, ProviderError> {
     let mut pages = clients
         .autoscaling
         .describe_auto_scaling_groups()
-        .filters(
-            Filter::builder()
-                .name(format!("tag:{key}"))
-                .values(value)
-                .build(),
-        )
+        .set_filters(filter.map(|filter| vec![filter]))
         .max_records(PER_CALL as i32)
         .into_paginator()
         .items()
@@ -96,6 +105,44 @@ pub(super) async fn tagged(
         groups.push(group.map_err(|error| describe_error(REQUEST, error))?);
     }
     Ok(groups)
+}
+
+/// The names of the groups that meet every filter. AWS is asked by the first tag, or by a name without wildcards; the
+/// rest is looked at here.
+pub(super) async fn find(
+    clients: &Clients,
+    filters: &[GroupFilter],
+) -> Result<BTreeSet<String>, ProviderError> {
+    let tag = filters.iter().find_map(|filter| match filter {
+        GroupFilter::Tag { key, value } => Some(match value {
+            Some(value) => Filter::builder().name(format!("tag:{key}")).values(value),
+            None => Filter::builder().name("tag-key").values(key),
+        }),
+        GroupFilter::Name(_) => None,
+    });
+    let name = filters.iter().find_map(|filter| match filter {
+        GroupFilter::Name(name) if !name.contains(['*', '?']) => Some(name.as_str()),
+        GroupFilter::Name(_) | GroupFilter::Tag { .. } => None,
+    });
+    let groups = match (name, tag) {
+        (Some(name), _) => describe_batch(clients, &[name]).await?,
+        (None, tag) => list(clients, tag.map(|filter| filter.build())).await?,
+    };
+    Ok(groups
+        .iter()
+        .filter(|group| {
+            let tags = || {
+                group
+                    .tags()
+                    .iter()
+                    .filter_map(|tag| Some((tag.key()?, tag.value()?)))
+            };
+            group
+                .auto_scaling_group_name()
+                .is_some_and(|name| filters.iter().all(|filter| filter.matches(name, tags())))
+        })
+        .filter_map(|group| group.auto_scaling_group_name().map(str::to_owned))
+        .collect())
 }
 
 /// The owner that the group's tags name.

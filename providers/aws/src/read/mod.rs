@@ -19,7 +19,7 @@ use futures::StreamExt;
 use futures::stream;
 use jiff::Timestamp;
 use tideform_policies::model::Resource;
-use tideform_provider::{GroupRequest, ItemResult, LiveGroup, Owner, ProviderError};
+use tideform_provider::{GroupFilter, GroupRequest, ItemResult, LiveGroup, Owner, ProviderError};
 
 use crate::client::Clients;
 use crate::{KIND, tags};
@@ -118,6 +118,21 @@ fn taken<T: Clone>(found: &ByGroup<Vec<T>>, name: &str) -> ItemResult<Vec<T>> {
         Some(Ok(list)) => Ok(list.clone()),
         Some(Err(error)) => Err(error.again()),
     }
+}
+
+/// The groups that meet every filter, by name.
+pub(crate) async fn find(
+    clients: &Clients,
+    filters: &[GroupFilter],
+) -> Result<Vec<Resource>, ProviderError> {
+    let names: BTreeSet<String> = groups::find(clients, filters).await?;
+    Ok(names
+        .into_iter()
+        .map(|name| Resource {
+            kind: KIND.into(),
+            name: name.into(),
+        })
+        .collect())
 }
 
 /// All groups that carry this workspace's tag.

@@ -130,9 +130,8 @@ fn controls_of_others_are_read_with_what_they_say() -> Done {
             [
                 ("burst", ControlKind::Dynamic, Some("step_scaling")),
                 ("cpu", ControlKind::Dynamic, Some("target_tracking")),
-                // One that writes only one limit is none of ours.
-                ("evening", ControlKind::Schedule, None),
-                ("morning", ControlKind::Schedule, None),
+                ("evening", ControlKind::Schedule, Some("scheduled")),
+                ("morning", ControlKind::Schedule, Some("scheduled")),
             ]
         );
         let cpu = live

@@ -15,6 +15,7 @@ use crate::lenient::When;
 pub enum Call {
     Identity,
     ReadGroups,
+    FindGroups,
     OwnedGroups,
     ReadMetrics,
     CreateGroup,
@@ -31,6 +32,7 @@ impl Call {
         match self {
             Call::Identity => "identity",
             Call::ReadGroups => "read_groups",
+            Call::FindGroups => "find_groups",
             Call::OwnedGroups => "owned_groups",
             Call::ReadMetrics => "read_metrics",
             Call::CreateGroup => "create_group",
@@ -52,6 +54,7 @@ impl Call {
             | Call::TerminateInstance => true,
             Call::Identity
             | Call::ReadGroups
+            | Call::FindGroups
             | Call::OwnedGroups
             | Call::ReadMetrics
             | Call::Prices => false,

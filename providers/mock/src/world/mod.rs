@@ -640,6 +640,7 @@ fn apply(group: &mut WorldGroup, change: &AttributeChange, now: Moment) -> Resul
                 summary: spec.summary.clone(),
                 settings: spec.settings.clone(),
                 writes: Default::default(),
+                beyond: None,
             });
         }
         // Refused at plan: the mock replaces nothing, and has no controls of its own to switch off.

@@ -260,6 +260,7 @@ fn hands_in_the_world_are_seen_by_reads() -> Done {
                 summary: "target tracking, cpu at 60".to_owned(),
                 settings: Default::default(),
                 writes: Default::default(),
+                beyond: None,
             },
         )?;
         assert_eq!(cloud.live("web").await?.controls.len(), 1);
