@@ -369,6 +369,11 @@ fn short(message: &str) -> String {
         (Some(code), None) => code.to_owned(),
         _ => {
             let line: String = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            // Of the client's own words; what is behind them says more.
+            let line = line
+                .trim_start_matches("Generic S3 error: ")
+                .trim_start_matches("no credentials: ")
+                .to_owned();
             match line.char_indices().nth(300) {
                 Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default()),
                 None => line,
