@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use tideform_policies::model::{Group, GroupAddress};
 use tideform_provider::{Needs, ProviderError};
+use tideform_provider::{LiveGroup, ProviderError};
 
 use crate::registry::Providers;
 
@@ -32,6 +33,7 @@ pub async fn observe(
     beside: &BTreeMap<GroupAddress, Beside>,
     now: Timestamp,
 ) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
+<<<<<<< HEAD
     let needs = |group: &Group| {
         let beside = beside.get(&group.address);
         let needs = Needs::to_decide(group, beside.is_some_and(|beside| beside.was_held));
@@ -41,6 +43,41 @@ pub async fn observe(
         }
     };
     let mut reads = read(groups, providers, now, needs).await;
+=======
+    let reads = read(groups, providers, now).await;
+    put_together(groups, reads, beside)
+}
+
+/// The same of groups that were just read: only their metrics are asked for.
+///
+/// - `live`: what was read of each; a group that is not among them has nothing.
+pub async fn observe_live(
+    groups: &[&Group],
+    live: BTreeMap<GroupAddress, LiveGroup>,
+    providers: &Providers,
+    beside: &BTreeMap<GroupAddress, Beside>,
+    now: Timestamp,
+) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
+    let answers = live
+        .into_iter()
+        .map(|(address, live)| {
+            let read = Read {
+                live: Some(live),
+                metrics: BTreeMap::new(),
+            };
+            (address, Ok(read))
+        })
+        .collect();
+    let reads = read::with_metrics(answers, groups, providers, now).await;
+    put_together(groups, reads, beside)
+}
+
+fn put_together(
+    groups: &[&Group],
+    mut reads: BTreeMap<GroupAddress, Result<Read, ProviderError>>,
+    beside: &BTreeMap<GroupAddress, Beside>,
+) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
+>>>>>>> ca6945b (plan: the next decision reads no group a second time)
     groups
         .iter()
         .filter_map(|group| {

@@ -36,8 +36,17 @@ pub async fn read(
     now: Timestamp,
     needs: impl Fn(&Group) -> Needs,
 ) -> BTreeMap<GroupAddress, Result<Read, ProviderError>> {
-    let mut answers = read_groups(groups, providers, needs).await;
+    let answers = read_groups(groups, providers, needs).await;
+    with_metrics(answers, groups, providers, now).await
+}
 
+/// Adds the metrics of `groups` to what was read of them.
+pub(super) async fn with_metrics(
+    mut answers: BTreeMap<GroupAddress, Result<Read, ProviderError>>,
+    groups: &[&Group],
+    providers: &Providers,
+    now: Timestamp,
+) -> BTreeMap<GroupAddress, Result<Read, ProviderError>> {
     let mut by_provider: BTreeMap<ProviderAddress, Batch> = BTreeMap::new();
     for group in groups {
         if !matches!(

@@ -201,6 +201,7 @@ pub async fn make(
             &mut plan,
             configuration,
             known,
+            &live,
             providers,
             &prices,
             options.decisions,

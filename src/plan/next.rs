@@ -1,26 +1,31 @@
 //! What the loop would decide next under the planned policies: the same decision from the same observation.
 //!
-//! It reads metrics, records nothing and moves nothing.
+//! It reads metrics, and groups again only where the plan did not need all that a decision does; it records nothing and moves nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use tideform_policies::model::{Configuration, Controller, Group, GroupAddress, ProviderAddress};
+use tideform_provider::{ItemResult, LiveGroup, Needs};
 
+use super::ResourceKey;
 use super::cost::{ProviderPrices, hourly_change};
 use super::known::Known;
 use super::types::{NextDecision, Plan, Reason};
 use crate::engine::{Decision, Memory, Rules, decide, explain, nearest};
-use crate::observe::{Beside, observe};
+use crate::observe::{Beside, observe, observe_live};
 use crate::reconcile::overrides_by_group;
 use crate::registry::Providers;
 
 /// Adds the next decisions: of all groups that are there, where these are at most `most`; else of those that change,
 /// and of no more than `most` of them.
+///
+/// - `live`: the groups as the plan has read them.
 pub(super) async fn add_decisions(
     plan: &mut Plan,
     configuration: &Configuration,
     known: Option<&Known>,
+    live: &BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
     providers: &Providers,
     prices: &BTreeMap<ProviderAddress, ProviderPrices>,
     most: usize,
@@ -72,7 +77,21 @@ pub(super) async fn add_decisions(
         })
         .collect();
     let now = providers.clock().now();
-    let observed = observe(&groups, providers, &beside, now).await;
+    let (seen, unseen): (Vec<&Group>, Vec<&Group>) = groups
+        .iter()
+        .partition(|group| Needs::to_plan(group).covers(Needs::to_decide(group, false)));
+    let live = seen
+        .iter()
+        .filter_map(|group| {
+            let key = (group.provider.clone(), group.resource.clone());
+            let live = live.get(&key)?.as_ref().ok()?.clone()?;
+            Some((group.address.clone(), live))
+        })
+        .collect();
+    let mut observed = observe_live(&seen, live, providers, &beside, now).await;
+    if !unseen.is_empty() {
+        observed.extend(observe(&unseen, providers, &beside, now).await);
+    }
     let mut decisions: BTreeMap<GroupAddress, NextDecision> = BTreeMap::new();
     for group in groups {
         let Some(Ok(Some(observed))) = observed.get(&group.address) else {

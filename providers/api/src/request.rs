@@ -47,7 +47,7 @@ impl Needs {
             schedules: true,
             drain: group.policy.scale_in.drain.is_some(),
             deregistration: group.policy.scale_in.drain.is_some(),
-            // The next decision looks at them, and reads the group by itself.
+            // The next decision looks at them, and then reads the group by itself.
             failed_launches: false,
             obstacles: false,
         }
@@ -73,6 +73,11 @@ impl Needs {
             failed_launches: has_fallback(group),
             obstacles: was_held,
         }
+    }
+
+    /// Whether what was read for this is enough for `other`.
+    pub fn covers(self, other: Needs) -> bool {
+        self.and(other) == self
     }
 
     /// What either needs.
