@@ -9,6 +9,7 @@ mod common;
 
 mod apply;
 mod messages;
+mod permissions;
 mod reconcile;
 mod secrets;
 mod support;
