@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tideform_policies::model::{Group, GroupAddress};
-use tideform_provider::{Needs, ProviderError};
-use tideform_provider::{LiveGroup, ProviderError};
+use tideform_provider::{LiveGroup, Needs, ProviderError};
 
 use crate::registry::Providers;
 
@@ -33,7 +32,6 @@ pub async fn observe(
     beside: &BTreeMap<GroupAddress, Beside>,
     now: Timestamp,
 ) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
-<<<<<<< HEAD
     let needs = |group: &Group| {
         let beside = beside.get(&group.address);
         let needs = Needs::to_decide(group, beside.is_some_and(|beside| beside.was_held));
@@ -42,9 +40,7 @@ pub async fn observe(
             ..needs
         }
     };
-    let mut reads = read(groups, providers, now, needs).await;
-=======
-    let reads = read(groups, providers, now).await;
+    let reads = read(groups, providers, now, needs).await;
     put_together(groups, reads, beside)
 }
 
@@ -77,7 +73,6 @@ fn put_together(
     mut reads: BTreeMap<GroupAddress, Result<Read, ProviderError>>,
     beside: &BTreeMap<GroupAddress, Beside>,
 ) -> BTreeMap<GroupAddress, Result<Option<Observed>, ProviderError>> {
->>>>>>> ca6945b (plan: the next decision reads no group a second time)
     groups
         .iter()
         .filter_map(|group| {

@@ -1,6 +1,7 @@
 //! What the loop would decide next under the planned policies: the same decision from the same observation.
 //!
-//! It reads metrics, and groups again only where the plan did not need all that a decision does; it records nothing and moves nothing.
+//! It reads metrics, and groups again only where the plan did not need all that a decision does. It records nothing and
+//! moves nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -115,7 +115,7 @@ fn a_group_that_cannot_be_read_is_named_and_the_others_go_on() {
 
 #[test]
 fn credentials_that_run_out_and_a_wrong_clock_end_a_run_with_what_to_do() {
-    let shop = shop();
+    let mut shop = shop();
     for (code, words) in [
         ("ExpiredToken", "log in again"),
         ("InvalidClientTokenId", "log in again"),
@@ -173,7 +173,7 @@ fn nothing_is_done_in_another_account_or_region() {
 #[test]
 fn a_group_that_is_deleted_meanwhile_is_named_and_the_others_go_on() {
     const DELETE: &str = "client('autoscaling').delete_auto_scaling_group(AutoScalingGroupName='web-one', ForceDelete=True)";
-    let shop = shop();
+    let mut shop = shop();
     shop.write(["one", "two"], &GROUP.replace("max = 3", "max = 4"));
     shop.directory
         .run(&["plan", "--out", "change.plan"])

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tideform_aws_testserver::AwsServer;
 
@@ -93,6 +94,12 @@ out = {'subnet': subnets[0]['SubnetId'], 'targets': targets}
     #[track_caller]
     fn run(&self, arguments: &[&str]) {
         self.directory.run(arguments).exits(0);
+    }
+
+    /// Lets tideform believe that it is later.
+    fn minute(&mut self, n: i64) {
+        let now = Timestamp::now() + SignedDuration::from_mins(n);
+        self.directory.set("TIDEFORM_TEST_NOW", &now.to_string());
     }
 
     /// What tideform changed in a group, in the order of its calls.
@@ -232,7 +239,7 @@ const CONTROLS: &str = r#"
 fn the_documented_policies_are_enough_and_nothing_in_them_is_unused() {
     let reads = documented(0);
     let all: BTreeSet<String> = reads.union(&documented(1)).cloned().collect();
-    let story = Story::new();
+    let mut story = Story::new();
     let native = NATIVE.replace("CONTROLS", CONTROLS);
     story.write(&[MADE, THEIRS, &native]);
 
@@ -260,11 +267,20 @@ scaling.set_instance_health(InstanceId=group['Instances'][0]['InstanceId'], Heal
     story.run(&["reconcile", "--once"]);
     story.run(&["status"]);
 
-    // Other target groups, tags and limits; no controls of the cloud's own any more; and one group let go.
+    // A pause of native controls suspends their processes, and its end resumes them.
+    story.run(&["pause", "native", "--for", "1h", "--reason", "test"]);
+    story.minute(1);
+    story.run(&["reconcile", "--once"]);
+    story.run(&["resume", "native"]);
+    story.minute(2);
+    story.run(&["reconcile", "--once"]);
+
+    // Other target groups, tags and limits, no hook; no controls of the cloud's own any more; and one group let go.
     let other = MADE
         .replace("TARGET_A", "TARGET_B")
         .replace("team = \"shop\"", "cost = \"7\"")
-        .replace("max = 10", "max = 12");
+        .replace("max = 10", "max = 12")
+        .replace("    drain = \"2m\"\n", "");
     let empty = NATIVE.replace("CONTROLS", "");
     story.write(&[&other, &empty]);
     story.run(&["apply", "--auto-approve"]);

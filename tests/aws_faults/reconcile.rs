@@ -51,7 +51,7 @@ fn outcomes(shop: &Shop, group: &str) -> Vec<(Option<u32>, Option<u32>, Option<O
 
 /// Spoils a call of each group in one tick, and lets two more ticks pass.
 #[track_caller]
-fn check(shop: &Shop, cases: &[Case], op: &str, part: impl Fn(&Case) -> String, to: u64) {
+fn check(shop: &mut Shop, cases: &[Case], op: &str, part: impl Fn(&Case) -> String, to: u64) {
     shop.account.clear_log();
     for case in cases {
         if let Some(fault) = &case.fault {
@@ -90,6 +90,7 @@ fn check(shop: &Shop, cases: &[Case], op: &str, part: impl Fn(&Case) -> String, 
         shop.directory.run(&["reconcile", "--once"]).exits(0);
     }
     shop.assert_settled();
+    let desired = desired(shop);
     for case in cases {
         assert_eq!(shop.done(op, &part(case)), 1, "{}", case.name);
         let effective = outcomes(shop, case.name)
@@ -102,7 +103,7 @@ fn check(shop: &Shop, cases: &[Case], op: &str, part: impl Fn(&Case) -> String, 
             case.name,
             outcomes(shop, case.name)
         );
-        assert_eq!(desired(shop).get(case.name), Some(&to), "{}", case.name);
+        assert_eq!(desired.get(case.name), Some(&to), "{}", case.name);
     }
     assert_eq!(shop.account.violations(), Vec::<Value>::new());
 }
@@ -117,7 +118,7 @@ fn said_of(ran: &Ran, group: &str) -> String {
 
 #[test]
 fn a_capacity_is_asked_for_once() {
-    let (shop, cases) = (Shop::new(), cases());
+    let (mut shop, cases) = (Shop::new(), cases());
     shop.make_groups(&cases, 1);
     shop.write(cases.iter().map(|case| case.name), GROUP);
     shop.apply().exits(0);
@@ -125,7 +126,7 @@ fn a_capacity_is_asked_for_once() {
         cpu(&shop.account, &format!("web-{}", case.name), 180.0);
     }
     check(
-        &shop,
+        &mut shop,
         &cases,
         "SetDesiredCapacity",
         |case| format!("web-{}", case.name),
@@ -135,7 +136,7 @@ fn a_capacity_is_asked_for_once() {
 
 #[test]
 fn an_instance_is_ended_once() {
-    let (shop, cases) = (Shop::new(), cases());
+    let (mut shop, cases) = (Shop::new(), cases());
     shop.make_groups(&cases, 3);
     shop.write(cases.iter().map(|case| case.name), GROUP);
     shop.apply().exits(0);
@@ -154,7 +155,7 @@ for group in scaling.describe_auto_scaling_groups(MaxRecords=100)['AutoScalingGr
         cpu(&shop.account, &format!("web-{}", case.name), 40.0);
     }
     check(
-        &shop,
+        &mut shop,
         &cases,
         "TerminateInstanceInAutoScalingGroup",
         |case| victims[case.name].as_str().unwrap_or_default().to_owned(),

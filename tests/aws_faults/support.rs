@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tideform_aws_testserver::{Account, AwsServer, Fault, FaultProxy};
 use tideform_state::{Event, EventFilter, OpenMode, State};
@@ -79,6 +80,7 @@ pub(crate) struct Shop {
     pub(crate) proxy: FaultProxy,
     pub(crate) directory: Directory,
     subnet: String,
+    minutes: i64,
 }
 
 impl Shop {
@@ -103,6 +105,7 @@ out = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
             proxy,
             directory,
             subnet: subnet.as_str().expect("a subnet").to_owned(),
+            minutes: 0,
         }
     }
 
@@ -127,7 +130,7 @@ out = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
             "
 scaling = client('autoscaling')
 for name in {names:?}:
-    scaling.create_auto_scaling_group(AutoScalingGroupName='web-' + name, MinSize=0, MaxSize=10, DesiredCapacity={desired},
+    scaling.create_auto_scaling_group(AutoScalingGroupName='web-' + name, MinSize=1, MaxSize=10, DesiredCapacity={desired},
         LaunchTemplate={{'LaunchTemplateName': 'web', 'Version': '$Default'}}, VPCZoneIdentifier='{}')
 ",
             self.subnet
@@ -147,27 +150,11 @@ for name in {names:?}:
         self.state().events(&EventFilter::default()).unwrap()
     }
 
-    /// A minute passes, as far as the state knows: what is open in it, and what the loop remembers, is that much older.
-    pub(crate) fn a_minute_later(&self) {
-        self.account.boto3(&format!(
-            r#"
-import re, sqlite3
-from datetime import datetime, timedelta
-def older(found):
-    return (datetime.fromisoformat(found[0][:19]) - timedelta(seconds=60)).isoformat() + "Z"
-with sqlite3.connect({path:?}) as db:
-    db.execute("UPDATE intents SET at = at - 60000 WHERE outcome IS NULL")
-    for table, column in [("memories", "memory"), ("progress", "progress")]:
-        for group, text in db.execute(f"SELECT group_id, {{column}} FROM {{table}}").fetchall():
-            text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z", older, text)
-            db.execute(f"UPDATE {{table}} SET {{column}} = ? WHERE group_id = ?", (text, group))
-"#,
-            path = self
-                .directory
-                .file(".tideform/shop.db")
-                .display()
-                .to_string(),
-        ));
+    /// A minute passes, for tideform: all runs from here on are that much later.
+    pub(crate) fn a_minute_later(&mut self) {
+        self.minutes += 1;
+        let now = Timestamp::now() + SignedDuration::from_mins(self.minutes);
+        self.directory.set("TIDEFORM_TEST_NOW", &now.to_string());
     }
 
     /// How often AWS did this since the log was cleared, in requests with this text in their parameters.
@@ -219,10 +206,7 @@ pub(crate) fn said_of<'a>(ran: &'a Ran, group: &str) -> Vec<&'a str> {
 
 /// Puts the mean CPU of the last minutes of a group.
 pub(crate) fn cpu(account: &Account<'_>, group: &str, value: f64) {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
+    let now = Timestamp::now().as_second();
     let minute = now - now % 60;
     let points: Vec<Value> = (1..=5).map(|n| json!([minute - n * 60, value])).collect();
     account.metrics(json!([{
