@@ -492,7 +492,7 @@ action("moved", "down", Recurrence="0 20 * * *", MinSize=2, MaxSize=20, DesiredC
 }
 
 #[test]
-fn a_thousand_groups_are_found_and_read_in_few_calls() {
+fn many_groups_are_found_and_read_in_few_calls() {
     let account = AwsServer::shared().account();
     account.seed_groups(json!({ "count": 150, "prefix": "web", "tags": { "team": "shop" } }));
     let mut directory = Directory::empty();

@@ -245,3 +245,119 @@ out = [
     assert_eq!(left, json!([["theirs"], [], 0, [2]]));
     assert_eq!(account.violations(), Vec::<Value>::new());
 }
+
+/// Puts the CPU of some of the last minutes: `ago` is how many minutes each lies back.
+fn cpu_ago(account: &Account<'_>, ago: std::ops::RangeInclusive<u64>, value: f64) {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
+    let minute = now - now % 60;
+    let points: Vec<Value> = ago.map(|n| json!([minute - n * 60, value])).collect();
+    account.metrics(json!([{
+        "namespace": "AWS/EC2",
+        "name": "CPUUtilization",
+        "dimensions": { "AutoScalingGroupName": "web-prod" },
+        "unit": "Percent",
+        "points": points,
+    }]));
+}
+
+#[test]
+fn a_group_of_somebody_else_is_imported_handed_to_the_loop_scaled_both_ways_and_given_back() {
+    let account = AwsServer::shared().account();
+    let mut directory = Directory::empty();
+    for (name, value) in account.environment() {
+        directory.set(&name, &value);
+    }
+    account.boto3(
+        r#"
+client("ec2").create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-12c6146b", "InstanceType": "m5.large"})
+scaling = client("autoscaling")
+scaling.create_auto_scaling_group(AutoScalingGroupName="web-prod", MinSize=1, MaxSize=10, DesiredCapacity=2,
+    LaunchTemplate={"LaunchTemplateName": "web", "Version": "$Default"}, AvailabilityZones=["us-east-1a"])
+scaling.put_scaling_policy(AutoScalingGroupName="web-prod", PolicyName="cpu-60", PolicyType="TargetTrackingScaling",
+    TargetTrackingConfiguration={"PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 60.0})
+"#,
+    );
+    let policies = || {
+        account.boto3(
+            r#"
+out = [p["PolicyName"] for p in client("autoscaling").describe_policies()["ScalingPolicies"]]
+"#,
+        )
+    };
+
+    // As it is: nothing changes, before apply or after.
+    directory
+        .run(&[
+            "import",
+            "aws",
+            "--filter",
+            "name=web-*",
+            "--out",
+            "shop.hcl",
+        ])
+        .exits(0);
+    let plan = directory.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert!(
+        plan.stdout.ends_with(
+            "Apply would take ownership of 1 group with 1 control of the cloud's own, and change nothing that scales.\nNo changes.\n"
+        ),
+        "{}",
+        plan.stdout
+    );
+    let applied = directory.run(&["apply", "--auto-approve"]).exits(0);
+    assert!(
+        applied.stdout.ends_with(
+            "Apply complete: 0 added, 0 changed, 0 removed, 1 taken under management as they are.\n"
+        ),
+        "{}",
+        applied.stdout
+    );
+    let plan = directory.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert!(plan.stdout.contains("No changes."), "{}", plan.stdout);
+    assert_eq!(
+        (desired(&account), policies()),
+        (json!(2), json!(["cpu-60"]))
+    );
+
+    // To the loop: its first run that holds the group takes the policy away.
+    let file = directory
+        .read("shop.hcl")
+        .replace("controller = \"native\"", "controller = \"tideform\"")
+        .replace(
+            "  limits {",
+            "  every  = \"1s\"\n  warmup = \"0s\"\n  scale_in { stabilization = \"0s\" }\n\n  limits {",
+        );
+    directory.write("shop.hcl", &file);
+    directory.run(&["plan", "--detailed-exitcode"]).exits(2);
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    assert_eq!(policies(), json!(["cpu-60"]));
+    cpu_ago(&account, 2..=5, 180.0);
+    directory.run(&["reconcile", "--once"]).exits(0);
+    assert_eq!((desired(&account), policies()), (json!(6), json!([])));
+    cpu_ago(&account, 1..=1, 20.0);
+    directory.run(&["reconcile", "--once"]).exits(0);
+    assert_eq!(desired(&account), json!(2));
+
+    let events = directory.run(&["events"]).exits(0).stdout;
+    for words in ["2 -> 6", "6 -> 2"] {
+        assert!(events.contains(words), "{words}: {events}");
+    }
+    let why = directory.run(&["explain", "web-prod"]).exits(0).stdout;
+    assert!(why.contains("20 % against a target of 60 %"), "{why}");
+    let cost = directory.run(&["cost"]).exits(0).stdout;
+    assert!(cost.contains("web-prod      0.00"), "{cost}");
+
+    // Given back: the group stays as it is, without our tags.
+    directory.run(&["destroy", "--auto-approve"]).exits(0);
+    let left = account.boto3(
+        r#"
+group = client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
+out = [group["DesiredCapacity"], group["MinSize"], group["MaxSize"], [t["Key"] for t in group["Tags"]]]
+"#,
+    );
+    assert_eq!(left, json!([2, 1, 10, []]));
+    assert_eq!(account.violations(), Vec::<Value>::new());
+}

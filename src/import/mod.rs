@@ -10,8 +10,6 @@
 
 mod draft;
 mod terraform;
-#[cfg(test)]
-mod tests;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
