@@ -88,6 +88,11 @@ pub(super) fn bounds(moment: &Moment<'_>, sink: &mut impl Sink) -> Bounds {
 }
 
 impl Bounds {
+    /// The floor and the ceiling.
+    pub(super) fn ends(&self) -> (Capacity, Capacity) {
+        (Capacity(self.floor), Capacity(self.ceiling))
+    }
+
     fn raise(&mut self, floor: u32, by: By) {
         if floor > self.floor {
             self.floor = floor;

@@ -45,7 +45,7 @@ pub use decision::{Decision, MixSplit, Outcome};
 pub use memory::{FallbackMemory, GuardMemory, Memory, MissingSince};
 pub use mix::spot_part;
 pub use nearest::{ByTime, Edge, Held, Lever, Nearest, NearestValue, Side, nearest};
-pub(crate) use numbers::round_out;
+pub(crate) use numbers::{cut, round_out, share_adjusted};
 pub use observation::{
     ActiveSurge, ForecastFloor, Observation, Overrides, Pause, Pin, Spent, Spread, Units,
 };
@@ -115,6 +115,11 @@ pub fn own_value(
 ) -> Option<f64> {
     use tideform_policies::model::FormulaScope;
     Moment::new(rules, seen, now).at(now).own(value)
+}
+
+/// Floor and ceiling of now: the limits, and what schedules, surges and the forecast make of them.
+pub fn limits_at(rules: &Rules, seen: &Observation, now: Timestamp) -> (Capacity, Capacity) {
+    limits::bounds(&Moment::new(rules, seen, now), &mut Quiet).ends()
 }
 
 /// All rules in their order.

@@ -43,7 +43,7 @@ fn split(x: f64) -> (u32, f64) {
 }
 
 /// Cuts a number of 0 or more to a whole one. What is whole but for a rounding error stays whole.
-pub(super) fn cut(x: f64) -> f64 {
+pub(crate) fn cut(x: f64) -> f64 {
     let nearest = x.round();
     if (x - nearest).abs() <= EPSILON * x.abs() {
         nearest
@@ -79,7 +79,7 @@ pub(super) fn share_rounded_out(capacity: u32, share: Share) -> u32 {
 
 /// The share of a capacity as AWS makes a percentage whole: what is above 1 is cut, what is between 0 and 1
 /// becomes 1. Of an empty group a share is 1.
-pub(super) fn share_adjusted(capacity: u32, share: Share) -> u32 {
+pub(crate) fn share_adjusted(capacity: u32, share: Share) -> u32 {
     if parts(share) == 0 {
         return 0;
     }

@@ -46,6 +46,24 @@ pub trait Controller {
     fn decide(&mut self, seen: &Seen<'_>) -> Target;
 }
 
+impl<C: Controller + ?Sized> Controller for Box<C> {
+    fn every(&self) -> Duration {
+        (**self).every()
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        (**self).inputs()
+    }
+
+    fn sample(&mut self, input: usize, at: At, value: Option<f64>) {
+        (**self).sample(input, at, value);
+    }
+
+    fn decide(&mut self, seen: &Seen<'_>) -> Target {
+        (**self).decide(seen)
+    }
+}
+
 /// A fleet that does not scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed(

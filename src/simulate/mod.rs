@@ -7,11 +7,15 @@
 //! - [`trace`]: load over time, and reading it from CSV.
 //! - [`world`]: the instances, what they serve, and the metrics of that.
 //! - [`Controller`]: who decides: a [`Policy`], or a model of something else.
+//! - [`peers`]: what a user would use instead; [`native`]: what the cloud's own policies do; [`compare`]: all on one load.
 //! - [`Run`]: a load through a world under a controller, measured ([`measure`]).
 
+pub mod compare;
 mod controller;
 pub mod measure;
+pub mod native;
 pub mod optimum;
+pub mod peers;
 mod policy;
 mod prices;
 mod run;

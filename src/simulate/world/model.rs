@@ -140,6 +140,19 @@ impl Boot {
         }
     }
 
+    /// The shortest that an instance can take, for the optimum, which is never unlucky. Of a log-normal one: the quantile
+    /// as far below the median as the 95 % one is above it, since the shortest has no bound above 0.
+    pub fn shortest(self) -> Duration {
+        match self {
+            Boot::Fixed(boot) => boot,
+            Boot::Between(from, _) => from,
+            Boot::Skewed { median, p95 } => {
+                let ratio = p95.max(median).as_secs_f64() / median.as_secs_f64().max(1e-3);
+                median.div_f64(ratio.max(1.0))
+            }
+        }
+    }
+
     /// Whether each instance has its own.
     pub(super) fn is_drawn(self) -> bool {
         !matches!(self, Boot::Fixed(_))
