@@ -23,7 +23,7 @@ pub fn new(common: &Common) -> OneMetric {
 /// Its settings, in a line.
 pub(super) fn settings(common: &Common) -> String {
     format!(
-        "{}; 3 of 3 min above, 15 of 15 below 90%, warmup {}",
+        "{}; out 3 of 3 min, in 15 of 15 at 90%, warmup {}",
         common.aim(),
         short(common.warmup.unwrap_or(WARMUP))
     )

@@ -1,0 +1,240 @@
+//! Tideform's defaults against other scalers on recorded loads.
+//!
+//! `TIDEFORM_TRACES=DIR cargo bench --no-default-features --bench traces` takes every `*.csv` of a directory
+//! (`timestamp,value`; the unit does not matter), scales it so that its mean needs ten instances, and prints how a policy
+//! with nothing but a target of 60 % compares. `-- anchor` prints, per file, the figures of a published comparison
+//! instead: instances by the 99.9th percentile, sixty of them, a boot of five minutes, a target of 70 %.
+
+mod cases;
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tideform::engine::Rules;
+use tideform::simulate::compare::{self, Comparison, PENALTIES, Row};
+use tideform::simulate::peers::{Common, Peer};
+use tideform::simulate::trace::{Reading, Trace};
+use tideform::simulate::world::{Boot, Model, Target};
+use tideform::simulate::{Policy, Prices, Setup, Sight};
+use tideform_policies::model::{Group, Rule};
+
+const PRICES: Prices = Prices {
+    on_demand: 0.096,
+    spot: 0.037,
+};
+
+fn main() -> ExitCode {
+    let Some(directory) = std::env::var_os("TIDEFORM_TRACES").map(PathBuf::from) else {
+        #[allow(clippy::print_stderr, reason = "a bench reports here")]
+        {
+            eprintln!("nothing measured: say where the traces are with TIDEFORM_TRACES=DIR");
+        }
+        return ExitCode::SUCCESS;
+    };
+    let is_anchor = std::env::args().any(|argument| argument == "anchor");
+    match report(&directory, is_anchor) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            #[allow(clippy::print_stderr, reason = "a bench reports here")]
+            {
+                eprintln!("error: {problem}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The traces of a directory, by name.
+fn traces(directory: &std::path::Path) -> Result<Vec<(String, Trace)>, String> {
+    let mut traces = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(|error| error.to_string())? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        if path.extension().is_none_or(|extension| extension != "csv") {
+            continue;
+        }
+        let text = std::fs::read(&path).map_err(|error| error.to_string())?;
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
+        let trace = Trace::parse(&text, Reading::default())
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        traces.push((name.unwrap_or_default(), trace));
+    }
+    traces.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(traces)
+}
+
+/// What a trace runs in: so much load for each instance, and so long a boot.
+fn setup(trace: &Trace, throughput: f64, boot: Duration, target: f64) -> Setup {
+    let setup = Setup {
+        start: trace.start(),
+        step: trace.step(),
+        model: Model {
+            boot: Boot::Fixed(boot),
+            throughput,
+            ..Model::default()
+        },
+        initial: Target::on_demand(1),
+        is_new: false,
+        slo_utilization: 100.0,
+        prices: PRICES,
+    };
+    let first = trace.values().first().copied().unwrap_or_default();
+    let initial = Target::on_demand(setup.demand(first / target * 100.0).max(1));
+    Setup { initial, ..setup }
+}
+
+fn compared(group: &Group, trace: &Trace, setup: &Setup) -> Result<Comparison, String> {
+    let rules = Rules::new(group);
+    let peak = compare::peak_demand(setup, trace);
+    let common = Common::of(group, setup, None, None, peak);
+    let policy = |provider: &str| Policy::new(&rules, Sight::of_provider(provider), PRICES);
+    let mut comparison = compare::compare(
+        setup,
+        trace,
+        group.policy.limits,
+        ("tideform".to_owned(), policy("mock")),
+        &common,
+        &Peer::ALL,
+    )
+    .map_err(|error| error.to_string())?;
+    comparison.rows.insert(
+        1,
+        Row {
+            name: "tideform, one sample".to_owned(),
+            settings: "as on AWS: one sample for the group".to_owned(),
+            measures: compare::run(setup, trace, policy("aws")),
+        },
+    );
+    Ok(comparison)
+}
+
+/// Paid instance-hours for each demanded one.
+fn cost(row: &Row) -> f64 {
+    row.measures.on_demand_hours / demanded_hours(row)
+}
+
+/// Percent of the demanded instance-hours.
+fn missing(row: &Row) -> f64 {
+    100.0 * row.measures.missing_unit_hours / demanded_hours(row)
+}
+
+fn demanded_hours(row: &Row) -> f64 {
+    row.measures.mean_demand * row.measures.duration_s / 3_600.0
+}
+
+#[allow(clippy::print_stdout, reason = "a bench reports here")]
+fn report(directory: &std::path::Path, is_anchor: bool) -> Result<(), String> {
+    let group = cases::group("only_a_target");
+    let mut all = Vec::new();
+    for (name, trace) in traces(directory)? {
+        if is_anchor {
+            let comparison = anchor(&group, &trace)?;
+            println!("{}", anchor_table(&name, &comparison));
+            continue;
+        }
+        let mean = trace.values().iter().sum::<f64>() / trace.values().len() as f64;
+        let setup = setup(&trace, mean / 10.0, Duration::from_secs(90), 60.0);
+        all.push((name, compared(&group, &trace, &setup)?));
+    }
+    if is_anchor {
+        return Ok(());
+    }
+    println!(
+        "{}",
+        table("missing, % of the demand", &all, |_, row| Some(missing(
+            row
+        )))
+    );
+    println!(
+        "{}",
+        table("paid for each demanded", &all, |_, row| Some(cost(row)))
+    );
+    println!(
+        "{}",
+        table("changes a day", &all, |_, row| Some(
+            row.measures.moves_per_day()
+        ))
+    );
+    for (place, penalty) in PENALTIES.into_iter().enumerate() {
+        let title = format!("regret at {penalty}");
+        println!("{}", table(&title, &all, |of, row| of.regret(row)[place]));
+    }
+    Ok(())
+}
+
+/// A row for each scaler, a column for each trace, and the geometric mean where all are above 0.
+fn table(
+    title: &str,
+    all: &[(String, Comparison)],
+    value: impl Fn(&Comparison, &Row) -> Option<f64>,
+) -> String {
+    let mut text = format!("| {title} |");
+    for (name, _) in all {
+        let _ = write!(text, " {name} |");
+    }
+    text.push_str(" mean |\n|---|");
+    text.push_str(&"---:|".repeat(all.len() + 1));
+    let rows = all
+        .first()
+        .map_or(0, |(_, comparison)| comparison.rows.len());
+    for place in 0..rows {
+        let mut logs = 0.0;
+        for (nth, (_, comparison)) in all.iter().enumerate() {
+            let Some(row) = comparison.rows.get(place) else {
+                continue;
+            };
+            if nth == 0 {
+                let _ = write!(text, "\n| {} |", row.name);
+            }
+            let number = value(comparison, row).unwrap_or(f64::NAN);
+            logs += number.ln();
+            let _ = write!(text, " {number:.2} |");
+        }
+        let mean = (logs / all.len() as f64).exp();
+        let _ = write!(text, " {mean:.2} |");
+    }
+    text.push('\n');
+    text
+}
+
+/// As the published comparison has it.
+fn anchor(group: &Group, trace: &Trace) -> Result<Comparison, String> {
+    let mut group = group.clone();
+    for metric in &mut group.policy.metrics {
+        if let Some(Rule::Track(track)) = &mut metric.rule {
+            track.target = 70.0;
+        }
+    }
+    group.policy.every = trace.step();
+    let mut sorted = trace.values().to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (0.999 * (sorted.len() - 1) as f64) as usize;
+    let high = sorted.get(rank).copied().unwrap_or(1.0);
+    let setup = setup(trace, high / 60.0, Duration::from_secs(300), 100.0);
+    compared(&group, trace, &setup)
+}
+
+fn anchor_table(name: &str, comparison: &Comparison) -> String {
+    let mut text = format!("{name}\n| rule | thU | thO | tU | tO | miss | cost | regret |\n");
+    text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|\n");
+    for row in &comparison.rows {
+        let e = &row.measures.elasticity;
+        let [_, regret, _] = comparison.regret(row);
+        let _ = writeln!(
+            text,
+            "| {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.3} | {:.3} |",
+            row.name,
+            e.under_accuracy_percent,
+            e.over_accuracy_percent,
+            e.under_timeshare_percent,
+            e.over_timeshare_percent,
+            missing(row),
+            cost(row),
+            regret.unwrap_or(f64::NAN),
+        );
+    }
+    text
+}
