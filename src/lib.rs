@@ -1,5 +1,6 @@
 //! tideform: Terraform for autoscaling.
 
+pub mod analyze;
 pub mod apply;
 pub mod backend;
 pub mod cli;

@@ -104,7 +104,8 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["simulate"], "later version"),
     (&["tune"], "later version"),
     (&["forecast"], "later version"),
-    (&["analyze"], "later version"),
+    (&["analyze"], "<TRACE>"),
+    (&["analyze", "x.csv", "--timezone", "Mars"], "Europe/Berlin"),
 ];
 
 #[test]

@@ -65,6 +65,13 @@ pub(super) enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// A file of the command line holds no load trace.
+    Trace {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: crate::simulate::trace::TraceError,
+    },
     /// No block of this kind.
     NoSuchBlock {
         /// As typed.
@@ -270,6 +277,9 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::Expression(_) => Explained::new("No value").why("The expression has no value."),
         CliError::File { verb, path, source } => Explained::new(format!("File cannot be {verb}"))
             .why(format!("`{}` cannot be {verb}: {source}.", path.display())),
+        CliError::Trace { path, error } => Explained::new("Not a trace")
+            .why(format!("`{}`, {error}.", path.display()))
+            .hint("a trace is a CSV file `timestamp,value` with steps of one length, such as 2026-01-31T08:00:00Z,12.5"),
         CliError::NoSuchBlock { text, nearest } => {
             let explained = Explained::new("Unknown block").why(format!("The language has no block `{text}`."));
             match nearest {

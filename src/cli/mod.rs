@@ -3,6 +3,7 @@
 //! Only this module prints, asks, and reads the process's environment. What it does is always something that the
 //! library does; a command adds no rule of its own.
 
+mod analyze;
 mod apply;
 mod args;
 mod ask;
@@ -36,6 +37,7 @@ mod state;
 mod status;
 mod surge;
 mod test;
+mod trace;
 mod unpin;
 mod validate;
 mod version;
@@ -95,6 +97,7 @@ enum Command {
     Resume(pause::ResumeArgs),
     Surge(surge::SurgeArgs),
     Overrides(overrides::OverridesArgs),
+    Analyze(analyze::AnalyzeArgs),
     Decide(decide::DecideArgs),
     Schema(schema::SchemaArgs),
     State(state::StateArgs),
@@ -105,7 +108,7 @@ enum Command {
 }
 
 /// Commands of the design that a later version brings.
-const LATER: [&str; 4] = ["simulate", "tune", "forecast", "analyze"];
+const LATER: [&str; 3] = ["simulate", "tune", "forecast"];
 
 /// The command line's grammar, for completions and for the test of the documentation.
 pub fn command() -> clap::Command {
@@ -224,6 +227,7 @@ impl Command {
             Command::Resume(args) => args.run(cx),
             Command::Surge(args) => args.run(cx),
             Command::Overrides(args) => args.run(cx),
+            Command::Analyze(args) => args.run(cx),
             Command::Decide(args) => args.run(cx, matches),
             Command::Schema(args) => args.run(cx),
             Command::State(args) => args.run(cx),
