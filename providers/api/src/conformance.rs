@@ -588,7 +588,11 @@ fn without(attributes: &LiveAttributes, change: &AttributeChange) -> LiveAttribu
         AttributeChange::Drain(_) => rest.drain = None,
         AttributeChange::Mix(_) => rest.mix = None,
         AttributeChange::Maintenance(_) => rest.maintenance = None,
-        AttributeChange::Launch(launch) => rest.launch.retain(|name, _| !launch.contains_key(name)),
+        AttributeChange::Launch(launch) => {
+            rest.launch.retain(|name, _| !launch.contains_key(name));
+            rest.launch_also
+                .retain(|name, _| !launch.contains_key(name));
+        }
         AttributeChange::Owner(_)
         | AttributeChange::PutControl(_)
         | AttributeChange::RemoveControl(_)
