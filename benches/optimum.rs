@@ -29,6 +29,7 @@ fn demand(days: usize, peak: f64) -> Vec<u32> {
 fn problem(demand: &[u32]) -> Problem<'_> {
     Problem {
         demand: Demand::Steps(demand),
+        weight: 1,
         step: MINUTE,
         boot: 5 * MINUTE,
         drain: MINUTE,

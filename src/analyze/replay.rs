@@ -187,6 +187,7 @@ pub(super) fn of(
     let step = Duration::from_secs(series.step_s);
     let best = optimum::solve(&optimum::Problem {
         demand: optimum::Demand::Steps(held_back),
+        weight: 1,
         step,
         boot: step * u32::try_from(ground.boot).ok()?,
         drain: Duration::ZERO,

@@ -127,32 +127,33 @@ pub fn best(
     limits: Option<Limits>,
     penalty: f64,
 ) -> Result<Best, ProblemError> {
-    let unit_usd_per_hour = unit_usd_per_hour(setup);
     let demand: Vec<u32> = trace
         .values()
         .iter()
         .map(|load| setup.demand(*load))
         .collect();
+    let weight = setup.model.weight.max(1);
     let solution: Solution = solve(&Problem {
         demand: Demand::Steps(&demand),
+        weight,
         step: trace.step(),
         boot: setup.model.boot.shortest(),
         drain: setup.model.drain,
         minimum_billing: MINIMUM_BILLING,
-        start: setup.initial.desired,
-        min: limits.map_or(0, |limits| limits.min().get()),
-        max: limits.map(|limits| limits.max().get()),
+        start: setup.initial.desired.div_ceil(weight),
+        min: limits.map_or(0, |limits| limits.min().get().div_ceil(weight)),
+        max: limits.map(|limits| limits.max().get().div_ceil(weight)),
         rate_out: None,
         rate_in: None,
-        price_usd_per_hour: unit_usd_per_hour,
-        on_demand_usd_per_hour: unit_usd_per_hour,
+        price_usd_per_hour: setup.prices.on_demand,
+        on_demand_usd_per_hour: setup.prices.on_demand,
         penalty,
     })?;
     Ok(Best {
         penalty,
         cost_usd: solution.cost_usd,
         instance_hours: solution.account.instance_hours(),
-        missing_hours: solution.account.missing_instance_hours(),
+        missing_hours: solution.account.missing_unit_hours(),
         objective_usd: solution.objective_usd,
         method: solution.method,
     })

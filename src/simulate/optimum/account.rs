@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use super::path::{Path, Step};
 use super::problem::Exact;
 
-/// What a path pays and misses, exactly: in instance-milliseconds.
+/// What a path pays, in instance-milliseconds, and what it misses, in unit-milliseconds: exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Paid: from launch to the end of drain, and at least the minimum billing; within the trace.
     pub paid_ms: u64,
     /// Of `paid_ms`, paid for instances that were gone already: the minimum billing.
     pub beyond_life_ms: u64,
-    /// Instances that demand needed and that did not serve.
+    /// Units that demand needed and that did not serve: unit-milliseconds.
     pub missing_ms: u64,
     /// Instances launched.
     pub launches: u64,
@@ -28,8 +28,8 @@ impl Account {
         self.paid_ms as f64 / MS_PER_HOUR
     }
 
-    /// Missing instance-hours.
-    pub fn missing_instance_hours(&self) -> f64 {
+    /// Missing unit-hours.
+    pub fn missing_unit_hours(&self) -> f64 {
         self.missing_ms as f64 / MS_PER_HOUR
     }
 
@@ -106,7 +106,9 @@ fn missing(exact: &Exact<'_>, path: &Path) -> u64 {
             let to = moments
                 .get(next)
                 .map_or(stretch.to_ms, |moment| moment.at_ms.min(stretch.to_ms));
-            missing += u64::from(stretch.demand.saturating_sub(serving)) * (to - from);
+            missing += u64::from(stretch.demand)
+                .saturating_sub(u64::from(serving) * u64::from(exact.weight))
+                * (to - from);
             from = to;
         }
     }

@@ -3,7 +3,7 @@
 //! `f(x)`, the least cost so far of serving with `x` now, is convex. It is kept as its slopes, `f(x + 1) - f(x)`, a
 //! rising staircase over the levels `x`. Changing capacity clips the staircase: one more costs the boot, so no slope is
 //! above it; one less costs the drain, so none is below minus that. A stretch of demand `d` then adds its length to each
-//! slope, and below `d` takes its length times the weight of what is missing off again. What the clipping of a moment
+//! slope, and below `d` takes off again what an instance there saves in penalty. What the clipping of a moment
 //! leaves open, from `low` to `high`, is stored; going back in time, the path stays where it is, brought into that range.
 //!
 //! The levels are independent of each other, so that limits on the capacity are kept by cutting the path to them.
@@ -38,7 +38,6 @@ struct Range {
 }
 
 pub(super) fn solve(exact: &Exact<'_>) -> Path {
-    let weight = exact.weight();
     let mut stairs = Staircase {
         // Before the first moment capacity is what it is at the start.
         bottom: f64::NEG_INFINITY,
@@ -66,7 +65,7 @@ pub(super) fn solve(exact: &Exact<'_>) -> Path {
             if low == high {
                 writer.write(&mut open, low);
             }
-            stairs.serve(part.demand, (part.to_ms - part.from_ms) as f64, weight);
+            stairs.serve(exact.needs(part.demand), (part.to_ms - part.from_ms) as f64);
         }
     }
     let last = stairs.lowest();
@@ -153,27 +152,26 @@ impl Staircase {
         high
     }
 
-    /// Adds a stretch of demand.
-    fn serve(&mut self, demand: u32, length: f64, weight: f64) {
+    /// Adds a stretch of demand: its length for each level, less what each level up to a need saves.
+    fn serve(&mut self, needs: [(u32, f64); 2], length: f64) {
         self.bottom += length;
-        if demand == 0 || weight == 0.0 {
-            return;
+        for (level, worth) in needs {
+            if level == 0 || worth == 0.0 {
+                continue;
+            }
+            let height = length * worth;
+            self.bottom -= height;
+            if self.ceiling.is_none_or(|ceiling| level < ceiling) {
+                self.raise(level, height);
+            }
         }
-        let height = length * weight;
-        self.bottom -= height;
-        if self.ceiling.is_some_and(|ceiling| demand >= ceiling) {
-            return;
-        }
-        let place = self.jumps.partition_point(|jump| jump.level < demand);
+    }
+
+    fn raise(&mut self, level: u32, height: f64) {
+        let place = self.jumps.partition_point(|jump| jump.level < level);
         match self.jumps.get_mut(place) {
-            Some(jump) if jump.level == demand => jump.height += height,
-            _ => self.jumps.insert(
-                place,
-                Jump {
-                    level: demand,
-                    height,
-                },
-            ),
+            Some(jump) if jump.level == level => jump.height += height,
+            _ => self.jumps.insert(place, Jump { level, height }),
         }
     }
 

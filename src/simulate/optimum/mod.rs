@@ -16,6 +16,8 @@ mod network;
 mod path;
 mod problem;
 #[cfg(test)]
+mod regret;
+#[cfg(test)]
 mod tests;
 
 pub use account::Account;
@@ -123,7 +125,8 @@ fn broken(exact: &Exact<'_>, path: &Path, account: &Account) -> Option<LeftOut> 
 
 fn finish(exact: &Exact<'_>, path: Path, account: Account, method: Method) -> Solution {
     let cost_usd = exact.price_usd_per_hour * account.instance_hours();
-    let penalty_usd = exact.penalty_usd_per_hour * account.missing_instance_hours();
+    let missing = account.missing_unit_hours() / f64::from(exact.weight);
+    let penalty_usd = exact.penalty_usd_per_hour * missing;
     Solution {
         path,
         account,

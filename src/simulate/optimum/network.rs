@@ -115,7 +115,6 @@ impl Model {
         let slot = self.slot_ms as f64;
         let start = i64::from(exact.start);
         let last = self.slots - 1;
-        let missing = slot * exact.weight();
         let drain = exact.drain_ms / self.slot_ms;
         let unserved = |at: usize| {
             // Where draining ends after the trace, only what lies within it is paid.
@@ -160,8 +159,10 @@ impl Model {
             if let Some(max) = exact.max {
                 network.arc(launched, terminated, i64::from(max) - start, f64::INFINITY);
             }
-            if missing > 0.0 && *demand > exact.min {
-                network.arc(terminated, launched, start - i64::from(*demand), missing);
+            for (level, worth) in exact.needs(*demand) {
+                if worth > 0.0 && level > exact.min {
+                    network.arc(terminated, launched, start - i64::from(level), slot * worth);
+                }
             }
             if self.bills {
                 let paid_off = self.paid_off(at);

@@ -5,13 +5,13 @@ use std::time::Duration;
 /// Steps of equal demand in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Instances needed.
+    /// Units needed.
     pub demand: u32,
     /// For how many steps.
     pub steps: u32,
 }
 
-/// Instances needed, over time.
+/// Units needed, over time.
 #[derive(Clone, Copy, Debug)]
 pub enum Demand<'a> {
     /// For each step.
@@ -32,8 +32,10 @@ pub struct RateLimit {
 /// What the optimum is asked for. Times are whole milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
-    /// Instances needed.
+    /// Units needed.
     pub demand: Demand<'a>,
+    /// The units that one instance counts as; 1 where instances are counted.
+    pub weight: u32,
     /// The length of a step of the demand.
     pub step: Duration,
     /// From the launch of an instance until it serves. Paid.
@@ -56,7 +58,7 @@ pub struct Problem<'a> {
     pub price_usd_per_hour: f64,
     /// The price that the penalty counts in.
     pub on_demand_usd_per_hour: f64,
-    /// For each instance missing, in on-demand prices.
+    /// For each instance missing, in on-demand prices; for a unit, its share of that.
     pub penalty: f64,
 }
 
@@ -81,6 +83,9 @@ pub enum ProblemError {
     /// The smallest limit is above the largest.
     #[error("the smallest capacity is above the largest")]
     Limits,
+    /// An instance of no units.
+    #[error("an instance must count as a unit at least")]
+    NoWeight,
 }
 
 /// A hundred years.
@@ -97,6 +102,7 @@ pub(super) struct Window {
 #[derive(Clone, Debug)]
 pub(super) struct Exact<'a> {
     demand: Demand<'a>,
+    pub(super) weight: u32,
     pub(super) step_ms: u64,
     pub(super) boot_ms: u64,
     pub(super) drain_ms: u64,
@@ -108,6 +114,7 @@ pub(super) struct Exact<'a> {
     pub(super) rate_out: Option<Window>,
     pub(super) rate_in: Option<Window>,
     pub(super) price_usd_per_hour: f64,
+    /// For an instance's worth of units.
     pub(super) penalty_usd_per_hour: f64,
 }
 
@@ -136,6 +143,9 @@ impl<'a> Exact<'a> {
             .checked_mul(step_ms)
             .filter(|end| *end <= LONGEST_MS)
             .ok_or(ProblemError::TooLong("demand"))?;
+        if problem.weight == 0 {
+            return Err(ProblemError::NoWeight);
+        }
         if problem.max.is_some_and(|max| max < problem.min) {
             return Err(ProblemError::Limits);
         }
@@ -150,6 +160,7 @@ impl<'a> Exact<'a> {
         }
         Ok(Exact {
             demand: problem.demand,
+            weight: problem.weight,
             step_ms,
             boot_ms: milliseconds(problem.boot, "boot delay")?,
             drain_ms: milliseconds(problem.drain, "drain")?,
@@ -165,8 +176,22 @@ impl<'a> Exact<'a> {
         })
     }
 
+    /// The penalty as levels see it: up to a level, of instances, how much an instance there saves; the rest of a
+    /// demand that fills no instance is a second, smaller level.
+    pub(super) fn needs(&self, demand: u32) -> [(u32, f64); 2] {
+        let full = self.worth();
+        let whole = demand / self.weight;
+        match demand % self.weight {
+            0 => [(whole, full), (0, 0.0)],
+            rest => {
+                let rest = f64::from(rest) / f64::from(self.weight);
+                [(whole, full * (1.0 - rest)), (whole + 1, full * rest)]
+            }
+        }
+    }
+
     /// What an instance missing for a time costs, against an instance there for that time.
-    pub(super) fn weight(&self) -> f64 {
+    fn worth(&self) -> f64 {
         // Without a price nothing is saved by missing anything; any large number says so.
         if self.price_usd_per_hour > 0.0 {
             self.penalty_usd_per_hour / self.price_usd_per_hour

@@ -12,6 +12,7 @@ use super::{clipping, network, solve};
 #[derive(Clone, Debug)]
 struct Small {
     demand: Vec<u32>,
+    weight: u32,
     step: u64,
     boot: u64,
     drain: u64,
@@ -38,6 +39,7 @@ impl Small {
         };
         Problem {
             demand: Demand::Steps(&self.demand),
+            weight: self.weight,
             step: ticks(self.step),
             boot: ticks(self.boot),
             drain: ticks(self.drain),
@@ -120,7 +122,9 @@ impl Small {
                     continue;
                 }
                 let demand = self.demand[(tick / self.step) as usize] as usize;
-                let missing = demand.saturating_sub(serving) as f64;
+                let weight = self.weight as usize;
+                let missing =
+                    demand.saturating_sub(serving * weight) as f64 / f64::from(self.weight);
                 self.search(tick + 1, &fleet, so_far + self.penalty * missing, best);
             }
         }
@@ -148,6 +152,7 @@ fn rate() -> impl Strategy<Value = Option<(u32, u64)>> {
 prop_compose! {
     fn small()(
         demand in proptest::collection::vec(0_u32..4, 1..5),
+        weight in 1_u32..4,
         step in 1_u64..3,
         boot in 0_u64..4,
         drain in 0_u64..3,
@@ -161,8 +166,8 @@ prop_compose! {
     ) -> Small {
         Small {
             // Five ticks or six are what can be searched.
-            demand: demand.into_iter().take(if step == 1 { 5 } else { 3 }).collect(),
-            step, boot, drain, billing, start,
+            demand: demand.into_iter().take(if step == 1 { 5 } else { 3 }).map(|d| d * weight.min(2)).collect(),
+            weight, step, boot, drain, billing, start,
             min: limits.0.min(limits.1),
             max: limits.0.max(limits.1),
             out, back, price, penalty,
@@ -178,13 +183,14 @@ fn agree(left: f64, right: f64) -> bool {
 fn objective(exact: &Exact<'_>, path: &Path) -> f64 {
     let account = Account::of(exact, path);
     exact.price_usd_per_hour * account.instance_hours()
-        + exact.penalty_usd_per_hour * account.missing_instance_hours()
+        + exact.penalty_usd_per_hour * account.missing_unit_hours() / f64::from(exact.weight)
 }
 
 prop_compose! {
     /// Too large to search, large enough for long interplay.
     fn large()(
         demand in proptest::collection::vec(0_u32..40, 1..120),
+        weight in 1_u32..4,
         holds in proptest::collection::vec(1_usize..6, 120),
         times in (1_u64..9, 0_u64..40, 0_u64..20),
         start in 0_u32..50,
@@ -194,7 +200,7 @@ prop_compose! {
     ) -> Small {
         let demand = demand.iter().zip(holds).flat_map(|(d, many)| vec![*d; many]).collect();
         Small {
-            demand,
+            demand, weight,
             step: times.0, boot: times.1, drain: times.2, billing: 0, start,
             min: limits.0.min(limits.1),
             max: limits.0.max(limits.1),
@@ -329,6 +335,7 @@ proptest! {
 fn hour(demand: &[u32]) -> Problem<'_> {
     Problem {
         demand: Demand::Steps(demand),
+        weight: 1,
         step: Duration::from_secs(60),
         boot: Duration::from_secs(120),
         drain: Duration::ZERO,
@@ -499,6 +506,7 @@ fn a_problem_that_makes_no_sense_is_refused() {
             },
             ProblemError::Limits,
         ),
+        (Problem { weight: 0, ..sound }, ProblemError::NoWeight),
     ];
     for (problem, error) in cases {
         assert_eq!(solve(&problem), Err(error));
