@@ -100,7 +100,7 @@ impl Peer {
             Peer::React => Box::new(ByLoad::new(common.clone(), react::React)),
             Peer::Adapt => Box::new(ByLoad::new(common.clone(), adapt::Adapt::default())),
             Peer::Hist => Box::new(ByLoad::new(common.clone(), hist::Hist::default())),
-            Peer::Reg => Box::new(ByLoad::new(common.clone(), reg::Reg::default())),
+            Peer::Reg => Box::new(ByLoad::new(common.clone(), reg::Reg)),
             Peer::ConPaas => Box::new(ByLoad::new(common.clone(), conpaas::ConPaas::default())),
             Peer::Fixed => Box::new(Fixed(common.ask(common.peak_demand))),
         }
