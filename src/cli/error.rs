@@ -24,6 +24,9 @@ use crate::plan::PlanError;
 use crate::plan::saved::{SaveError, SavedPlanError};
 use crate::reconcile::ReconcileError;
 use crate::registry::RegistryError;
+use crate::simulate::ScenarioError;
+use crate::simulate::optimum::ProblemError;
+use crate::simulate::trace::TraceError;
 
 /// Anything that ends a command.
 #[derive(Debug)]
@@ -158,6 +161,17 @@ pub(super) enum CliError {
     },
     /// An observation that cannot be used.
     Observation(ObserveError),
+    /// A load that cannot be replayed.
+    Trace {
+        /// The file, or `-`.
+        path: PathBuf,
+        /// The line, and what is wrong there.
+        error: TraceError,
+    },
+    /// A group that cannot be simulated.
+    Scenario(ScenarioError),
+    /// Numbers that the optimum cannot be computed with.
+    Optimum(ProblemError),
     /// No runtime.
     Runtime(io::Error),
     /// Standard output cannot be written.
@@ -354,6 +368,20 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::Listen { address, source } => Explained::new("Cannot listen")
             .why(format!("{address}: {source}."))
             .hint("name an address of this machine and a free port."),
+        CliError::Trace { path, error } => Explained::new("Trace not usable")
+            .why(format!("{}: {error}.", path.display()))
+            .hint("a trace is CSV: `timestamp,value`, then a row for each step in the order of time."),
+        CliError::Scenario(error @ ScenarioError::NoThroughput) => {
+            Explained::new("Group not ready to be simulated")
+                .why(sentence(error))
+                .hint("set `instance { throughput }`, the load per second that one carries at 100 % utilization, or `--throughput`.")
+        }
+        CliError::Scenario(error @ ScenarioError::Number(_)) => {
+            Explained::new("Group not ready to be simulated").why(sentence(error))
+        }
+        CliError::Optimum(error) => {
+            Explained::new("Optimum not computed").why(sentence(error))
+        }
         CliError::Observation(error) => Explained::new("Observation not usable")
             .why(sentence(error))
             .hint("`tideform schema observation` describes what is read."),

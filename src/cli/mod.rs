@@ -33,6 +33,7 @@ mod reconcile;
 mod scale;
 mod schema;
 mod show;
+mod simulate;
 mod state;
 mod status;
 mod surge;
@@ -99,6 +100,7 @@ enum Command {
     Overrides(overrides::OverridesArgs),
     Analyze(analyze::AnalyzeArgs),
     Decide(decide::DecideArgs),
+    Simulate(simulate::SimulateArgs),
     Schema(schema::SchemaArgs),
     State(state::StateArgs),
     Demo(demo::DemoArgs),
@@ -108,7 +110,7 @@ enum Command {
 }
 
 /// Commands of the design that a later version brings.
-const LATER: [&str; 3] = ["simulate", "tune", "forecast"];
+const LATER: [&str; 2] = ["tune", "forecast"];
 
 /// The command line's grammar, for completions and for the test of the documentation.
 pub fn command() -> clap::Command {
@@ -229,6 +231,7 @@ impl Command {
             Command::Overrides(args) => args.run(cx),
             Command::Analyze(args) => args.run(cx),
             Command::Decide(args) => args.run(cx, matches),
+            Command::Simulate(args) => args.run(cx, matches),
             Command::Schema(args) => args.run(cx),
             Command::State(args) => args.run(cx),
             Command::Demo(args) => args.run(cx),

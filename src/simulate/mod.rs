@@ -8,6 +8,7 @@
 //! - [`world`]: the instances, what they serve, and the metrics of that.
 //! - [`Controller`]: who decides: a [`Policy`], or a model of something else.
 //! - [`peers`]: what a user would use instead; [`native`]: what the cloud's own policies do; [`compare`]: all on one load.
+//! - [`Scenario`]: a group and its world, from the files; [`play`] runs it and makes the [`Report`].
 //! - [`Run`]: a load through a world under a controller, measured ([`measure`]).
 
 pub mod compare;
@@ -18,7 +19,10 @@ pub mod optimum;
 pub mod peers;
 mod policy;
 mod prices;
+pub mod render;
+mod report;
 mod run;
+mod scenario;
 pub mod trace;
 pub mod world;
 
@@ -26,4 +30,6 @@ pub use controller::{At, Controller, Fixed, Seen};
 pub use measure::Measures;
 pub use policy::{Policy, Sight, metric_of};
 pub use prices::Prices;
+pub use report::{PENALTIES, Regret, Report, play, regret};
 pub use run::{Run, Setup, Step, Watch, simulate};
+pub use scenario::{Given, Note, Scenario, ScenarioError};

@@ -190,11 +190,7 @@ impl Trace {
         // Rows have 25 bytes or so; more room than needed is given back by nobody, so guess low.
         let mut values = Vec::with_capacity(text.len() / 32);
         reader.feed(text, &mut values)?;
-        let head = reader.finish(&mut values)?;
-        let (line, filled) = (reader.line(), reader.filled());
-        let trace = Trace::of_checked(head.start, head.step, values)
-            .map_err(|problem| TraceError { line, problem })?;
-        Ok(Trace { filled, ..trace })
+        reader.trace(values)
     }
 
     /// When the first step begins.

@@ -114,10 +114,35 @@ impl Stage {
         Stage::with(world_settings(load), groups, |provider| provider)
     }
 
+    /// A world with these settings, and the groups whose one resource is this from the start.
+    pub fn with_new(settings: Map<String, Value>, groups: &[Group], new: NewGroup) -> Stage {
+        let mut stage = Stage::begun(settings, |provider| provider);
+        stage.admin.create_group(new).expect("a group");
+        stage.apply(groups);
+        stage.pass(300);
+        stage
+    }
+
     /// The same, with the provider wrapped.
     pub fn with(
         settings: Map<String, Value>,
         groups: &[(Group, u32)],
+        wrap: impl FnOnce(Arc<dyn Provider>) -> Arc<dyn Provider>,
+    ) -> Stage {
+        let mut stage = Stage::begun(settings, wrap);
+        for (group, desired) in groups {
+            stage.create(group, *desired);
+        }
+        let groups: Vec<Group> = groups.iter().map(|(group, _)| group.clone()).collect();
+        stage.apply(&groups);
+        // Long enough for the first instances to boot, and for the first samples.
+        stage.pass(300);
+        stage
+    }
+
+    /// A world at its start, and a state without anything applied.
+    fn begun(
+        settings: Map<String, Value>,
         wrap: impl FnOnce(Arc<dyn Provider>) -> Arc<dyn Provider>,
     ) -> Stage {
         let directory = tempfile::tempdir().expect("a directory");
@@ -141,7 +166,7 @@ impl Stage {
             created_at: START.parse().expect("a time"),
         };
         let state = State::create(directory.path().join("test.db"), &new).expect("a state");
-        let mut stage = Stage {
+        Stage {
             directory,
             configuration,
             provider,
@@ -149,18 +174,7 @@ impl Stage {
             admin,
             state,
             runs: 0,
-        };
-        for (group, desired) in groups {
-            stage.create(group, *desired);
         }
-        let groups: Vec<Group> = groups.iter().map(|(group, _)| group.clone()).collect();
-        stage.apply(&groups);
-        // Long enough for the first instances to boot, and for the first samples.
-        stage
-            .admin
-            .advance(Duration::from_secs(300))
-            .expect("a stepped world");
-        stage
     }
 
     /// Creates a group's resource in the world.

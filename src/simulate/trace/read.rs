@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tideform_policies::model::units::format_duration;
 
 use super::time::{self, Expected, LENGTH};
-use super::{Gaps, LONGEST_STEP, Per, Problem, Reading, TraceError};
+use super::{Gaps, LONGEST_STEP, Per, Problem, Reading, Trace, TraceError};
 
 /// When a trace begins, and how long its steps are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +118,18 @@ impl Reader {
             (None, None) if self.has_header => fail(Problem::Empty),
             (None, None) => fail(Problem::Header(String::new())),
         }
+    }
+
+    /// The trace of all that was fed, whose rates are in `values`.
+    ///
+    /// # Errors
+    /// As [`Reader::finish`].
+    pub fn trace(&mut self, mut values: Vec<f64>) -> Result<Trace, TraceError> {
+        let head = self.finish(&mut values)?;
+        let (line, filled) = (self.line, self.filled);
+        let trace = Trace::of_checked(head.start, head.step, values)
+            .map_err(|problem| TraceError { line, problem })?;
+        Ok(Trace { filled, ..trace })
     }
 
     /// Reads whole lines.

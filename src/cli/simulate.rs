@@ -1,0 +1,387 @@
+//! `tideform simulate`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use tideform_mock::world::cost::DEFAULT_PRICES;
+use tideform_policies::model::{Group, GroupAddress, Lifecycle};
+use tideform_provider::Prices as ProviderPrices;
+
+use super::args::{VariableArgs, nearest, parse_duration, parse_group, parse_positive_duration};
+use super::context::Context;
+use super::error::CliError;
+use super::output::{BOLD, CYAN, DIM, GREEN, RED, paint};
+use super::{CliResult, exit};
+use crate::cost::PriceBook;
+use crate::demo::{Ink, Picture};
+use crate::simulate::trace::{Gaps, Per, Reader, Reading, Trace};
+use crate::simulate::world::{Boot, Faults, Work};
+use crate::simulate::{Given, Prices, Scenario, Step, Watch, play, render};
+
+/// How much of a file is read at once.
+const PIECE: usize = 256 * 1024;
+/// Columns of the chart.
+const COLUMNS: usize = 70;
+/// Rows of the chart.
+const ROWS: usize = 8;
+
+/// Replay a load through a group's policy, and measure what comes of it.
+///
+/// Replays a recorded load through a group's policy and a simulated cloud, in virtual time, and says what came of it: cost,
+/// shortage, changes, elasticity, and the regret against the best that anybody could have done. It reads the files, not
+/// the state, and changes nothing. The same seed and input give the same output.
+#[derive(Args, Debug)]
+pub(super) struct SimulateArgs {
+    /// The group
+    #[arg(value_name = "GROUP", value_parser = parse_group)]
+    group: GroupAddress,
+
+    /// The load: a CSV file `timestamp,value` with a regular step, or `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    trace: PathBuf,
+
+    /// What the values count: a rate per second, minute or hour, or events in a step
+    #[arg(long, value_enum, default_value = "second")]
+    per: PerArg,
+
+    /// What stands in for steps that the file lacks
+    #[arg(long, value_enum, default_value = "refuse")]
+    gaps: GapsArg,
+
+    /// Only the steps from this time on
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+
+    /// Only the steps before this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<Timestamp>,
+
+    /// Where all randomness comes from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// The capacity at the start; default: what the first load needs
+    #[arg(long, value_name = "N")]
+    initial: Option<u32>,
+
+    /// What one unit carries per second at 100 % utilization; default: the group's `instance` block
+    #[arg(long, value_name = "N")]
+    throughput: Option<f64>,
+
+    /// From launch to serving: `90s`; evenly between two, `60s..180s`; or skewed, `p50=60s,p95=150s`
+    #[arg(long, value_name = "TIME", value_parser = parse_boot)]
+    boot: Option<Boot>,
+
+    /// How long an ending instance finishes its work; default: the policy's
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    drain: Option<Duration>,
+
+    /// Seconds that a request takes on an idle instance
+    #[arg(long, value_name = "SECONDS")]
+    latency: Option<f64>,
+
+    /// What cannot be served at once: dropped (`requests`), or waits (`queue`); default: as the metrics say
+    #[arg(long, value_enum)]
+    work: Option<WorkArg>,
+
+    /// How late samples of metrics can be seen; default: as the source publishes
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    metric_delay: Option<Duration>,
+
+    /// Spreads each sample of a metric by up to so many percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    noise: f64,
+
+    /// How many times an hour each spot instance is taken back
+    #[arg(long, value_name = "N", default_value_t = 0.0)]
+    interruptions: f64,
+
+    /// How long before it is taken back a spot instance is told
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
+    notice: Duration,
+
+    /// Percent of launches that fail
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    failed_launches: f64,
+
+    /// Percent of spot launches that fail
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    failed_spot_launches: f64,
+
+    #[command(flatten)]
+    variables: VariableArgs,
+
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PerArg {
+    Second,
+    Minute,
+    Hour,
+    Step,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum GapsArg {
+    Refuse,
+    Zero,
+    Hold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WorkArg {
+    Requests,
+    Queue,
+}
+
+impl SimulateArgs {
+    pub(super) fn run(self, cx: &Context, matches: Option<&clap::ArgMatches>) -> CliResult {
+        let given = self.given()?;
+        let configuration = cx.configuration(&self.variables, matches)?;
+        let group = configuration.groups.get(&self.group).ok_or_else(|| {
+            let known = configuration.groups.keys().map(GroupAddress::short);
+            CliError::NoSuchGroup {
+                text: self.group.short(),
+                nearest: nearest(&self.group.short(), known),
+            }
+        })?;
+        let trace = self.read()?;
+        let given = Given {
+            prices: prices(group),
+            ..given
+        };
+        let scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
+        let chart = Chart::new(&trace, !self.json);
+        let (report, chart) = play(&scenario, &trace, chart).map_err(CliError::Optimum)?;
+        if self.json {
+            cx.output.json(&report);
+        } else {
+            let heading = render::heading(&report);
+            let (first, rest) = heading.split_once('\n').unwrap_or((&heading, ""));
+            cx.output.line(paint(BOLD, first));
+            cx.output.print(rest);
+            cx.output.print(&format!("\n{}\n", chart.text(&trace)));
+            cx.output.print(&render::table(&report));
+        }
+        Ok(exit::WELL)
+    }
+
+    fn given(&self) -> Result<Given, CliError> {
+        let share = |percent: f64, flag: &str| {
+            let is_share = (0.0..=100.0).contains(&percent);
+            is_share.then_some(percent / 100.0).ok_or_else(|| {
+                CliError::Usage(format!(
+                    "`--{flag} {percent}` must be a percentage from 0 to 100"
+                ))
+            })
+        };
+        let number = |value: Option<f64>, flag: &str, least: f64| match value {
+            Some(value) if !(value.is_finite() && value >= least) => Err(CliError::Usage(format!(
+                "`--{flag} {value}` must be a number of {least} or more"
+            ))),
+            other => Ok(other),
+        };
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from >= to
+        {
+            return Err(CliError::Usage(format!(
+                "`--from {from}` must be before `--to {to}`"
+            )));
+        }
+        Ok(Given {
+            boot: self.boot,
+            drain: self.drain,
+            throughput: number(self.throughput, "throughput", 0.0)?,
+            latency_s: number(self.latency, "latency", 0.0)?,
+            work: self.work.map(|work| match work {
+                WorkArg::Requests => Work::Requests,
+                WorkArg::Queue => Work::Queue,
+            }),
+            metric_delay: self.metric_delay,
+            noise: share(self.noise, "noise")?,
+            faults: Faults {
+                interruptions_per_hour: number(Some(self.interruptions), "interruptions", 0.0)?
+                    .unwrap_or(0.0),
+                notice: self.notice,
+                failed_launches: share(self.failed_launches, "failed-launches")?,
+                failed_spot_launches: share(self.failed_spot_launches, "failed-spot-launches")?,
+            },
+            seed: self.seed,
+            initial: self.initial,
+            ..Given::default()
+        })
+    }
+
+    fn read(&self) -> Result<Trace, CliError> {
+        let reading = Reading {
+            per: match self.per {
+                PerArg::Second => Per::Second,
+                PerArg::Minute => Per::Minute,
+                PerArg::Hour => Per::Hour,
+                PerArg::Step => Per::Step,
+            },
+            gaps: match self.gaps {
+                GapsArg::Refuse => Gaps::Refuse,
+                GapsArg::Zero => Gaps::Zero,
+                GapsArg::Hold => Gaps::Hold,
+            },
+        };
+        let trace = read_trace(&self.trace, reading)?;
+        if self.from.is_none() && self.to.is_none() {
+            return Ok(trace);
+        }
+        trace.between(self.from, self.to).ok_or_else(|| {
+            CliError::Usage(format!(
+                "no step of the trace begins in that time: it is of {} to {}",
+                trace.start(),
+                trace.end()
+            ))
+        })
+    }
+}
+
+/// Reads a trace from a file, or from standard input for `-`.
+pub(super) fn read_trace(path: &Path, reading: Reading) -> Result<Trace, CliError> {
+    let failed = |source| CliError::File {
+        verb: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let wrong = |error| CliError::Trace {
+        path: path.to_owned(),
+        error,
+    };
+    let mut from: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(failed)?)
+    };
+    let mut reader = Reader::new(reading);
+    let mut values = Vec::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = from.read(&mut piece).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        let read = piece.get(..read).unwrap_or_default();
+        reader.feed(read, &mut values).map_err(wrong)?;
+    }
+    reader.trace(values).map_err(wrong)
+}
+
+/// What instances of a group cost, without asking its provider: the files, the bundled list, the mock cloud's own.
+fn prices(group: &Group) -> Option<Prices> {
+    let instance = group.policy.instance.as_ref();
+    let mix_type = group.policy.mix.as_ref().and_then(|mix| mix.types.first());
+    let launch = group.launch.as_ref();
+    let launch_type = launch.and_then(|launch| {
+        let named = ["type", "instance_type"].map(|name| launch.attributes.get(name));
+        named.into_iter().flatten().next()?.as_str()
+    });
+    let kind = mix_type.map(|of| of.name.as_str()).or(launch_type);
+    let is_mock = group.provider.kind.as_ref() == "mock";
+    let kind = kind.or(is_mock.then_some("m5.large"));
+    let attribute = |name: &str| launch.and_then(|launch| launch.attributes.get(name)?.as_f64());
+    let own = ProviderPrices {
+        on_demand_usd_per_hour: attribute("price_usd_per_hour")
+            .or(Some(DEFAULT_PRICES.on_demand_usd_per_hour))
+            .filter(|_| is_mock),
+        spot_usd_per_hour: attribute("spot_price_usd_per_hour")
+            .or(Some(DEFAULT_PRICES.spot_usd_per_hour))
+            .filter(|_| is_mock),
+    };
+    let provider = kind.filter(|_| is_mock).map(|kind| (kind.to_owned(), own));
+    let book = PriceBook::new(instance, provider.into_iter().collect(), None);
+    let on_demand = book.price(kind, Lifecycle::OnDemand)?.usd_per_hour;
+    let spot = book.price(kind, Lifecycle::Spot)?.usd_per_hour;
+    Some(Prices { on_demand, spot })
+}
+
+fn parse_boot(text: &str) -> Result<Boot, String> {
+    let positive = |text: &str| parse_positive_duration(text.trim());
+    if let Some((from, to)) = text.split_once("..") {
+        let (from, to) = (parse_duration(from.trim())?, positive(to)?);
+        return if from <= to {
+            Ok(Boot::Between(from, to))
+        } else {
+            Err("the first duration must not be longer than the second".to_owned())
+        };
+    }
+    if let Some((median, p95)) = text.split_once(',') {
+        let of = |part: &str, name: &str| {
+            let value = part
+                .trim()
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('='));
+            value
+                .ok_or_else(|| "write it as `p50=60s,p95=150s`".to_owned())
+                .and_then(positive)
+        };
+        let (median, p95) = (of(median, "p50")?, of(p95, "p95")?);
+        return if median <= p95 {
+            Ok(Boot::Skewed { median, p95 })
+        } else {
+            Err("p50 must not be longer than p95".to_owned())
+        };
+    }
+    parse_duration(text).map(Boot::Fixed)
+}
+
+/// Draws demand and capacity while the run goes.
+struct Chart {
+    picture: Option<Picture>,
+    length_ms: f64,
+}
+
+impl Chart {
+    fn new(trace: &Trace, is_drawn: bool) -> Chart {
+        Chart {
+            picture: is_drawn.then(|| Picture::new(COLUMNS, ROWS)),
+            length_ms: trace.length().as_secs_f64() * 1000.0,
+        }
+    }
+
+    fn text(&self, trace: &Trace) -> String {
+        let mut text = String::new();
+        for (scale, cells) in self.picture.iter().flat_map(Picture::rows) {
+            text.push_str(&paint(DIM, scale));
+            for run in cells.chunk_by(|(_, a), (_, b)| a == b) {
+                let characters: String = run.iter().map(|(character, _)| *character).collect();
+                match run.first().map(|(_, ink)| ink) {
+                    None | Some(Ink::None) => text.push_str(&characters),
+                    Some(Ink::Load) => text.push_str(&paint(GREEN, characters)),
+                    Some(Ink::Capacity) => text.push_str(&paint(CYAN, characters)),
+                    Some(Ink::Short) => text.push_str(&paint(RED, characters)),
+                }
+            }
+            text = text.trim_end().to_owned();
+            text.push('\n');
+        }
+        let day = "%Y-%m-%d %H:%M";
+        let (start, end) = (trace.start().strftime(day), trace.end().strftime(day));
+        let axis = format!(
+            "      {start}{:>width$}\n",
+            end.to_string(),
+            width = COLUMNS - 16
+        );
+        text.push_str(&paint(DIM, axis));
+        text.push_str("      █ units that the load needs, at most   ━ units in service\n");
+        text
+    }
+}
+
+impl Watch for Chart {
+    fn step(&mut self, step: &Step) {
+        if let Some(picture) = &mut self.picture {
+            let share = step.at_ms as f64 / self.length_ms;
+            picture.add(share, f64::from(step.demand), step.served.units);
+        }
+    }
+}

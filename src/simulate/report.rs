@@ -1,0 +1,219 @@
+//! A scenario played through, with the optimum beside it: what `simulate` prints and what plans compare. Pure.
+
+use serde::Serialize;
+
+use super::measure::Measures;
+use super::optimum::{Demand, Problem, ProblemError, Run as Stretch, solve};
+use super::run::{Run, Watch};
+use super::scenario::Scenario;
+use super::trace::Trace;
+use super::world::Boot;
+
+/// What a missing unit counts as, in prices of one on demand.
+pub const PENALTIES: [f64; 3] = [3.0, 10.0, 30.0];
+
+/// The version of [`Report`] as JSON.
+const REPORT_FORMAT_VERSION: u32 = 1;
+
+/// A policy against the clairvoyant optimum, at one penalty.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Regret {
+    /// What a missing unit counts as, in prices of one on demand.
+    pub penalty: f64,
+    /// J of the policy: its cost, and the penalty for what was missing.
+    pub policy_usd: f64,
+    /// J* of the optimum.
+    pub optimum_usd: f64,
+    /// J / J*; `None` where the optimum costs nothing.
+    pub regret: Option<f64>,
+    /// What the optimum pays for instances.
+    pub optimum_cost_usd: f64,
+    /// What it leaves missing.
+    pub optimum_missing_unit_hours: f64,
+    /// How it was found, and whether it is the optimum or a lower bound.
+    pub method: String,
+}
+
+/// A scenario played through.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Of this structure.
+    pub format_version: u32,
+    /// The group.
+    pub group: String,
+    /// The load.
+    pub trace: TraceFacts,
+    /// The world.
+    pub world: WorldFacts,
+    /// What came of it.
+    pub measures: Measures,
+    /// The share of minutes that the SLO asks for, in percent.
+    pub slo_objective_percent: f64,
+    /// Above this utilization users feel it.
+    pub slo_utilization_percent: f64,
+    /// Against the optimum.
+    pub regret: Vec<Regret>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// The load, in short.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TraceFacts {
+    /// When it begins.
+    pub start: jiff::Timestamp,
+    /// When it ends.
+    pub end: jiff::Timestamp,
+    /// The length of a step.
+    pub step_s: u64,
+    /// How many.
+    pub steps: usize,
+    /// Steps whose load is a lower bound.
+    pub lower_bounds: usize,
+    /// Steps that were filled in.
+    pub filled: usize,
+}
+
+/// The world, in short.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorldFacts {
+    /// From launch to serving, mean.
+    pub boot_s: f64,
+    /// From the end of service to the end.
+    pub drain_s: f64,
+    /// Load per second that a unit carries.
+    pub throughput: f64,
+    /// Units of an instance.
+    pub weight: u32,
+    /// What an instance costs on demand.
+    pub on_demand_usd_per_hour: f64,
+    /// What an instance costs as spot.
+    pub spot_usd_per_hour: f64,
+    /// The capacity at the start, in units.
+    pub initial: u32,
+    /// How often the policy decides.
+    pub every_s: f64,
+    /// The length of a step of the world.
+    pub step_s: f64,
+    /// All randomness came from here.
+    pub seed: u64,
+}
+
+/// Plays a scenario through, and finds the optimum.
+///
+/// # Errors
+/// [`ProblemError`]: the optimum's numbers cannot be computed with.
+pub fn play<W: Watch>(
+    scenario: &Scenario,
+    trace: &Trace,
+    watch: W,
+) -> Result<(Report, W), ProblemError> {
+    let mut run = Run::watched(scenario.setup.clone(), scenario.policy(), watch);
+    let step_s = run.step_length().as_secs_f64();
+    run.extend(trace.values());
+    let (measures, _, watch) = run.finish();
+    let setup = &scenario.setup;
+    let group = scenario.group();
+    let report = Report {
+        format_version: REPORT_FORMAT_VERSION,
+        group: group.address.short(),
+        trace: TraceFacts {
+            start: trace.start(),
+            end: trace.end(),
+            step_s: trace.step().as_secs(),
+            steps: trace.values().len(),
+            lower_bounds: trace.lower_bounds().len(),
+            filled: trace.filled(),
+        },
+        world: WorldFacts {
+            boot_s: setup.model.boot.mean().as_secs_f64(),
+            drain_s: setup.model.drain.as_secs_f64(),
+            throughput: setup.model.throughput,
+            weight: setup.model.weight,
+            on_demand_usd_per_hour: setup.prices.on_demand,
+            spot_usd_per_hour: setup.prices.spot,
+            initial: setup.initial.desired,
+            every_s: group.policy.every.as_secs_f64(),
+            step_s,
+            seed: setup.model.seed,
+        },
+        regret: regret(scenario, trace, &measures)?,
+        measures,
+        slo_objective_percent: group.policy.slo.objective,
+        slo_utilization_percent: setup.slo_utilization,
+        notes: scenario.notes.iter().map(ToString::to_string).collect(),
+    };
+    Ok((report, watch))
+}
+
+/// A run's J over the optimum's, at each of [`PENALTIES`].
+///
+/// The optimum pays for an instance what the run paid on average, so that a mix of spot and on demand is compared with
+/// the same mix; where nothing ran, the price on demand. Boots take the shortest time that they can.
+///
+/// # Errors
+/// [`ProblemError`]: the optimum's numbers cannot be computed with.
+pub fn regret(
+    scenario: &Scenario,
+    trace: &Trace,
+    measures: &Measures,
+) -> Result<Vec<Regret>, ProblemError> {
+    let setup = &scenario.setup;
+    let weight = setup.model.weight.max(1);
+    let runs: Vec<Stretch> = scenario
+        .demand(trace)
+        .into_iter()
+        .map(|(demand, steps)| Stretch {
+            demand: demand.div_ceil(weight),
+            steps,
+        })
+        .collect();
+    let hours = measures.on_demand_hours + measures.spot_hours;
+    let price = if hours > 0.0 {
+        measures.cost_usd / hours
+    } else {
+        setup.prices.on_demand
+    };
+    let limits = scenario.limits();
+    let unit_price = setup.prices.on_demand / f64::from(weight);
+    let boot = match setup.model.boot {
+        Boot::Fixed(boot) | Boot::Between(boot, _) => boot,
+        // There is no shortest: one boot in twenty is shorter than this.
+        Boot::Skewed { median, p95 } => {
+            median.div_f64((p95.as_secs_f64() / median.as_secs_f64().max(1e-3)).max(1.0))
+        }
+    };
+    let boot = std::time::Duration::from_millis(boot.as_millis() as u64);
+    PENALTIES
+        .into_iter()
+        .map(|penalty| {
+            let solution = solve(&Problem {
+                demand: Demand::Runs(&runs),
+                step: setup.step,
+                boot,
+                drain: setup.model.drain,
+                minimum_billing: crate::cost::BILLING_MINIMUM,
+                start: setup.initial.desired.div_ceil(weight),
+                min: limits.map_or(0, |limits| limits.min().get().div_ceil(weight)),
+                max: limits.map(|limits| limits.max().get().div_ceil(weight)),
+                rate_out: None,
+                rate_in: None,
+                price_usd_per_hour: price,
+                on_demand_usd_per_hour: setup.prices.on_demand,
+                penalty,
+            })?;
+            let policy_usd = measures.objective_usd(penalty, unit_price);
+            let optimum_usd = solution.objective_usd;
+            Ok(Regret {
+                penalty,
+                policy_usd,
+                optimum_usd,
+                regret: (optimum_usd > 0.0).then(|| policy_usd / optimum_usd),
+                optimum_cost_usd: solution.cost_usd,
+                optimum_missing_unit_hours: solution.account.missing_instance_hours()
+                    * f64::from(weight),
+                method: solution.method.name().to_owned(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,208 @@
+//! `tideform simulate` as a user meets it.
+
+mod common;
+
+use common::Directory;
+
+const GROUP: &str = r#"
+provider "mock" {}
+group "web" {
+  provider = provider.mock
+  resource "asg" { name = "web" }
+  metric "cpu" {
+    track { target = 60 }
+  }
+  metric "memory" {
+    track { target = 70 }
+  }
+  limits {
+    min = 2
+    max = 20
+  }
+  instance {
+    boot               = "90s"
+    throughput         = 10
+    price_usd_per_hour = 0.1
+  }
+  slo { utilization = 80 }
+}
+group "bare" {
+  provider = provider.mock
+  resource "asg" { name = "bare" }
+  metric "cpu" {
+    track { target = 60 }
+  }
+  limits {
+    min = 2
+    max = 20
+  }
+}
+"#;
+
+/// A day of five-minute steps: a quiet night, and a plateau with a burst.
+fn trace() -> String {
+    let mut text = "timestamp,value\n".to_owned();
+    for n in 0..288 {
+        let (hour, minute) = (n / 12, n % 12 * 5);
+        let load = match n {
+            0..100 => 20.0,
+            150..156 => 120.0,
+            _ => 60.0 + f64::from(n % 7),
+        };
+        text += &format!("2026-01-05T{hour:02}:{minute:02}:00Z,{load}\n");
+    }
+    text
+}
+
+fn directory() -> Directory {
+    Directory::with(&[("web.hcl", GROUP), ("day.csv", &trace())])
+}
+
+#[test]
+fn a_day_is_drawn_measured_and_compared_with_the_optimum() {
+    let directory = directory();
+    let ran = directory
+        .run(&["simulate", "web", "--trace", "day.csv"])
+        .exits(0);
+    for part in [
+        "group.web   2026-01-05 00:00Z to 2026-01-06 00:00Z\n  288 steps of 5m; decides every 1m; boot 1m30s, 10 per second and unit\n",
+        "━",
+        "\n  cost ",
+        "of a fleet fixed at the peak demand of 15 (36.00 USD)",
+        "% of minutes at or below 80 % utilization",
+        "against the clairvoyant optimum",
+        "note: bursts inside a step are invisible: the trace has a value every 5m, and",
+        "note: left out of the decisions, since they do not follow from load and",
+    ] {
+        assert!(ran.stdout.contains(part), "no {part:?} in\n{}", ran.stdout);
+    }
+    for line in ran.stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let again = directory
+        .run(&["simulate", "web", "--trace", "day.csv"])
+        .exits(0);
+    assert_eq!(
+        ran.stdout, again.stdout,
+        "the same input gives the same bytes"
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_one_another_run() {
+    let directory = directory();
+    let run = |seed: &str| {
+        let flags = [
+            "simulate", "web", "--trace", "day.csv", "--json", "--seed", seed,
+        ];
+        let faults = [
+            "--failed-launches",
+            "40",
+            "--noise",
+            "10",
+            "--boot",
+            "p50=60s,p95=240s",
+        ];
+        let all: Vec<&str> = flags.into_iter().chain(faults).collect();
+        directory.run(&all).exits(0).stdout
+    };
+    assert_eq!(run("7"), run("7"));
+    assert_ne!(run("7"), run("8"));
+}
+
+#[test]
+fn json_says_the_same_with_a_format_version() {
+    let directory = directory();
+    let json = directory
+        .run(&[
+            "simulate",
+            "web",
+            "--trace",
+            "day.csv",
+            "--json",
+            "--from",
+            "2026-01-05T08:00:00Z",
+        ])
+        .exits(0)
+        .json();
+    assert_eq!(json["format_version"], 1);
+    assert_eq!(json["trace"]["steps"], 192);
+    assert_eq!(json["measures"]["steps"], 16 * 60);
+    assert_eq!(json["world"]["boot_s"], 90.0);
+    let regret = json["regret"].as_array().map_or(&[][..], Vec::as_slice);
+    assert_eq!(regret.len(), 3);
+    for of in regret {
+        assert!(
+            of["regret"].as_f64().is_some_and(|regret| regret >= 1.0),
+            "{of}"
+        );
+    }
+}
+
+#[test]
+fn counts_are_divided_by_the_step() {
+    let directory = directory();
+    let peak = |flags: &[&str]| {
+        let arguments = ["simulate", "web", "--trace", "day.csv", "--json"];
+        let all: Vec<&str> = arguments.into_iter().chain(flags.iter().copied()).collect();
+        directory.run(&all).exits(0).json()["measures"]["peak_demand"].clone()
+    };
+    assert_eq!(peak(&[]), 15);
+    // 120 in five minutes are 0.4 a second; with 0.1 a second and unit that takes 5.
+    assert_eq!(peak(&["--per", "step", "--throughput", "0.1"]), 5);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said_with_its_line() {
+    let directory = directory();
+    directory.write(
+        "gap.csv",
+        "timestamp,value\n2026-01-05T00:00:00Z,1\n2026-01-05T00:01:00Z,1\n2026-01-05T00:04:00Z,1\n",
+    );
+    for (arguments, part) in [
+        (
+            &["web", "--trace", "gap.csv"][..],
+            "line 4: 2 steps are missing before 2026-01-05T00:04:00Z",
+        ),
+        (
+            &["web", "--trace", "web.hcl"],
+            "line 1: the first line must be `timestamp,value`",
+        ),
+        (&["web", "--trace", "none.csv"], "none.csv"),
+        (&["bare", "--trace", "day.csv"], "instance { throughput }"),
+        (&["wbe", "--trace", "day.csv"], "web"),
+        (&["web", "--trace", "day.csv", "--noise", "200"], "--noise"),
+        (
+            &[
+                "web",
+                "--trace",
+                "day.csv",
+                "--from",
+                "2027-01-05T08:00:00Z",
+            ],
+            "no step of the trace begins in that time",
+        ),
+        (
+            &["web", "--trace", "day.csv", "--boot", "3m..1m"],
+            "must not be longer than the second",
+        ),
+    ] {
+        let all: Vec<&str> = std::iter::once("simulate")
+            .chain(arguments.iter().copied())
+            .collect();
+        let ran = directory.run(&all).exits(1);
+        assert!(
+            ran.stderr.contains(part),
+            "{all:?}: no {part:?} in\n{}",
+            ran.stderr
+        );
+        assert_eq!(ran.stdout, "");
+    }
+    let filled = directory
+        .run(&[
+            "simulate", "web", "--trace", "gap.csv", "--gaps", "hold", "--json",
+        ])
+        .exits(0)
+        .json();
+    assert_eq!(filled["trace"]["filled"], 2);
+}
