@@ -3,6 +3,7 @@
 //! `cargo bench --bench simulate -- --quick` measures time; `-- instructions` counts what a step takes, by running itself
 //! under valgrind, as the bench `instructions` does for a decision.
 
+#[allow(dead_code, reason = "the other benches use the rest")]
 mod cases;
 #[path = "cases/year.rs"]
 mod year;

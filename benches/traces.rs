@@ -5,6 +5,7 @@
 //! with nothing but a target of 60 % compares. `-- anchor` prints, per file, the figures of a published comparison
 //! instead: instances by the 99.9th percentile, sixty of them, a boot of five minutes, a target of 70 %.
 
+#[allow(dead_code, reason = "the other benches use the rest")]
 mod cases;
 
 use std::fmt::Write;

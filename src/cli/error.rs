@@ -26,7 +26,6 @@ use crate::reconcile::ReconcileError;
 use crate::registry::RegistryError;
 use crate::simulate::ScenarioError;
 use crate::simulate::optimum::ProblemError;
-use crate::simulate::trace::TraceError;
 
 /// Anything that ends a command.
 #[derive(Debug)]
@@ -161,13 +160,6 @@ pub(super) enum CliError {
     },
     /// An observation that cannot be used.
     Observation(ObserveError),
-    /// A load that cannot be replayed.
-    Trace {
-        /// The file, or `-`.
-        path: PathBuf,
-        /// The line, and what is wrong there.
-        error: TraceError,
-    },
     /// A group that cannot be simulated.
     Scenario(ScenarioError),
     /// Numbers that the optimum cannot be computed with.
@@ -368,9 +360,6 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::Listen { address, source } => Explained::new("Cannot listen")
             .why(format!("{address}: {source}."))
             .hint("name an address of this machine and a free port."),
-        CliError::Trace { path, error } => Explained::new("Trace not usable")
-            .why(format!("{}: {error}.", path.display()))
-            .hint("a trace is CSV: `timestamp,value`, then a row for each step in the order of time."),
         CliError::Scenario(error @ ScenarioError::NoThroughput) => {
             Explained::new("Group not ready to be simulated")
                 .why(sentence(error))

@@ -1,7 +1,6 @@
 //! `tideform simulate`.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -14,15 +13,14 @@ use super::args::{VariableArgs, nearest, parse_duration, parse_group, parse_posi
 use super::context::Context;
 use super::error::CliError;
 use super::output::{BOLD, CYAN, DIM, GREEN, RED, paint};
+use super::trace::TraceArgs;
 use super::{CliResult, exit};
 use crate::cost::PriceBook;
 use crate::demo::{Ink, Picture};
-use crate::simulate::trace::{Gaps, Per, Reader, Reading, Trace};
+use crate::simulate::trace::Trace;
 use crate::simulate::world::{Boot, Faults, Work};
 use crate::simulate::{Given, Prices, Scenario, Step, Watch, play, render};
 
-/// How much of a file is read at once.
-const PIECE: usize = 256 * 1024;
 /// Columns of the chart.
 const COLUMNS: usize = 70;
 /// Rows of the chart.
@@ -43,13 +41,8 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     trace: PathBuf,
 
-    /// What the values count: a rate per second, minute or hour, or events in a step
-    #[arg(long, value_enum, default_value = "second")]
-    per: PerArg,
-
-    /// What stands in for steps that the file lacks
-    #[arg(long, value_enum, default_value = "refuse")]
-    gaps: GapsArg,
+    #[command(flatten)]
+    reading: TraceArgs,
 
     /// Only the steps from this time on
     #[arg(long, value_name = "TIME")]
@@ -117,21 +110,6 @@ pub(super) struct SimulateArgs {
     /// Print it as JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PerArg {
-    Second,
-    Minute,
-    Hour,
-    Step,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum GapsArg {
-    Refuse,
-    Zero,
-    Hold,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -219,20 +197,7 @@ impl SimulateArgs {
     }
 
     fn read(&self) -> Result<Trace, CliError> {
-        let reading = Reading {
-            per: match self.per {
-                PerArg::Second => Per::Second,
-                PerArg::Minute => Per::Minute,
-                PerArg::Hour => Per::Hour,
-                PerArg::Step => Per::Step,
-            },
-            gaps: match self.gaps {
-                GapsArg::Refuse => Gaps::Refuse,
-                GapsArg::Zero => Gaps::Zero,
-                GapsArg::Hold => Gaps::Hold,
-            },
-        };
-        let trace = read_trace(&self.trace, reading)?;
+        let trace = self.reading.read(&self.trace)?;
         if self.from.is_none() && self.to.is_none() {
             return Ok(trace);
         }
@@ -244,36 +209,6 @@ impl SimulateArgs {
             ))
         })
     }
-}
-
-/// Reads a trace from a file, or from standard input for `-`.
-pub(super) fn read_trace(path: &Path, reading: Reading) -> Result<Trace, CliError> {
-    let failed = |source| CliError::File {
-        verb: "read",
-        path: path.to_owned(),
-        source,
-    };
-    let wrong = |error| CliError::Trace {
-        path: path.to_owned(),
-        error,
-    };
-    let mut from: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::fs::File::open(path).map_err(failed)?)
-    };
-    let mut reader = Reader::new(reading);
-    let mut values = Vec::new();
-    let mut piece = vec![0; PIECE];
-    loop {
-        let read = from.read(&mut piece).map_err(failed)?;
-        if read == 0 {
-            break;
-        }
-        let read = piece.get(..read).unwrap_or_default();
-        reader.feed(read, &mut values).map_err(wrong)?;
-    }
-    reader.trace(values).map_err(wrong)
 }
 
 /// What instances of a group cost, without asking its provider: the files, the bundled list, the mock cloud's own.

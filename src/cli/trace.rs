@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::error::CliError;
-use crate::simulate::trace::{Gaps, Per, Reading, Trace};
+use crate::simulate::trace::{Gaps, Per, Reader, Reading, Trace};
 
-/// Largest trace that is read, in bytes: years of seconds.
-const LARGEST: u64 = 4 * 1024 * 1024 * 1024;
+/// How much of a file is read at once.
+const PIECE: usize = 256 * 1024;
 
 /// How a trace's file is to be read.
 #[derive(Args, Clone, Debug)]
@@ -51,22 +51,26 @@ impl TraceArgs {
             path: file.to_owned(),
             source,
         };
-        let mut text = Vec::new();
-        if file == Path::new("-") {
-            std::io::stdin()
-                .lock()
-                .take(LARGEST)
-                .read_to_end(&mut text)
-                .map_err(failed)?;
-        } else {
-            std::fs::File::open(file)
-                .and_then(|file| file.take(LARGEST).read_to_end(&mut text))
-                .map_err(failed)?;
-        }
-        Trace::parse(&text, self.reading()).map_err(|error| CliError::Trace {
+        let wrong = |error| CliError::Trace {
             path: PathBuf::from(file),
             error,
-        })
+        };
+        let mut from: Box<dyn Read> = if file == Path::new("-") {
+            Box::new(std::io::stdin().lock())
+        } else {
+            Box::new(std::fs::File::open(file).map_err(failed)?)
+        };
+        // Piece by piece, so that of a long file only the values are kept.
+        let mut reader = Reader::new(self.reading());
+        let (mut values, mut piece) = (Vec::new(), vec![0; PIECE]);
+        loop {
+            let length = from.read(&mut piece).map_err(failed)?;
+            if length == 0 {
+                return reader.trace(values).map_err(wrong);
+            }
+            let read = piece.get(..length).unwrap_or_default();
+            reader.feed(read, &mut values).map_err(wrong)?;
+        }
     }
 
     fn reading(&self) -> Reading {

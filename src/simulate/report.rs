@@ -7,7 +7,6 @@ use super::optimum::{Demand, Problem, ProblemError, Run as Stretch, solve};
 use super::run::{Run, Watch};
 use super::scenario::Scenario;
 use super::trace::Trace;
-use super::world::Boot;
 
 /// What a missing unit counts as, in prices of one on demand.
 pub const PENALTIES: [f64; 3] = [3.0, 10.0, 30.0];
@@ -176,21 +175,13 @@ pub fn regret(
     };
     let limits = scenario.limits();
     let unit_price = setup.prices.on_demand / f64::from(weight);
-    let boot = match setup.model.boot {
-        Boot::Fixed(boot) | Boot::Between(boot, _) => boot,
-        // There is no shortest: one boot in twenty is shorter than this.
-        Boot::Skewed { median, p95 } => {
-            median.div_f64((p95.as_secs_f64() / median.as_secs_f64().max(1e-3)).max(1.0))
-        }
-    };
-    let boot = std::time::Duration::from_millis(boot.as_millis() as u64);
     PENALTIES
         .into_iter()
         .map(|penalty| {
             let solution = solve(&Problem {
                 demand: Demand::Runs(&runs),
                 step: setup.step,
-                boot,
+                boot: setup.model.boot.shortest(),
                 drain: setup.model.drain,
                 minimum_billing: crate::cost::BILLING_MINIMUM,
                 start: setup.initial.desired.div_ceil(weight),
