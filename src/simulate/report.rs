@@ -162,10 +162,7 @@ pub fn regret(
     let runs: Vec<Stretch> = scenario
         .demand(trace)
         .into_iter()
-        .map(|(demand, steps)| Stretch {
-            demand: demand.div_ceil(weight),
-            steps,
-        })
+        .map(|(demand, steps)| Stretch { demand, steps })
         .collect();
     let hours = measures.on_demand_hours + measures.spot_hours;
     let price = if hours > 0.0 {
@@ -180,6 +177,7 @@ pub fn regret(
         .map(|penalty| {
             let solution = solve(&Problem {
                 demand: Demand::Runs(&runs),
+                weight,
                 step: setup.step,
                 boot: setup.model.boot.shortest(),
                 drain: setup.model.drain,
@@ -201,8 +199,7 @@ pub fn regret(
                 optimum_usd,
                 regret: (optimum_usd > 0.0).then(|| policy_usd / optimum_usd),
                 optimum_cost_usd: solution.cost_usd,
-                optimum_missing_unit_hours: solution.account.missing_instance_hours()
-                    * f64::from(weight),
+                optimum_missing_unit_hours: solution.account.missing_unit_hours(),
                 method: solution.method.name().to_owned(),
             })
         })
