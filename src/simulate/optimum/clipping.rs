@@ -50,42 +50,40 @@ pub(super) fn solve(exact: &Exact<'_>) -> Path {
         path: &mut path,
         exact,
     };
+    let mut part = |part: Stretch| {
+        let can_rise = part.from_ms >= exact.boot_ms;
+        let fall = exact.drain_ms.min(exact.end_ms - part.from_ms) as f64;
+        let rise = can_rise.then_some(exact.boot_ms as f64);
+        let (low, high) = stairs.clip(fall, rise);
+        // The past is settled, whatever comes: it need not be kept.
+        if low == high {
+            writer.settle(&mut open, low);
+        }
+        open.push(Range {
+            at_ms: part.from_ms,
+            low,
+            high,
+        });
+        stairs.serve(exact.needs(part.demand), (part.to_ms - part.from_ms) as f64);
+    };
     for stretch in exact.stretches() {
-        for part in at_boot(stretch, exact.boot_ms) {
-            let can_rise = part.from_ms >= exact.boot_ms;
-            let fall = exact.drain_ms.min(exact.end_ms - part.from_ms) as f64;
-            let rise = can_rise.then_some(exact.boot_ms as f64);
-            let (low, high) = stairs.clip(fall, rise);
-            open.push(Range {
-                at_ms: part.from_ms,
-                low,
-                high,
+        // Divided where the first launches can be ready.
+        if stretch.from_ms < exact.boot_ms && exact.boot_ms < stretch.to_ms {
+            part(Stretch {
+                to_ms: exact.boot_ms,
+                ..stretch
             });
-            // The past is settled, whatever comes: it need not be kept.
-            if low == high {
-                writer.write(&mut open, low);
-            }
-            stairs.serve(exact.needs(part.demand), (part.to_ms - part.from_ms) as f64);
+            part(Stretch {
+                from_ms: exact.boot_ms,
+                ..stretch
+            });
+        } else {
+            part(stretch);
         }
     }
     let last = stairs.lowest();
-    writer.finish(&mut open, last);
+    writer.settle(&mut open, last);
     path
-}
-
-/// A stretch, divided where the first launches can be ready.
-fn at_boot(stretch: Stretch, boot_ms: u64) -> impl Iterator<Item = Stretch> {
-    let is_inside = stretch.from_ms < boot_ms && boot_ms < stretch.to_ms;
-    let middle = if is_inside { boot_ms } else { stretch.to_ms };
-    let first = Stretch {
-        to_ms: middle,
-        ..stretch
-    };
-    let second = Stretch {
-        from_ms: middle,
-        ..stretch
-    };
-    std::iter::once(first).chain(is_inside.then_some(second))
 }
 
 impl Staircase {
@@ -201,15 +199,8 @@ struct Writer<'a, 'b> {
 }
 
 impl Writer<'_, '_> {
-    /// Writes what lies before the last open moment, given the capacity before that moment.
-    fn write(&mut self, open: &mut Vec<Range>, serving: u32) {
-        let Some(last) = open.pop() else { return };
-        self.finish(open, serving);
-        open.push(last);
-    }
-
     /// Writes all that is open, given the capacity after the last moment.
-    fn finish(&mut self, open: &mut Vec<Range>, serving: u32) {
+    fn settle(&mut self, open: &mut Vec<Range>, serving: u32) {
         let mut serving = serving;
         // Going back: `low` becomes the capacity after the moment.
         for range in open.iter_mut().rev() {
