@@ -3,7 +3,13 @@
 #[path = "../benches/cases/mod.rs"]
 mod cases;
 
+use std::time::Duration;
+
 use allocation_counter::measure;
+use jiff::Timestamp;
+use tideform::engine::Rules;
+use tideform::simulate::world::{Model, Target};
+use tideform::simulate::{Policy, Prices, Run, Setup, Sight};
 
 use cases::{Case, MEASURED};
 
@@ -46,6 +52,38 @@ fn a_quiet_decision_and_feeding_it_allocate_nothing_once_warm() {
             "{name}: {changes} changes"
         );
     }
+}
+
+#[test]
+fn a_run_of_twice_the_length_needs_no_more_memory() {
+    let rules = Rules::new(&cases::group("one_track"));
+    let prices = Prices {
+        on_demand: 0.1,
+        spot: 0.05,
+    };
+    let most = |days: u64| {
+        let setup = Setup {
+            start: Timestamp::from_second(1_767_571_200).unwrap_or_default(),
+            step: Duration::from_secs(60),
+            model: Model::default(),
+            initial: Target::on_demand(6),
+            is_new: false,
+            slo_utilization: 85.0,
+            prices,
+        };
+        let policy = Policy::new(&rules, Sight::of_provider("mock"), prices);
+        let mut run = Run::new(setup, policy);
+        measure(|| {
+            for minute in 0..days * DAY {
+                let hour = (minute % DAY) as f64 / 60.0;
+                run.push(900.0 - 60.0 * (hour - 12.0).abs());
+            }
+        })
+        .bytes_max
+    };
+    let (short, long) = (most(20), most(40));
+    assert!(long <= short + 1_024, "{short} bytes, then {long}");
+    assert!(short < 200_000, "{short} bytes");
 }
 
 #[test]

@@ -206,3 +206,48 @@ fn what_cannot_be_replayed_is_said_with_its_line() {
         .json();
     assert_eq!(filled["trace"]["filled"], 2);
 }
+
+const RECORDED: &str = r#"
+provider "mock" {
+  clock = "stepped"
+  start = "2026-01-05T06:00:00Z"
+  load "web" { formula = "300 + t / 20" }
+}
+group "web" {
+  provider = provider.mock
+  resource "asg" { name = "web" }
+  launch {
+    boot       = "60s"
+    throughput = 100
+  }
+  metric "cpu" {
+    track { target = 60 }
+  }
+  limits {
+    min = 4
+    max = 20
+  }
+}
+"#;
+
+#[test]
+fn without_a_file_what_the_state_has_recorded_is_replayed() {
+    let directory = Directory::with(&[("web.hcl", RECORDED)]);
+    let ran = directory.run(&["simulate", "web"]).exits(1);
+    assert!(!ran.stderr.contains("bug"), "{}", ran.stderr);
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    let none = directory.run(&["simulate", "web"]).exits(1);
+    assert!(none.stderr.contains("No recorded load"), "{}", none.stderr);
+    directory
+        .run(&["reconcile", "--interval", "1m", "--ticks", "61"])
+        .exits(0);
+    let json = directory
+        .run(&["simulate", "web", "--json"])
+        .exits(0)
+        .json();
+    let steps = json["trace"]["steps"].as_u64().unwrap_or(0);
+    assert!((55..=61).contains(&steps), "{json}");
+    // 300 a second and more, on units of 100; some more where capacity was there and did not serve yet.
+    let load = json["measures"]["load_total"].as_f64().unwrap_or(0.0) / (60.0 * steps as f64);
+    assert!((300.0..520.0).contains(&load), "{load}");
+}

@@ -25,6 +25,7 @@ use crate::plan::saved::{SaveError, SavedPlanError};
 use crate::reconcile::ReconcileError;
 use crate::registry::RegistryError;
 use crate::simulate::ScenarioError;
+use crate::simulate::history::HistoryError;
 use crate::simulate::optimum::ProblemError;
 
 /// Anything that ends a command.
@@ -160,6 +161,13 @@ pub(super) enum CliError {
     },
     /// An observation that cannot be used.
     Observation(ObserveError),
+    /// Nothing was recorded that could be replayed.
+    History {
+        /// The group.
+        group: String,
+        /// What is missing.
+        error: HistoryError,
+    },
     /// A group that cannot be simulated.
     Scenario(ScenarioError),
     /// Numbers that the optimum cannot be computed with.
@@ -360,6 +368,9 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::Listen { address, source } => Explained::new("Cannot listen")
             .why(format!("{address}: {source}."))
             .hint("name an address of this machine and a free port."),
+        CliError::History { group, error } => Explained::new("No recorded load")
+            .why(format!("Group {group:?}: {error}."))
+            .hint("the loop records what it reads; replay a file with `--trace FILE`."),
         CliError::Scenario(error @ ScenarioError::NoThroughput) => {
             Explained::new("Group not ready to be simulated")
                 .why(sentence(error))

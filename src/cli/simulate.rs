@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tideform_mock::world::cost::DEFAULT_PRICES;
 use tideform_policies::model::{Group, GroupAddress, Lifecycle};
 use tideform_provider::Prices as ProviderPrices;
+use tideform_state::{OpenMode, StoredSample};
 
 use super::args::{VariableArgs, nearest, parse_duration, parse_group, parse_positive_duration};
 use super::context::Context;
@@ -17,9 +18,10 @@ use super::trace::TraceArgs;
 use super::{CliResult, exit};
 use crate::cost::PriceBook;
 use crate::demo::{Ink, Picture};
+use crate::simulate::history::{self, Capacity, HistoryError, Recorded};
 use crate::simulate::trace::Trace;
-use crate::simulate::world::{Boot, Faults, Work};
-use crate::simulate::{Given, Prices, Scenario, Step, Watch, play, render};
+use crate::simulate::world::{Boot, Faults, Work, WorldMetric};
+use crate::simulate::{Given, Prices, Scenario, Step, Watch, metric_of, play, render};
 
 /// Columns of the chart.
 const COLUMNS: usize = 70;
@@ -29,17 +31,18 @@ const ROWS: usize = 8;
 /// Replay a load through a group's policy, and measure what comes of it.
 ///
 /// Replays a recorded load through a group's policy and a simulated cloud, in virtual time, and says what came of it: cost,
-/// shortage, changes, elasticity, and the regret against the best that anybody could have done. It reads the files, not
-/// the state, and changes nothing. The same seed and input give the same output.
+/// shortage, changes, elasticity, and the regret against the best that anybody could have done. It reads the policy from the
+/// files, and changes nothing. The same seed and input give the same output.
 #[derive(Args, Debug)]
 pub(super) struct SimulateArgs {
     /// The group
     #[arg(value_name = "GROUP", value_parser = parse_group)]
     group: GroupAddress,
 
-    /// The load: a CSV file `timestamp,value` with a regular step, or `-` for standard input
+    /// The load: a CSV file `timestamp,value` with a regular step, or `-` for standard input; default: what the state
+    /// has recorded of the group
     #[arg(long, value_name = "FILE")]
-    trace: PathBuf,
+    trace: Option<PathBuf>,
 
     #[command(flatten)]
     reading: TraceArgs,
@@ -129,10 +132,13 @@ impl SimulateArgs {
                 nearest: nearest(&self.group.short(), known),
             }
         })?;
-        let trace = self.read()?;
         let given = Given {
             prices: prices(group),
             ..given
+        };
+        let trace = match &self.trace {
+            Some(file) => self.cut(self.reading.read(file)?)?,
+            None => self.cut(recorded(cx, group, &given)?)?,
         };
         let scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
         let chart = Chart::new(&trace, !self.json);
@@ -196,8 +202,7 @@ impl SimulateArgs {
         })
     }
 
-    fn read(&self) -> Result<Trace, CliError> {
-        let trace = self.reading.read(&self.trace)?;
+    fn cut(&self, trace: Trace) -> Result<Trace, CliError> {
         if self.from.is_none() && self.to.is_none() {
             return Ok(trace);
         }
@@ -209,6 +214,55 @@ impl SimulateArgs {
             ))
         })
     }
+}
+
+/// The load that the state has recorded of a group: its load metric, else its utilization times its capacity.
+fn recorded(cx: &Context, group: &Group, given: &Given) -> Result<Trace, CliError> {
+    let (_, state) = cx.last_state(None, OpenMode::ReadWrite)?;
+    let address = &group.address;
+    let samples = |place: usize| -> Result<Vec<Recorded>, CliError> {
+        let Some(metric) = group.policy.metrics.get(place) else {
+            return Ok(Vec::new());
+        };
+        let stored = state.metric_samples(address, &metric.name, Timestamp::MIN, Timestamp::MAX)?;
+        let recorded = |sample: &StoredSample| Recorded {
+            at: sample.at,
+            length: sample.rolled_up.unwrap_or(metric.period),
+            value: sample.value,
+        };
+        Ok(stored.iter().map(recorded).collect())
+    };
+    let named = |wanted: WorldMetric| {
+        let places = 0..group.policy.metrics.len();
+        let of = |place: &usize| metric_of(group, *place) == Some(wanted);
+        let found: Vec<usize> = places.filter(of).collect();
+        found.into_iter().next()
+    };
+    let period = |place: usize| {
+        let metric = group.policy.metrics.get(place);
+        metric.map_or(Duration::from_secs(60), |metric| metric.period)
+    };
+    let fail = |error| CliError::History {
+        group: address.short(),
+        error,
+    };
+    if let Some(place) = named(WorldMetric::Requests) {
+        let samples = samples(place)?;
+        if !samples.is_empty() {
+            return history::of_load(&samples, period(place)).map_err(fail);
+        }
+    }
+    let place = named(WorldMetric::Cpu).ok_or_else(|| fail(HistoryError::Empty))?;
+    let throughput = Scenario::throughput(group, given).map_err(CliError::Scenario)?;
+    let runs = state.capacity_runs(address, Timestamp::MIN, Timestamp::MAX)?;
+    let capacity: Vec<Capacity> = runs
+        .iter()
+        .map(|run| Capacity {
+            from: run.sample.at,
+            units: run.sample.units,
+        })
+        .collect();
+    history::of_utilization(&samples(place)?, &capacity, throughput, period(place)).map_err(fail)
 }
 
 /// What instances of a group cost, without asking its provider: the files, the bundled list, the mock cloud's own.

@@ -164,6 +164,20 @@ impl Scenario {
         Ok(Scenario { notes, ..scenario })
     }
 
+    /// The load per second that one unit of a group carries at 100 % utilization.
+    ///
+    /// # Errors
+    /// [`ScenarioError`]: nobody says so, or it is no number.
+    pub fn throughput(group: &Group, given: &Given) -> Result<f64, ScenarioError> {
+        let instance = group.policy.instance.as_ref();
+        let throughput = given
+            .throughput
+            .or_else(|| launched(group).map(|model| model.throughput))
+            .or_else(|| instance.and_then(|instance| instance.throughput))
+            .ok_or(ScenarioError::NoThroughput)?;
+        positive(throughput, "throughput")
+    }
+
     /// The group, with what was said in place of its own.
     pub fn group(&self) -> &Group {
         self.rules.group()
@@ -216,11 +230,6 @@ fn model(group: &Group, given: &Given, notes: &mut Vec<Note>) -> Result<Model, S
     let instance = policy.instance.as_ref();
     let launched = launched(group);
     let default = Model::default();
-    let throughput = given
-        .throughput
-        .or_else(|| launched.as_ref().map(|model| model.throughput))
-        .or_else(|| instance.and_then(|instance| instance.throughput))
-        .ok_or(ScenarioError::NoThroughput)?;
     let needs_queue = (0..policy.metrics.len())
         .any(|place| metric_of(group, place).is_some_and(|metric| metric.needs_queue()));
     let work = given.work.unwrap_or(if needs_queue {
@@ -242,7 +251,7 @@ fn model(group: &Group, given: &Given, notes: &mut Vec<Note>) -> Result<Model, S
             .or(policy.scale_in.drain)
             .or_else(|| launched.as_ref().map(|model| model.drain))
             .unwrap_or(default.drain),
-        throughput: positive(throughput, "throughput")?,
+        throughput: Scenario::throughput(group, given)?,
         latency_s: given
             .latency_s
             .or_else(|| launched.as_ref().map(|model| model.latency_s))

@@ -234,6 +234,13 @@ impl Trace {
         &self.lower_bounds
     }
 
+    /// Says how many steps were filled in.
+    #[must_use]
+    pub fn with_filled(mut self, filled: usize) -> Trace {
+        self.filled = filled;
+        self
+    }
+
     /// Marks steps whose value is a lower bound; others than those that exist are left out.
     #[must_use]
     pub fn with_lower_bounds(mut self, mut steps: Vec<u32>) -> Trace {
