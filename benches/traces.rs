@@ -5,7 +5,7 @@
 //! with nothing but a target of 60 % compares. `-- anchor` prints, per file, the figures of a published comparison
 //! instead: instances by the 99.9th percentile, sixty of them, a boot of five minutes, a target of 70 %.
 
-#[allow(dead_code, reason = "the other benches use the rest")]
+#[allow(dead_code, reason = "shared with other benches, which use the rest")]
 mod cases;
 
 use std::fmt::Write;
@@ -19,7 +19,7 @@ use tideform::simulate::peers::{Common, Peer};
 use tideform::simulate::trace::{Reading, Trace};
 use tideform::simulate::world::{Boot, Model, Target};
 use tideform::simulate::{Policy, Prices, Setup, Sight};
-use tideform_policies::model::{Group, Rule};
+use tideform_policies::model::{Group, MetricSource, Rule, Scope};
 
 const PRICES: Prices = Prices {
     on_demand: 0.096,
@@ -89,6 +89,26 @@ fn setup(trace: &Trace, throughput: f64, boot: Duration, target: f64) -> Setup {
 
 fn compared(group: &Group, trace: &Trace, setup: &Setup) -> Result<Comparison, String> {
     let rules = Rules::new(group);
+    let changed = |change: fn(&mut tideform_policies::model::Policy)| {
+        let mut group = group.clone();
+        change(&mut group.policy);
+        Rules::new(&group)
+    };
+    let quick = changed(|policy| {
+        policy.every = Duration::from_secs(15);
+        for metric in &mut policy.metrics {
+            metric.period = Duration::from_secs(15);
+        }
+    });
+    let full = changed(|policy| {
+        for metric in &mut policy.metrics {
+            if let Some(Rule::Track(track)) = &mut metric.rule {
+                track.target = 80.0;
+            }
+        }
+    });
+    let load = by_load(group, 0.8 * setup.model.throughput);
+    let sight = Sight::of_provider("mock");
     let peak = compare::peak_demand(setup, trace);
     let common = Common::of(group, setup, None, None, peak);
     let policy = |provider: &str| Policy::new(&rules, Sight::of_provider(provider), PRICES);
@@ -101,15 +121,55 @@ fn compared(group: &Group, trace: &Trace, setup: &Setup) -> Result<Comparison, S
         &Peer::ALL,
     )
     .map_err(|error| error.to_string())?;
-    comparison.rows.insert(
-        1,
-        Row {
-            name: "tideform, one sample".to_owned(),
-            settings: "as on AWS: one sample for the group".to_owned(),
-            measures: compare::run(setup, trace, policy("aws")),
-        },
-    );
+    let variants = [
+        (
+            "tideform, one sample",
+            "as on AWS: one sample for the group",
+            policy("aws"),
+        ),
+        (
+            "tideform, every 15s",
+            "decides and measures every 15 s",
+            Policy::new(&quick, sight, PRICES),
+        ),
+        (
+            "tideform at 80",
+            "with a target of 80",
+            Policy::new(&full, sight, PRICES),
+        ),
+        (
+            "tideform at 80, by load",
+            "tracks the load itself, at 80 % of what an instance carries",
+            Policy::new(&load, sight, PRICES),
+        ),
+    ];
+    // What the published rules know, too, with as much head room as they have.
+    for (place, (name, settings, policy)) in variants.into_iter().enumerate() {
+        comparison.rows.insert(
+            1 + place,
+            Row {
+                name: name.to_owned(),
+                settings: settings.to_owned(),
+                measures: compare::run(setup, trace, policy),
+            },
+        );
+    }
     Ok(comparison)
+}
+
+/// The same group, but it tracks the requests of the group, so many for each instance.
+fn by_load(group: &Group, target: f64) -> Rules {
+    let mut group = group.clone();
+    for metric in &mut group.policy.metrics {
+        metric.scope = Scope::Group;
+        if let MetricSource::Query(query) = &mut metric.source {
+            "requests".clone_into(&mut query.name);
+        }
+        if let Some(Rule::Track(track)) = &mut metric.rule {
+            track.target = target;
+        }
+    }
+    Rules::new(&group)
 }
 
 /// Paid instance-hours for each demanded one.
@@ -166,7 +226,7 @@ fn report(directory: &std::path::Path, is_anchor: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// A row for each scaler, a column for each trace, and the geometric mean where all are above 0.
+/// A row for each scaler, a column for each trace, and the mean: of ratios the geometric one.
 fn table(
     title: &str,
     all: &[(String, Comparison)],
@@ -178,11 +238,12 @@ fn table(
     }
     text.push_str(" mean |\n|---|");
     text.push_str(&"---:|".repeat(all.len() + 1));
+    let is_ratio = title.starts_with("regret");
     let rows = all
         .first()
         .map_or(0, |(_, comparison)| comparison.rows.len());
     for place in 0..rows {
-        let mut logs = 0.0;
+        let mut sum = 0.0;
         for (nth, (_, comparison)) in all.iter().enumerate() {
             let Some(row) = comparison.rows.get(place) else {
                 continue;
@@ -191,10 +252,11 @@ fn table(
                 let _ = write!(text, "\n| {} |", row.name);
             }
             let number = value(comparison, row).unwrap_or(f64::NAN);
-            logs += number.ln();
+            sum += if is_ratio { number.ln() } else { number };
             let _ = write!(text, " {number:.2} |");
         }
-        let mean = (logs / all.len() as f64).exp();
+        let mean = sum / all.len() as f64;
+        let mean = if is_ratio { mean.exp() } else { mean };
         let _ = write!(text, " {mean:.2} |");
     }
     text.push('\n');
