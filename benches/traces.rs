@@ -13,13 +13,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tideform::engine::Rules;
-use tideform::simulate::compare::{self, Comparison, PENALTIES, Row};
-use tideform::simulate::peers::{Common, Peer};
+use tideform::simulate::compare::{self, Comparison, Row};
+use tideform::simulate::peers::Peer;
 use tideform::simulate::trace::{Reading, Trace};
-use tideform::simulate::world::{Boot, Model, Target};
-use tideform::simulate::{Policy, Prices, Setup, Sight};
-use tideform_policies::model::{Group, MetricSource, Rule, Scope};
+use tideform::simulate::world::Boot;
+use tideform::simulate::{Given, PENALTIES, Prices, Scenario, Sight};
+use tideform_policies::model::{Group, Metric, MetricSource, Rule, Scope};
 
 const PRICES: Prices = Prices {
     on_demand: 0.096,
@@ -67,109 +66,72 @@ fn traces(directory: &std::path::Path) -> Result<Vec<(String, Trace)>, String> {
     Ok(traces)
 }
 
-/// What a trace runs in: so much load for each instance, and so long a boot.
-fn setup(trace: &Trace, throughput: f64, boot: Duration, target: f64) -> Setup {
-    let setup = Setup {
-        start: trace.start(),
-        step: trace.step(),
-        model: Model {
-            boot: Boot::Fixed(boot),
-            throughput,
-            ..Model::default()
-        },
-        initial: Target::on_demand(1),
-        is_new: false,
-        slo_utilization: 100.0,
-        prices: PRICES,
-    };
+/// What a trace runs in.
+#[derive(Clone, Copy)]
+struct World {
+    /// So much load for each instance.
+    throughput: f64,
+    boot: Duration,
+    /// The utilization that the policy holds.
+    target: f64,
+}
+
+fn scenario(group: &Group, trace: &Trace, world: World) -> Result<Scenario, String> {
     let first = trace.values().first().copied().unwrap_or_default();
-    let initial = Target::on_demand(setup.demand(first / target * 100.0).max(1));
-    Setup { initial, ..setup }
-}
-
-fn compared(group: &Group, trace: &Trace, setup: &Setup) -> Result<Comparison, String> {
-    let rules = Rules::new(group);
-    let changed = |change: fn(&mut tideform_policies::model::Policy)| {
-        let mut group = group.clone();
-        change(&mut group.policy);
-        Rules::new(&group)
+    let initial = (first / world.throughput / world.target * 100.0).ceil();
+    let given = Given {
+        throughput: Some(world.throughput),
+        boot: Some(Boot::Fixed(world.boot)),
+        initial: Some((initial as u32).max(1)),
+        prices: Some(PRICES),
+        ..Given::default()
     };
-    let quick = changed(|policy| {
-        policy.every = Duration::from_secs(15);
-        for metric in &mut policy.metrics {
-            metric.period = Duration::from_secs(15);
-        }
-    });
-    let full = changed(|policy| {
-        for metric in &mut policy.metrics {
-            if let Some(Rule::Track(track)) = &mut metric.rule {
-                track.target = 80.0;
-            }
-        }
-    });
-    let load = by_load(group, 0.8 * setup.model.throughput);
-    let sight = Sight::of_provider("mock");
-    let peak = compare::peak_demand(setup, trace);
-    let common = Common::of(group, setup, None, None, peak);
-    let policy = |provider: &str| Policy::new(&rules, Sight::of_provider(provider), PRICES);
-    let mut comparison = compare::compare(
-        setup,
-        trace,
-        group.policy.limits,
-        ("tideform".to_owned(), policy("mock")),
-        &common,
-        &Peer::ALL,
-    )
-    .map_err(|error| error.to_string())?;
-    let variants = [
-        (
-            "tideform, one sample",
-            "as on AWS: one sample for the group",
-            policy("aws"),
-        ),
-        (
-            "tideform, every 15s",
-            "decides and measures every 15 s",
-            Policy::new(&quick, sight, PRICES),
-        ),
-        (
-            "tideform at 80",
-            "with a target of 80",
-            Policy::new(&full, sight, PRICES),
-        ),
-        (
-            "tideform at 80, by load",
-            "tracks the load itself, at 80 % of what an instance carries",
-            Policy::new(&load, sight, PRICES),
-        ),
-    ];
-    // What the published rules know, too, with as much head room as they have.
-    for (place, (name, settings, policy)) in variants.into_iter().enumerate() {
-        comparison.rows.insert(
-            1 + place,
-            Row {
-                name: name.to_owned(),
-                settings: settings.to_owned(),
-                measures: compare::run(setup, trace, policy),
-            },
-        );
-    }
-    Ok(comparison)
+    Scenario::new(group, trace, &given).map_err(|error| error.to_string())
 }
 
-/// The same group, but it tracks the requests of the group, so many for each instance.
-fn by_load(group: &Group, target: f64) -> Rules {
-    let mut group = group.clone();
-    for metric in &mut group.policy.metrics {
+fn compared(group: &Group, trace: &Trace, world: World) -> Result<Comparison, String> {
+    let plain = scenario(group, trace, world)?;
+    let mut comparison =
+        compare::compare(&plain, trace, &Peer::ALL).map_err(|error| error.to_string())?;
+    let changed = |change: fn(&mut Metric, World)| {
+        let mut group = group.clone();
+        for metric in &mut group.policy.metrics {
+            change(metric, world);
+        }
+        group
+    };
+    let mut quick = changed(|metric, _| metric.period = Duration::from_secs(15));
+    quick.policy.every = Duration::from_secs(15);
+    let full = changed(|metric, _| hold(metric, 80.0));
+    // What the published rules know, too, with as much head room as they have.
+    let by_load = changed(|metric, world| {
         metric.scope = Scope::Group;
         if let MetricSource::Query(query) = &mut metric.source {
             "requests".clone_into(&mut query.name);
         }
-        if let Some(Rule::Track(track)) = &mut metric.rule {
-            track.target = target;
-        }
+        hold(metric, 0.8 * world.throughput);
+    });
+    let variants = [
+        ("tideform, one sample", group, "aws"),
+        ("tideform, every 15s", &quick, "mock"),
+        ("tideform at 80", &full, "mock"),
+        ("tideform at 80, by load", &by_load, "mock"),
+    ];
+    for (place, (name, group, provider)) in variants.into_iter().enumerate() {
+        let scenario = Scenario {
+            sight: Sight::of_provider(provider),
+            ..scenario(group, trace, world)?
+        };
+        let row = compare::own(&scenario, trace, name).map_err(|error| error.to_string())?;
+        comparison.rows.insert(1 + place, row);
     }
-    Rules::new(&group)
+    Ok(comparison)
+}
+
+fn hold(metric: &mut Metric, target: f64) {
+    if let Some(Rule::Track(track)) = &mut metric.rule {
+        track.target = target;
+    }
 }
 
 /// Paid instance-hours for each demanded one.
@@ -197,41 +159,42 @@ fn report(directory: &std::path::Path, is_anchor: bool) -> Result<(), String> {
             continue;
         }
         let mean = trace.values().iter().sum::<f64>() / trace.values().len() as f64;
-        let setup = setup(&trace, mean / 10.0, Duration::from_secs(90), 60.0);
-        all.push((name, compared(&group, &trace, &setup)?));
+        let world = World {
+            throughput: mean / 10.0,
+            boot: Duration::from_secs(90),
+            target: 60.0,
+        };
+        all.push((name, compared(&group, &trace, world)?));
     }
     if is_anchor {
         return Ok(());
     }
     println!(
         "{}",
-        table("missing, % of the demand", &all, |_, row| Some(missing(
-            row
-        )))
+        table("missing, % of the demand", &all, |row| Some(missing(row)))
     );
     println!(
         "{}",
-        table("paid for each demanded", &all, |_, row| Some(cost(row)))
+        table("paid for each demanded", &all, |row| Some(cost(row)))
     );
     println!(
         "{}",
-        table("changes a day", &all, |_, row| Some(
+        table("changes a day", &all, |row| Some(
             row.measures.moves_per_day()
         ))
     );
     for (place, penalty) in PENALTIES.into_iter().enumerate() {
         let title = format!("regret at {penalty}");
-        println!("{}", table(&title, &all, |of, row| of.regret(row)[place]));
+        println!(
+            "{}",
+            table(&title, &all, |row| row.regret.get(place)?.regret)
+        );
     }
     Ok(())
 }
 
 /// A row for each scaler, a column for each trace, and the mean: of ratios the geometric one.
-fn table(
-    title: &str,
-    all: &[(String, Comparison)],
-    value: impl Fn(&Comparison, &Row) -> Option<f64>,
-) -> String {
+fn table(title: &str, all: &[(String, Comparison)], value: impl Fn(&Row) -> Option<f64>) -> String {
     let mut text = format!("| {title} |");
     for (name, _) in all {
         let _ = write!(text, " {name} |");
@@ -251,7 +214,7 @@ fn table(
             if nth == 0 {
                 let _ = write!(text, "\n| {} |", row.name);
             }
-            let number = value(comparison, row).unwrap_or(f64::NAN);
+            let number = value(row).unwrap_or(f64::NAN);
             sum += if is_ratio { number.ln() } else { number };
             let _ = write!(text, " {number:.2} |");
         }
@@ -267,17 +230,19 @@ fn table(
 fn anchor(group: &Group, trace: &Trace) -> Result<Comparison, String> {
     let mut group = group.clone();
     for metric in &mut group.policy.metrics {
-        if let Some(Rule::Track(track)) = &mut metric.rule {
-            track.target = 70.0;
-        }
+        hold(metric, 70.0);
     }
     group.policy.every = trace.step();
     let mut sorted = trace.values().to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (0.999 * (sorted.len() - 1) as f64) as usize;
     let high = sorted.get(rank).copied().unwrap_or(1.0);
-    let setup = setup(trace, high / 60.0, Duration::from_secs(300), 100.0);
-    compared(&group, trace, &setup)
+    let world = World {
+        throughput: high / 60.0,
+        boot: Duration::from_secs(300),
+        target: 100.0,
+    };
+    compared(&group, trace, world)
 }
 
 fn anchor_table(name: &str, comparison: &Comparison) -> String {
@@ -285,7 +250,7 @@ fn anchor_table(name: &str, comparison: &Comparison) -> String {
     text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|\n");
     for row in &comparison.rows {
         let e = &row.measures.elasticity;
-        let [_, regret, _] = comparison.regret(row);
+        let regret = row.regret.iter().find(|of| of.penalty == 10.0);
         let _ = writeln!(
             text,
             "| {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.3} | {:.3} |",
@@ -296,7 +261,7 @@ fn anchor_table(name: &str, comparison: &Comparison) -> String {
             e.over_timeshare_percent,
             missing(row),
             cost(row),
-            regret.unwrap_or(f64::NAN),
+            regret.and_then(|of| of.regret).unwrap_or(f64::NAN),
         );
     }
     text

@@ -251,3 +251,76 @@ fn without_a_file_what_the_state_has_recorded_is_replayed() {
     let load = json["measures"]["load_total"].as_f64().unwrap_or(0.0) / (60.0 * steps as f64);
     assert!((300.0..520.0).contains(&load), "{load}");
 }
+
+#[test]
+fn others_are_compared_in_one_table_with_the_policy_and_the_optimum() {
+    let directory = directory();
+    let compared = |names: &str, more: &[&str]| {
+        let flags = ["simulate", "web", "--trace", "day.csv", "--compare", names];
+        let all: Vec<&str> = flags.into_iter().chain(more.iter().copied()).collect();
+        directory.run(&all).exits(0).stdout
+    };
+    let text = compared("hpa,fixed,hpa", &[]);
+    let (_, table) = text
+        .split_once("compared, all in steps of 5s")
+        .expect("a table");
+    let firsts: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let expected = [
+        "cost,", "USD", "policy", "hpa", "fixed", "optimum", "regret", "policy", "hpa", "fixed",
+        "hpa:", "fixed:",
+    ];
+    assert_eq!(firsts[firsts.len() - expected.len()..], expected, "{text}");
+    assert!(text.contains("\n  hpa: cpu at 60; every 15s, "), "{text}");
+    assert!(
+        text.contains("\n  fixed: 15 instances at all times\n"),
+        "{text}"
+    );
+    for line in compared("all", &[]).lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let json = compared("all", &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let rows = json["comparison"]["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 11);
+    assert_eq!(rows[0]["name"], "policy");
+    assert!(
+        rows[1]["regret"][2]["regret"]
+            .as_f64()
+            .is_some_and(|regret| regret >= 1.0)
+    );
+    assert_eq!(json["measures"]["peak_demand"], 15);
+}
+
+#[test]
+fn a_scaler_that_nobody_knows_is_refused_with_those_that_are_known() {
+    let ran = directory()
+        .run(&["simulate", "web", "--trace", "day.csv", "--compare", "hpb"])
+        .exits(1);
+    assert!(ran.stderr.contains("did you mean `hpa`?"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("aws-target-tracking"), "{}", ran.stderr);
+}
+
+#[test]
+fn of_a_native_group_the_clouds_own_policies_are_simulated() {
+    let native = GROUP.replacen(
+        "provider = provider.mock",
+        "provider = provider.mock\n  controller = \"native\"",
+        1,
+    );
+    let directory = Directory::with(&[("web.hcl", &native), ("day.csv", &trace())]);
+    let flags = ["simulate", "web", "--trace", "day.csv", "--json"];
+    let compare = ["--compare", "aws-target-tracking"];
+    let all: Vec<&str> = flags.into_iter().chain(compare).collect();
+    let json = directory.run(&all).exits(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let rows = json["comparison"]["rows"].as_array().expect("rows");
+    assert_eq!(rows[0]["measures"], rows[1]["measures"]);
+    assert!(
+        json["notes"]
+            .to_string()
+            .contains("the cloud's own policies")
+    );
+}

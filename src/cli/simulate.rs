@@ -18,10 +18,12 @@ use super::trace::TraceArgs;
 use super::{CliResult, exit};
 use crate::cost::PriceBook;
 use crate::demo::{Ink, Picture};
+use crate::simulate::compare::{self, Comparison};
 use crate::simulate::history::{self, Capacity, HistoryError, Recorded};
+use crate::simulate::peers::Peer;
 use crate::simulate::trace::Trace;
 use crate::simulate::world::{Boot, Faults, Work, WorldMetric};
-use crate::simulate::{Given, Prices, Scenario, Step, Watch, metric_of, play, render};
+use crate::simulate::{Given, Prices, Report, Scenario, Step, Watch, metric_of, play, render};
 
 /// Columns of the chart.
 const COLUMNS: usize = 70;
@@ -107,6 +109,10 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
     failed_spot_launches: f64,
 
+    /// Compare with other scalers on the same load: their names, or `all`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_compared)]
+    compare: Vec<Compared>,
+
     #[command(flatten)]
     variables: VariableArgs,
 
@@ -119,6 +125,36 @@ pub(super) struct SimulateArgs {
 enum WorkArg {
     Requests,
     Queue,
+}
+
+/// Whom to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    All,
+    One(Peer),
+}
+
+fn parse_compared(text: &str) -> Result<Compared, String> {
+    let text = text.trim();
+    if text == "all" {
+        return Ok(Compared::All);
+    }
+    let names = Peer::ALL.map(Peer::name);
+    Peer::named(text).map(Compared::One).ok_or_else(|| {
+        let near = nearest(text, names.map(str::to_owned));
+        let meant = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+        let known = names.join(", ");
+        format!("there is no such scaler{meant} (known are {known}, and all)")
+    })
+}
+
+/// A report with a comparison, as JSON.
+#[derive(serde::Serialize)]
+struct WithComparison<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'a Comparison>,
 }
 
 impl SimulateArgs {
@@ -143,8 +179,16 @@ impl SimulateArgs {
         let scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
         let chart = Chart::new(&trace, !self.json);
         let (report, chart) = play(&scenario, &trace, chart).map_err(CliError::Optimum)?;
+        let peers = self.peers();
+        let comparison = (!peers.is_empty())
+            .then(|| compare::compare(&scenario, &trace, &peers))
+            .transpose()
+            .map_err(CliError::Optimum)?;
         if self.json {
-            cx.output.json(&report);
+            cx.output.json(&WithComparison {
+                report: &report,
+                comparison: comparison.as_ref(),
+            });
         } else {
             let heading = render::heading(&report);
             let (first, rest) = heading.split_once('\n').unwrap_or((&heading, ""));
@@ -152,8 +196,29 @@ impl SimulateArgs {
             cx.output.print(rest);
             cx.output.print(&format!("\n{}\n", chart.text(&trace)));
             cx.output.print(&render::table(&report));
+            if let Some(comparison) = &comparison {
+                cx.output
+                    .print(&format!("\n{}", compare::table(comparison)));
+            }
         }
         Ok(exit::WELL)
+    }
+
+    /// Whom to compare with, each once, in the order in which they were named.
+    fn peers(&self) -> Vec<Peer> {
+        let mut peers: Vec<Peer> = Vec::new();
+        for compared in &self.compare {
+            let named: &[Peer] = match compared {
+                Compared::All => &Peer::ALL,
+                Compared::One(peer) => std::slice::from_ref(peer),
+            };
+            for peer in named {
+                if !peers.contains(peer) {
+                    peers.push(*peer);
+                }
+            }
+        }
+        peers
     }
 
     fn given(&self) -> Result<Given, CliError> {

@@ -3,28 +3,29 @@
 //! All run in steps of [`STEP`], so that none is helped or hurt by how often it decides: in a world of minutes a boot of
 //! 90 s takes two minutes for whoever decides every minute.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use tideform_policies::model::Limits;
+use serde::Serialize;
 
 use super::controller::Controller;
 use super::measure::Measures;
-use super::optimum::{Demand, Method, Problem, ProblemError, Solution, solve};
+use super::optimum::ProblemError;
 use super::peers::{Common, Peer};
+use super::render::{grouped, percent};
+use super::report::{Regret, regret};
 use super::run::{Run, Setup};
+use super::scenario::Scenario;
 use super::trace::Trace;
 
 /// The longest step of the world; the beats of all peers are multiples of it.
 pub const STEP: Duration = Duration::from_secs(5);
 
-/// The penalties for which the regret is said, in prices of an instance on demand.
-pub const PENALTIES: [f64; 3] = [3.0, 10.0, 30.0];
-
-/// The least that an instance is paid for.
-const MINIMUM_BILLING: Duration = Duration::from_secs(60);
+/// The penalty of the optimum that the table shows.
+const SHOWN_PENALTY: f64 = 10.0;
 
 /// One scaler and what came of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// How it is called.
     pub name: String,
@@ -32,62 +33,33 @@ pub struct Row {
     pub settings: String,
     /// What came of it.
     pub measures: Measures,
+    /// Against the optimum.
+    pub regret: Vec<Regret>,
 }
 
-/// What the best that anybody could have done costs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Best {
-    /// In prices of an instance on demand.
-    pub penalty: f64,
-    /// What its instances cost.
-    pub cost_usd: f64,
-    /// Instance-hours that it pays for.
-    pub instance_hours: f64,
-    /// Instance-hours that it misses.
-    pub missing_hours: f64,
-    /// J*: cost and penalty.
-    pub objective_usd: f64,
-    /// Which method answered.
-    pub method: Method,
-}
-
-/// The policy, its peers and the optimum.
-#[derive(Clone, Debug, PartialEq)]
+/// The policy first, then its peers in the order in which they were asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The policy first, then the peers in the order in which they were asked for.
+    /// The length of a step of the world, at most.
+    pub step_s: u64,
+    /// One for each.
     pub rows: Vec<Row>,
-    /// For each of [`PENALTIES`].
-    pub best: [Best; 3],
-    /// What a unit on demand costs for an hour.
-    pub unit_usd_per_hour: f64,
-}
-
-impl Comparison {
-    /// J of a row over J* of the optimum, at each of [`PENALTIES`]; `None` where the optimum costs nothing.
-    pub fn regret(&self, row: &Row) -> [Option<f64>; 3] {
-        self.best.map(|best| {
-            let objective = row
-                .measures
-                .objective_usd(best.penalty, self.unit_usd_per_hour);
-            (best.objective_usd > 0.0).then(|| objective / best.objective_usd)
-        })
-    }
 }
 
 /// A load through a controller, in steps of [`STEP`] or shorter.
 pub fn run(setup: &Setup, trace: &Trace, controller: impl Controller) -> Measures {
-    let (load, step) = (trace.step().as_secs().max(1), STEP.as_secs());
-    let (mut a, mut b) = (load, step);
-    while b != 0 {
-        (a, b) = (b, a % b);
+    let load = trace.step().as_secs().max(1);
+    let (mut step, mut rest) = (load, STEP.as_secs());
+    while rest != 0 {
+        (step, rest) = (rest, step % rest);
     }
     let setup = Setup {
-        step: Duration::from_secs(a),
+        step: Duration::from_secs(step),
         ..setup.clone()
     };
     let mut run = Run::new(setup, controller);
     for load_now in trace.values() {
-        for _ in 0..load / a {
+        for _ in 0..load / step {
             run.push(*load_now);
         }
     }
@@ -110,104 +82,168 @@ fn run_peer(setup: &Setup, trace: &Trace, peer: Peer, common: &Common) -> Measur
     }
 }
 
-/// The largest demand of a load.
-pub fn peak_demand(setup: &Setup, trace: &Trace) -> u32 {
+/// What the peers of a scenario are told.
+pub fn common(scenario: &Scenario, trace: &Trace) -> Common {
     let peak = trace.values().iter().copied().fold(0.0, f64::max);
-    setup.demand(peak)
+    let peak = scenario.setup.demand(peak);
+    let mix = scenario.live_mix.as_ref();
+    Common::of(
+        scenario.group(),
+        &scenario.setup,
+        scenario.limits(),
+        mix,
+        peak,
+    )
 }
 
-/// The optimum of a load at a penalty, from the same start, under the same boot, drain, billing and limits. Prices are
-/// those on demand.
+/// The group's own scaler on a load, and the optimum.
 ///
 /// # Errors
-/// [`ProblemError`]: what is wrong with the numbers.
-pub fn best(
-    setup: &Setup,
+/// [`ProblemError`] of the optimum.
+pub fn own(scenario: &Scenario, trace: &Trace, name: &str) -> Result<Row, ProblemError> {
+    let measures = run(&scenario.setup, trace, scenario.controller());
+    row(
+        scenario,
+        trace,
+        name,
+        "as the files say".to_owned(),
+        measures,
+    )
+}
+
+fn row(
+    scenario: &Scenario,
     trace: &Trace,
-    limits: Option<Limits>,
-    penalty: f64,
-) -> Result<Best, ProblemError> {
-    let demand: Vec<u32> = trace
-        .values()
-        .iter()
-        .map(|load| setup.demand(*load))
-        .collect();
-    let weight = setup.model.weight.max(1);
-    let solution: Solution = solve(&Problem {
-        demand: Demand::Steps(&demand),
-        weight,
-        step: trace.step(),
-        boot: setup.model.boot.shortest(),
-        drain: setup.model.drain,
-        minimum_billing: MINIMUM_BILLING,
-        start: setup.initial.desired.div_ceil(weight),
-        min: limits.map_or(0, |limits| limits.min().get().div_ceil(weight)),
-        max: limits.map(|limits| limits.max().get().div_ceil(weight)),
-        rate_out: None,
-        rate_in: None,
-        price_usd_per_hour: setup.prices.on_demand,
-        on_demand_usd_per_hour: setup.prices.on_demand,
-        penalty,
-    })?;
-    Ok(Best {
-        penalty,
-        cost_usd: solution.cost_usd,
-        instance_hours: solution.account.instance_hours(),
-        missing_hours: solution.account.missing_unit_hours(),
-        objective_usd: solution.objective_usd,
-        method: solution.method,
+    name: &str,
+    settings: String,
+    measures: Measures,
+) -> Result<Row, ProblemError> {
+    Ok(Row {
+        name: name.to_owned(),
+        settings,
+        regret: regret(scenario, trace, &measures)?,
+        measures,
     })
 }
 
-/// What a unit on demand costs for an hour.
-fn unit_usd_per_hour(setup: &Setup) -> f64 {
-    setup.prices.on_demand / f64::from(setup.model.weight.max(1))
-}
-
-/// The policy, the peers and the optimum on a load. Each runs in a thread of its own.
+/// The policy and its peers on a load, each in a thread of its own.
 ///
 /// # Errors
 /// [`ProblemError`] of the optimum.
 pub fn compare(
-    setup: &Setup,
+    scenario: &Scenario,
     trace: &Trace,
-    limits: Option<Limits>,
-    policy: (String, impl Controller),
-    common: &Common,
     peers: &[Peer],
 ) -> Result<Comparison, ProblemError> {
-    let (name, controller) = policy;
-    let (measures, best) = std::thread::scope(|scope| {
+    let common = &common(scenario, trace);
+    let setup = &scenario.setup;
+    let rows = std::thread::scope(|scope| {
         let peers: Vec<_> = peers
             .iter()
-            .map(|peer| scope.spawn(|| run_peer(setup, trace, *peer, common)))
+            .map(|peer| {
+                scope.spawn(move || {
+                    let measures = run_peer(setup, trace, *peer, common);
+                    row(
+                        scenario,
+                        trace,
+                        peer.name(),
+                        peer.settings(common),
+                        measures,
+                    )
+                })
+            })
             .collect();
-        let mut measures = vec![run(setup, trace, controller)];
-        let best = PENALTIES.map(|penalty| best(setup, trace, limits, penalty));
+        let mut rows = vec![own(scenario, trace, "policy")];
         for peer in peers {
             match peer.join() {
-                Ok(came_of_it) => measures.push(came_of_it),
+                Ok(came_of_it) => rows.push(came_of_it),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        (measures, best)
+        rows
     });
-    let [first, second, third] = best;
-    let names = std::iter::once((name, "as the files say".to_owned())).chain(
-        peers
-            .iter()
-            .map(|peer| (peer.name().to_owned(), peer.settings(common))),
-    );
     Ok(Comparison {
-        rows: names
-            .zip(measures)
-            .map(|((name, settings), measures)| Row {
-                name,
-                settings,
-                measures,
-            })
-            .collect(),
-        best: [first?, second?, third?],
-        unit_usd_per_hour: unit_usd_per_hour(setup),
+        step_s: STEP.as_secs(),
+        rows: rows.into_iter().collect::<Result<_, _>>()?,
     })
+}
+
+/// The comparison as text, in 80 columns.
+pub fn table(comparison: &Comparison) -> String {
+    let mut text = format!(
+        "  compared, all in steps of {}s\n  {:<19}{:>9}{:>9}{:>9}{:>9}{:>8}{:>7}{:>6}\n",
+        comparison.step_s, "", "cost,", "instance", "missing", "SLO", "minutes", "moves", "flap-"
+    );
+    let _ = writeln!(
+        text,
+        "  {:<19}{:>9}{:>9}{:>9}{:>9}{:>8}{:>7}{:>6}",
+        "", "USD", "hours", "hours", "%", "short", "a day", "ping"
+    );
+    for row in &comparison.rows {
+        let m = &row.measures;
+        let _ = writeln!(
+            text,
+            "  {:<19}{:>9}{:>9}{:>9}{:>9}{:>8}{:>7}{:>6}",
+            row.name,
+            brief(m.cost_usd),
+            brief(m.on_demand_hours + m.spot_hours),
+            brief(m.missing_unit_hours),
+            percent(m.slo_attainment_percent),
+            brief(m.short_minutes.round()),
+            brief(m.moves_per_day()),
+            brief(m.moves.reversals as f64),
+        );
+    }
+    let policy = comparison.rows.first();
+    let shown = policy.and_then(|row| row.regret.iter().find(|of| of.penalty == SHOWN_PENALTY));
+    if let (Some(best), Some(policy)) = (shown, policy) {
+        // It pays for an instance what the policy paid.
+        let paid = policy.measures.on_demand_hours + policy.measures.spot_hours;
+        let hours = best.optimum_cost_usd * paid / policy.measures.cost_usd.max(f64::MIN_POSITIVE);
+        let _ = writeln!(
+            text,
+            "  {:<19}{:>9}{:>9}{:>9}",
+            format!("optimum at {SHOWN_PENALTY}"),
+            brief(best.optimum_cost_usd),
+            brief(hours),
+            brief(best.optimum_missing_unit_hours),
+        );
+    }
+    let _ = write!(text, "\n  {:<19}", "regret at penalty");
+    for of in policy.into_iter().flat_map(|row| &row.regret) {
+        let _ = write!(text, "{:>9}", of.penalty);
+    }
+    text.push('\n');
+    for row in &comparison.rows {
+        let _ = write!(text, "  {:<19}", row.name);
+        for of in &row.regret {
+            let regret = of
+                .regret
+                .map_or("-".to_owned(), |regret| format!("{regret:.3}"));
+            let _ = write!(text, "{regret:>9}");
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    for row in comparison.rows.iter().skip(1) {
+        let _ = writeln!(text, "  {}: {}", row.name, row.settings);
+    }
+    text
+}
+
+/// A number in at most eight characters: grouped, with as many decimals as help; in thousands or millions where it is
+/// long.
+fn brief(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e8 {
+        format!("{}M", grouped(value / 1e6, 0))
+    } else if size >= 1e5 {
+        format!("{}k", grouped(value / 1e3, 0))
+    } else if size >= 1e3 || value == value.round() {
+        grouped(value, 0)
+    } else if size >= 100.0 {
+        grouped(value, 1)
+    } else {
+        grouped(value, 2)
+    }
 }

@@ -18,6 +18,7 @@ pub mod history;
 pub mod measure;
 pub mod native;
 pub mod optimum;
+mod own;
 pub mod peers;
 mod policy;
 mod prices;
@@ -30,6 +31,7 @@ pub mod world;
 
 pub use controller::{At, Controller, Fixed, Seen};
 pub use measure::Measures;
+pub use own::Own;
 pub use policy::{Policy, Sight, metric_of};
 pub use prices::Prices;
 pub use report::{PENALTIES, Regret, Report, play, regret};

@@ -200,7 +200,7 @@ fn wrap(text: &mut String, note: &str) {
 }
 
 /// As many decimals as it takes not to say 100 of what is not.
-fn percent(value: f64) -> String {
+pub(super) fn percent(value: f64) -> String {
     for decimals in 2..6 {
         let said = format!("{value:.decimals$}");
         if value >= 100.0 || said.parse().is_ok_and(|said: f64| said < 100.0) {
@@ -211,7 +211,7 @@ fn percent(value: f64) -> String {
 }
 
 /// `1,234,567.89`.
-fn grouped(value: f64, decimals: usize) -> String {
+pub(super) fn grouped(value: f64, decimals: usize) -> String {
     let said = format!("{value:.decimals$}");
     let (whole, rest) = said.split_at(said.find('.').unwrap_or(said.len()));
     let (sign, digits) = whole

@@ -107,7 +107,7 @@ pub fn play<W: Watch>(
     trace: &Trace,
     watch: W,
 ) -> Result<(Report, W), ProblemError> {
-    let mut run = Run::watched(scenario.setup.clone(), scenario.policy(), watch);
+    let mut run = Run::watched(scenario.setup.clone(), scenario.controller(), watch);
     let step_s = run.step_length().as_secs_f64();
     run.extend(trace.values());
     let (measures, _, watch) = run.finish();

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tideform_mock::launch::{InstanceModel, parse_over};
 use tideform_policies::model::{Capacity, Controller, Group, Limits, MetricSource, Mix, Name};
 
+use super::native::Native;
+use super::own::Own;
 use super::policy::{Policy, Sight, metric_of};
 use super::prices::Prices;
 use super::run::Setup;
@@ -69,8 +71,8 @@ pub enum Note {
     Unknown(Vec<Name>),
     /// The policy has a forecast, and it is not simulated.
     NoForecast,
-    /// The group is scaled by the cloud's own policies; this is what tideform's loop would do with the same policy.
-    NotNative,
+    /// The group is scaled by the cloud's own policies, and these are what is simulated.
+    Native,
     /// Steps whose load is a lower bound.
     LowerBounds(usize),
     /// Steps that were not in the trace, and were filled in.
@@ -195,6 +197,18 @@ impl Scenario {
             .with_live_mix(self.live_mix.clone())
     }
 
+    /// Who scales the group, without any memory: its policy, or what the cloud does with it.
+    pub fn controller(&self) -> Own<'_> {
+        match self.group().controller {
+            Controller::Tideform => Own::Loop(Box::new(self.policy())),
+            Controller::Native => Own::Cloud(Box::new(
+                Native::new(&self.rules)
+                    .with_live_limits(self.live_limits)
+                    .with_live_mix(self.live_mix.clone()),
+            )),
+        }
+    }
+
     /// The units that each step of a trace needs, in runs of equal ones.
     pub fn demand(&self, trace: &Trace) -> Vec<(u32, u32)> {
         let mut runs: Vec<(u32, u32)> = Vec::new();
@@ -288,7 +302,7 @@ fn notes(group: &Group, trace: &Trace) -> Vec<Note> {
         notes.push(Note::NoForecast);
     }
     if group.controller == Controller::Native {
-        notes.push(Note::NotNative);
+        notes.push(Note::Native);
     }
     debug_assert!(group.policy.metrics.iter().all(|metric| matches!(
         metric.source,
@@ -314,9 +328,9 @@ impl std::fmt::Display for Note {
                 names.join(", ")
             ),
             Note::NoForecast => f.write_str("the policy's forecast is not simulated: it sets no floor here"),
-            Note::NotNative => f.write_str(
-                "the group is scaled by the cloud's own policies; this is what tideform's loop would do with the same \
-                 policy",
+            Note::Native => f.write_str(
+                "the group is scaled by the cloud's own policies: what is simulated is Amazon EC2 Auto Scaling with what \
+                 `apply` writes",
             ),
             Note::LowerBounds(n) => write!(
                 f,

@@ -12,7 +12,7 @@ use crate::engine::Rules;
 use crate::simulate::native::Native;
 use crate::simulate::trace::Trace;
 use crate::simulate::world::{Boot, Model, Target, WorldMetric};
-use crate::simulate::{At, Controller, Prices, Run, Setup, Watch, compare};
+use crate::simulate::{At, Controller, Given, Prices, Run, Scenario, Setup, Watch, compare};
 
 const HCL: &str = r#"
     provider "mock" {}
@@ -305,30 +305,40 @@ fn a_comparison_has_the_policy_first_and_no_regret_below_one() {
         .map(|minute| 500.0 + 400.0 * (f64::from(minute) / 60.0).sin())
         .collect();
     let trace = Trace::new(start(), Duration::from_secs(60), values).unwrap();
-    let group = group(HCL);
-    let rules = Rules::new(&group);
-    let setup = setup(5);
-    let peak = compare::peak_demand(&setup, &trace);
-    assert_eq!(peak, 9);
-    let common = Common::of(&group, &setup, None, None, peak);
-    let compared = || {
-        let policy = ("web".to_owned(), Native::new(&rules));
-        let limits = group.policy.limits;
-        compare::compare(&setup, &trace, limits, policy, &common, &Peer::ALL).unwrap()
+    let native = Group {
+        controller: tideform_policies::model::Controller::Native,
+        ..group(HCL)
     };
+    let given = Given {
+        throughput: Some(100.0),
+        boot: Some(Boot::Fixed(Duration::from_secs(90))),
+        ..Given::default()
+    };
+    let scenario = Scenario::new(&native, &trace, &given).unwrap();
+    let compared = || compare::compare(&scenario, &trace, &Peer::ALL).unwrap();
     let comparison = compared();
     assert_eq!(comparison, compared());
     assert_eq!(comparison.rows.len(), 1 + Peer::ALL.len());
-    assert_eq!(comparison.rows[0].name, "web");
-    // The same policy twice is the same.
+    let policy = &comparison.rows[0];
+    assert_eq!(policy.name, "policy");
+    // A native group with one target is target tracking.
     let tracking = &comparison.rows[2];
     assert_eq!(tracking.name, "aws-target-tracking");
-    assert_eq!(tracking.measures, comparison.rows[0].measures);
+    assert_eq!(tracking.measures, policy.measures);
     let fixed = comparison.rows.last().unwrap();
     assert_eq!(fixed.measures.missing_unit_hours, 0.0);
+    assert_eq!(fixed.measures.peak_capacity, 9);
     for row in &comparison.rows {
-        for regret in comparison.regret(row) {
-            assert!(regret.unwrap() >= 1.0, "{} {regret:?}", row.name);
+        for of in &row.regret {
+            assert!(of.regret.unwrap() >= 1.0, "{} {of:?}", row.name);
         }
     }
+    let table = compare::table(&comparison);
+    for line in table.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let optimum = table.lines().find(|line| line.contains("optimum at 10"));
+    let words: Vec<&str> = optimum.unwrap().split_whitespace().collect();
+    // Without a price an instance-hour costs a dollar.
+    assert_eq!(words[3], words[4], "{table}");
 }
