@@ -16,3 +16,4 @@ pub mod reconcile;
 pub mod registry;
 pub mod simulate;
 pub mod suite;
+pub mod tune;

@@ -103,7 +103,11 @@ const WRONG: &[(&[&str], &str)] = &[
     ),
     (&["simulate"], "GROUP"),
     (&["simulate", "web", "--per", "day"], "second"),
-    (&["tune"], "later version"),
+    (&["tune"], "--trace"),
+    (
+        &["tune", "web", "--trace", "x.csv", "--budget", "0"],
+        "budget",
+    ),
     (&["forecast"], "later version"),
     (&["analyze"], "<TRACE>"),
     (&["analyze", "x.csv", "--timezone", "Mars"], "Europe/Berlin"),

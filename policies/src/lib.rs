@@ -13,6 +13,7 @@ pub mod codes;
 pub mod decode;
 pub mod defaults;
 pub mod diagnostic;
+pub mod edit;
 pub mod format;
 pub mod functions;
 pub mod layers;

@@ -167,7 +167,7 @@ fn formatted(name: &str, text: &str) -> Result<String, CliError> {
 }
 
 /// Writes beside and renames, so that nobody ever sees half a file. A link stays a link, and the mode stays.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let path = std::fs::canonicalize(path)?;
     let mode = std::fs::metadata(&path)?.permissions();
     let mut beside = path.clone().into_os_string();
@@ -183,7 +183,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// A unified diff with three lines of context.
-fn diff(name: &str, old: &str, new: &str) -> String {
+pub(super) fn diff(name: &str, old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     let mut out = String::new();
     out.push_str(&paint(BOLD, format!("--- {name}\n+++ {name}\n")));

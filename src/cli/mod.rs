@@ -39,6 +39,7 @@ mod status;
 mod surge;
 mod test;
 mod trace;
+mod tune;
 mod unpin;
 mod validate;
 mod version;
@@ -101,6 +102,7 @@ enum Command {
     Analyze(analyze::AnalyzeArgs),
     Decide(decide::DecideArgs),
     Simulate(simulate::SimulateArgs),
+    Tune(tune::TuneArgs),
     Schema(schema::SchemaArgs),
     State(state::StateArgs),
     Demo(demo::DemoArgs),
@@ -110,7 +112,7 @@ enum Command {
 }
 
 /// Commands of the design that a later version brings.
-const LATER: [&str; 2] = ["tune", "forecast"];
+const LATER: [&str; 1] = ["forecast"];
 
 /// The command line's grammar, for completions and for the test of the documentation.
 pub fn command() -> clap::Command {
@@ -232,6 +234,7 @@ impl Command {
             Command::Analyze(args) => args.run(cx),
             Command::Decide(args) => args.run(cx, matches),
             Command::Simulate(args) => args.run(cx, matches),
+            Command::Tune(args) => args.run(cx, matches),
             Command::Schema(args) => args.run(cx),
             Command::State(args) => args.run(cx),
             Command::Demo(args) => args.run(cx),

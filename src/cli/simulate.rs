@@ -331,7 +331,7 @@ fn recorded(cx: &Context, group: &Group, given: &Given) -> Result<Trace, CliErro
 }
 
 /// What instances of a group cost, without asking its provider: the files, the bundled list, the mock cloud's own.
-fn prices(group: &Group) -> Option<Prices> {
+pub(super) fn prices(group: &Group) -> Option<Prices> {
     let instance = group.policy.instance.as_ref();
     let mix_type = group.policy.mix.as_ref().and_then(|mix| mix.types.first());
     let launch = group.launch.as_ref();
@@ -358,7 +358,7 @@ fn prices(group: &Group) -> Option<Prices> {
     Some(Prices { on_demand, spot })
 }
 
-fn parse_boot(text: &str) -> Result<Boot, String> {
+pub(super) fn parse_boot(text: &str) -> Result<Boot, String> {
     let positive = |text: &str| parse_positive_duration(text.trim());
     if let Some((from, to)) = text.split_once("..") {
         let (from, to) = (parse_duration(from.trim())?, positive(to)?);

@@ -21,6 +21,7 @@ pub(crate) mod syntax;
 mod types;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -99,6 +100,24 @@ pub fn load_text(name: &str, text: &str) -> Loaded {
             Diagnostics::default(),
             Meter::default(),
         )
+    })
+}
+
+/// As [`load`], with other texts in the place of some of the directory's files, by name: what they would mean.
+pub fn load_replaced(input: &LoadInput, texts: &BTreeMap<String, String>) -> Loaded {
+    with_large_stack(|| {
+        let mut read = SourceMap::default();
+        let mut diagnostics = Diagnostics::default();
+        let directory = read_directory(&input.directory, &mut read, &mut diagnostics);
+        // The same files in the same order, so that they keep their places.
+        let mut sources = SourceMap::default();
+        for (_, source) in read.iter() {
+            let text = texts
+                .get(&*source.name)
+                .map_or(&*source.text, String::as_str);
+            sources.add(&source.name, text);
+        }
+        load_files(input, &directory, sources, diagnostics, Meter::default())
     })
 }
 
