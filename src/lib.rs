@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod apply;
 pub mod backend;
+pub mod backtest;
 pub mod cli;
 pub mod cost;
 pub mod defaults;

@@ -279,6 +279,8 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
         identities: Vec::new(),
         lost,
         notes,
+        cases: Vec::new(),
+        verdicts: Vec::new(),
         diagnostics,
         sources: configuration.sources.clone(),
     }

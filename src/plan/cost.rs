@@ -143,7 +143,7 @@ fn cost_before(
     }
 }
 
-fn prices(
+pub(super) fn prices(
     group: &Group,
     live: Option<&LiveGroup>,
     known: &BTreeMap<ProviderAddress, ProviderPrices>,
@@ -170,7 +170,7 @@ fn prices(
     prices
 }
 
-fn as_mix(live: &LiveMix) -> Mix {
+pub(super) fn as_mix(live: &LiveMix) -> Mix {
     Mix {
         on_demand_base: live.on_demand_base,
         spot: live.spot,

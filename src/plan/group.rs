@@ -115,6 +115,7 @@ fn empty(situation: &Situation<'_>, group: &Group) -> GroupPlan {
         decision: None,
         calendar: Vec::new(),
         cost: None,
+        backtest: None,
         fingerprint: None,
         before: None,
         live: None,

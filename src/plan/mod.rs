@@ -9,12 +9,14 @@
 //! [`crate::apply`] carries them out and decides nothing again.
 
 mod calendar;
+mod cases;
 mod compute;
 mod cost;
 mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod flatten;
+pub mod gates;
 mod group;
 mod known;
 mod next;
@@ -196,6 +198,9 @@ pub async fn make(
     let mut plan = of_what_was_seen(configuration, known, seen, providers, options).await;
     plan.identities = identities;
     plan.notes.extend(notes);
+    if options.mode == Mode::Apply {
+        plan.cases = cases::cases(&plan, &live, &prices);
+    }
     if options.mode == Mode::Apply && options.decisions > 0 {
         next::add_decisions(
             &mut plan,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::gates::Verdict;
+use crate::backtest::{Backtest, Case};
 use crate::engine::Nearest;
 use crate::engine::explain::Line;
 use jiff::Timestamp;
@@ -422,6 +424,9 @@ pub struct GroupPlan {
     /// The resource that was last applied, where the files now name another: it has a fingerprint of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old: Option<OldResource>,
+    /// What is live and what is planned on recorded load; only to be read: apply does not look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtest: Option<Backtest>,
     /// What apply asks of the provider, in order.
     pub steps: Vec<Step>,
     /// What apply writes to the state.
@@ -479,6 +484,12 @@ pub struct Plan {
     pub lost: Vec<(Resource, Owner)>,
     /// What the plan leaves out, and why; sentences.
     pub notes: Vec<String>,
+    /// What a backtest of each group whose policy changes compares.
+    #[serde(skip)]
+    pub cases: Vec<Case>,
+    /// What the gates of `--fail-if` said, where any were asked.
+    #[serde(skip)]
+    pub verdicts: Vec<Verdict>,
     /// Problems in the files, seen from the cloud. With an error apply refuses.
     #[serde(skip)]
     pub diagnostics: Diagnostics,

@@ -29,7 +29,8 @@ pub fn json(plan: &Plan) -> Json {
         "decisions": listed(plan, |group| group.decision.as_slice()),
         "calendar": listed(plan, |group| &group.calendar),
         "cost": cost(plan),
-        "backtest": null,
+        "backtest": listed(plan, |group| group.backtest.as_slice()),
+        "gates": plan.verdicts,
         "lost": plan.lost.iter().map(|(resource, owner)| json!({
             "resource": resource,
             "owner": owner,

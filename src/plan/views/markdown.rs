@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::words;
+use super::{backtest, words};
+use crate::backtest::Backtest;
 use crate::plan::types::{Action, GroupPlan, Mode, Plan, PlannedChange};
 
 /// Comments on the usual platforms end at 65,536 characters; what would go beyond is counted instead.
@@ -46,6 +47,9 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
             escape(&words::action(group))
         )?;
     }
+    for verdict in plan.verdicts.iter().filter(|verdict| verdict.stops()) {
+        writeln!(out, "> **Stopped:** {}\n", escape(&verdict.sentence()))?;
+    }
     for note in &plan.notes {
         writeln!(out, "{}\n", escape(note))?;
     }
@@ -88,6 +92,7 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         )?;
     }
     writeln!(out)?;
+    write_backtests(out, &shown)?;
     for (i, group) in shown.iter().enumerate() {
         let mut part = String::new();
         write_group(&mut part, group)?;
@@ -98,6 +103,58 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         out.push_str(&part);
     }
     Ok(())
+}
+
+/// Not folded: it is what a review asks first.
+fn write_backtests(out: &mut String, groups: &[&GroupPlan]) -> std::fmt::Result {
+    let tested = groups
+        .iter()
+        .filter_map(|group| Some((&group.address, group.backtest.as_ref()?)));
+    let tested: Vec<_> = tested.collect();
+    if tested.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "#### On the recorded load\n")?;
+    let differs = |found: &&Backtest| found.played().is_some_and(|played| !played.is_same());
+    let (mut lines, mut has_head) = (Vec::new(), false);
+    for (i, (address, found)) in tested.iter().enumerate() {
+        if out.len() > LONGEST * 2 / 3 {
+            lines.push(format!("and {} more groups", tested.len() - i));
+            break;
+        }
+        let name = format!("`{}`", code(&address.to_string()));
+        match found {
+            Backtest::Missing { why_not } => {
+                lines.push(format!("{name}: no backtest: {}", escape(why_not)));
+                continue;
+            }
+            Backtest::Played(played) if played.is_same() => {
+                let load = escape(&backtest::load(&played.load));
+                lines.push(format!("{name}: no difference; {load}"));
+                continue;
+            }
+            Backtest::Played(played) => {
+                let load = escape(&backtest::load(&played.load));
+                let notes: Vec<String> = played.notes.iter().map(|note| escape(note)).collect();
+                lines.push([vec![format!("{name}: {load}")], notes].concat().join("; "));
+            }
+        }
+        if !has_head {
+            has_head = true;
+            writeln!(out, "| Group | | {} |", backtest::HEAD.join(" | "))?;
+            writeln!(out, "|---|---|{}", "--:|".repeat(backtest::HEAD.len()))?;
+        }
+        for (whose, cells) in found.played().into_iter().flat_map(backtest::rows) {
+            writeln!(out, "| {name} | {whose} | {} |", cells.join(" | "))?;
+        }
+    }
+    if tested.iter().any(|(_, found)| differs(found)) {
+        writeln!(out)?;
+    }
+    for line in lines {
+        writeln!(out, "- {line}")?;
+    }
+    writeln!(out)
 }
 
 fn write_drift(out: &mut String, plan: &Plan) -> std::fmt::Result {

@@ -1,6 +1,7 @@
 //! Views of a plan: text for a terminal, Markdown for a pull request, JSON for programs. None is parsed back, and
 //! none prints: they compute text.
 
+mod backtest;
 mod blocks;
 mod json;
 mod markdown;

@@ -6,7 +6,8 @@ use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
 use super::blocks::{self, Line};
-use super::words;
+use super::{backtest, words};
+use crate::backtest::Backtest;
 use crate::engine::explain;
 use crate::plan::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange};
 
@@ -104,6 +105,9 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
     if let Some(records) = plan.records_line() {
         writeln!(out, "{records}")?;
     }
+    for verdict in plan.verdicts.iter().filter(|verdict| verdict.stops()) {
+        writeln!(out, "{REMOVE}{}{REMOVE:#}", verdict.sentence())?;
+    }
     writeln!(out, "{HEAD}{}{HEAD:#}", plan.summary_line())
 }
 
@@ -172,6 +176,38 @@ fn write_group(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std:
     }
     if let Some(cost) = group.cost.as_ref().and_then(words::cost) {
         writeln!(out, "    cost: {cost}")?;
+    }
+    match &group.backtest {
+        Some(found) => write_backtest(out, found, wrap),
+        None => Ok(()),
+    }
+}
+
+fn write_backtest(out: &mut String, found: &Backtest, wrap: Option<usize>) -> std::fmt::Result {
+    let said = |text: &str| explain::Line {
+        subject: String::new(),
+        text: text.to_owned(),
+    };
+    let played = match found {
+        Backtest::Missing { why_not } => {
+            let lines = explain::layout(&[said(&format!("no backtest: {why_not}"))], 1, 0, wrap);
+            return lines.iter().try_for_each(|line| writeln!(out, "{line}"));
+        }
+        Backtest::Played(played) => played,
+    };
+    let load = backtest::load(&played.load);
+    if played.is_same() {
+        writeln!(out, "    backtest: no difference on the recorded load")?;
+        return writeln!(out, "        {QUIET}{load}{QUIET:#}");
+    }
+    writeln!(out, "    backtest: {load}")?;
+    for line in backtest::table(&backtest::rows(played)) {
+        writeln!(out, "      {line}")?;
+    }
+    for note in &played.notes {
+        for line in explain::layout(&[said(note)], 3, 0, wrap) {
+            writeln!(out, "{QUIET}{line}{QUIET:#}")?;
+        }
     }
     Ok(())
 }

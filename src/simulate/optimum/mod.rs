@@ -98,7 +98,11 @@ pub fn solve(problem: &Problem<'_>) -> Result<Solution, ProblemError> {
     solve_within(problem, MOST_WORK)
 }
 
-fn solve_within(problem: &Problem<'_>, work: u64) -> Result<Solution, ProblemError> {
+/// The same with a bound on the work of minimum-cost flow, in arcs that are looked at; beyond it a lower bound answers.
+///
+/// # Errors
+/// [`ProblemError`]: what is wrong with the numbers.
+pub fn solve_within(problem: &Problem<'_>, work: u64) -> Result<Solution, ProblemError> {
     let exact = Exact::new(problem)?;
     let path = clipping::solve(&exact);
     let account = Account::of(&exact, &path);

@@ -1,0 +1,325 @@
+//! Plays one case: both policies in the same world, and the optimum. Pure.
+
+use std::collections::BTreeSet;
+
+use tideform_policies::model::{Controller, Group, Limits, Name};
+
+use super::figures::{Figures, LoadFacts, Optimum, Played, a_month, rounded};
+use super::history::Load;
+use super::{Case, NoBacktest, PENALTIES};
+use crate::cost::BILLING_MINIMUM;
+use crate::simulate::native::Native;
+use crate::simulate::optimum::{Demand, Problem, Run, Solution, solve_within};
+use crate::simulate::trace::Trace;
+use crate::simulate::world::Work;
+use crate::simulate::{Given, Measures, Note, Prices, Scenario, compare};
+
+/// The work that one optimum may take, in arcs looked at: some tenths of a second. Loads in minutes need none of it.
+const MOST_WORK: u64 = 10_000_000;
+
+/// What an instance costs where nobody knows: only ratios are told then.
+const SOME_PRICE: Prices = Prices {
+    on_demand: 1.0,
+    spot: 1.0,
+};
+
+/// Plays a case.
+///
+/// Both run through the planned group's world, from the same start and without chance. Where only one of them looks at a
+/// queue, load waits in one for both.
+///
+/// # Errors
+/// [`NoBacktest`]: what is missing for it.
+pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
+    let trace = &load.trace;
+    let has_price =
+        case.prices_planned.is_some() && (case.now.is_none() || case.prices_now.is_some());
+    let price =
+        |prices: Option<Prices>| if has_price { prices } else { None }.unwrap_or(SOME_PRICE);
+    let given = Given {
+        live_limits: case.live_limits,
+        live_mix: case.live_mix.clone(),
+        prices: Some(price(case.prices_planned)),
+        ..Given::default()
+    };
+    let mut planned = Scenario::new(&case.planned, trace, &given)?;
+    let mut now = match &case.now {
+        Some(now) => {
+            // The world is one: what an instance does, and when users feel it. The policy keeps what it believes.
+            let mut group = now.clone();
+            group.policy.slo = case.planned.policy.slo;
+            let world = &planned.setup.model;
+            let given = Given {
+                boot: Some(world.boot),
+                throughput: Some(world.throughput),
+                latency_s: Some(world.latency_s),
+                prices: Some(price(case.prices_now)),
+                ..given
+            };
+            Some(Scenario::new(&group, trace, &given)?)
+        }
+        None => None,
+    };
+    if let Some(now) = &mut now {
+        for model in [&now.setup.model, &planned.setup.model] {
+            if model.work == Work::Queue {
+                now.setup.model.work = Work::Queue;
+                planned.setup.model.work = Work::Queue;
+                break;
+            }
+        }
+        // What is live is what both begin with.
+        planned.setup.initial = now.setup.initial;
+    }
+    let measures_now = match &now {
+        Some(now) => Some(run(now, trace)?),
+        None => None,
+    };
+    let measures = run(&planned, trace)?;
+    let optimum = optimum(
+        case,
+        now.as_ref(),
+        measures_now.as_ref(),
+        &planned,
+        &measures,
+        trace,
+    )?;
+    let figures = |scenario: &Scenario, measures: &Measures| {
+        let model = &scenario.setup.model;
+        let unit = scenario.setup.prices.on_demand / f64::from(model.weight.max(1));
+        let mut regret = [None; 3];
+        for ((regret, penalty), best) in regret.iter_mut().zip(PENALTIES).zip(&optimum) {
+            let objective = measures.objective_usd(penalty, unit);
+            *regret = (best.objective_usd > 0.0).then(|| objective / best.objective_usd);
+        }
+        Figures::of(measures, has_price, regret)
+    };
+    let hours = trace.length().as_secs_f64() / 3_600.0;
+    Ok(Played {
+        load: LoadFacts {
+            source: load.source.clone(),
+            start: trace.start(),
+            end: trace.end(),
+            step_s: trace.step().as_secs(),
+            steps: trace.values().len(),
+            held: load.held + trace.filled(),
+            lower_bounds: trace.lower_bounds().len(),
+        },
+        now: now
+            .as_ref()
+            .zip(measures_now.as_ref())
+            .map(|(now, measures)| figures(now, measures)),
+        planned: figures(&planned, &measures),
+        notes: notes(now.as_ref(), &planned, load, has_price),
+        optimum: optimum.each_ref().map(|best| best.said(has_price, hours)),
+    })
+}
+
+/// The policy of a scenario through a load, by whoever scales the group.
+fn run(scenario: &Scenario, trace: &Trace) -> Result<Measures, NoBacktest> {
+    let group = scenario.group();
+    let ruled = group
+        .policy
+        .metrics
+        .iter()
+        .filter(|metric| metric.rule.is_some());
+    let ruled: Vec<&Name> = ruled.map(|metric| &metric.name).collect();
+    let setup = &scenario.setup;
+    let decides = |unknown: &[Name]| {
+        let known = ruled.iter().any(|name| !unknown.contains(name));
+        if known || ruled.is_empty() {
+            Ok(())
+        } else {
+            Err(NoBacktest::NothingToDecideBy(unknown.to_vec()))
+        }
+    };
+    match group.controller {
+        Controller::Tideform => {
+            let policy = scenario.policy();
+            decides(policy.unknown())?;
+            Ok(compare::run(setup, trace, policy))
+        }
+        Controller::Native => {
+            let native = Native::new(&scenario.rules)
+                .with_live_limits(scenario.live_limits)
+                .with_live_mix(scenario.live_mix.clone());
+            decides(native.unknown())?;
+            Ok(compare::run(setup, trace, native))
+        }
+    }
+}
+
+/// An optimum, before it is put into words.
+struct Best {
+    penalty: f64,
+    objective_usd: f64,
+    cost_usd: f64,
+    instance_hours: f64,
+    missing_unit_hours: f64,
+    short_minutes: f64,
+    method: &'static str,
+}
+
+impl Best {
+    fn said(&self, has_price: bool, hours: f64) -> Optimum {
+        let share = self.short_minutes / (hours * 60.0).max(f64::MIN_POSITIVE);
+        Optimum {
+            penalty: self.penalty,
+            instance_hours: rounded(self.instance_hours),
+            cost_usd_per_month: has_price.then(|| a_month(self.cost_usd, hours)),
+            slo_percent: rounded(100.0 * (1.0 - share)),
+            short_minutes: rounded(self.short_minutes),
+            missing_unit_hours: rounded(self.missing_unit_hours),
+            method: self.method.to_owned(),
+        }
+    }
+}
+
+/// The best answer at each penalty, for both policies: in the planned world, within the limits of either, at the price
+/// of whoever paid less for an instance.
+fn optimum(
+    case: &Case,
+    now: Option<&Scenario>,
+    measures_now: Option<&Measures>,
+    planned: &Scenario,
+    measures: &Measures,
+    trace: &Trace,
+) -> Result<[Best; 3], NoBacktest> {
+    let setup = &planned.setup;
+    let weight = setup.model.weight.max(1);
+    let runs: Vec<Run> = planned
+        .demand(trace)
+        .into_iter()
+        .map(|(demand, steps)| Run {
+            demand: demand.div_ceil(weight),
+            steps,
+        })
+        .collect();
+    let paid = |measures: &Measures| {
+        let hours = measures.on_demand_hours + measures.spot_hours;
+        (hours > 0.0).then(|| measures.cost_usd / hours)
+    };
+    let paid = [Some(measures), measures_now]
+        .into_iter()
+        .flatten()
+        .filter_map(paid);
+    let price = paid.reduce(f64::min).unwrap_or(setup.prices.on_demand);
+    // Free within the limits of either, and of their windows.
+    let floor = |group: &Group| lowest(group, case.live_limits);
+    let ceiling = |group: &Group| highest(group, case.live_limits);
+    let groups = || {
+        now.map(Scenario::group)
+            .into_iter()
+            .chain([planned.group()])
+    };
+    let min = groups().map(floor).min().unwrap_or(0);
+    let max = groups()
+        .map(ceiling)
+        .reduce(|a, b| Some(a?.max(b?)))
+        .flatten();
+    let best = |penalty: f64| -> Result<Best, NoBacktest> {
+        let solution = solve_within(
+            &Problem {
+                demand: Demand::Runs(&runs),
+                step: trace.step(),
+                boot: setup.model.boot.shortest(),
+                drain: setup.model.drain,
+                minimum_billing: BILLING_MINIMUM,
+                start: setup.initial.desired.div_ceil(weight),
+                min: min.div_ceil(weight),
+                max: max.map(|max| max.div_ceil(weight)),
+                rate_out: None,
+                rate_in: None,
+                price_usd_per_hour: price,
+                on_demand_usd_per_hour: setup.prices.on_demand,
+                penalty,
+            },
+            MOST_WORK,
+        )?;
+        Ok(Best {
+            penalty,
+            objective_usd: solution.objective_usd,
+            cost_usd: solution.cost_usd,
+            instance_hours: solution.account.instance_hours(),
+            missing_unit_hours: solution.account.missing_instance_hours() * f64::from(weight),
+            short_minutes: short_minutes(&solution, &runs, trace),
+            method: solution.method.name(),
+        })
+    };
+    let [first, second, third] = PENALTIES.map(best);
+    Ok([first?, second?, third?])
+}
+
+fn lowest(group: &Group, live: Option<Limits>) -> u32 {
+    let limits = group.policy.limits.or(live);
+    limits.map_or(0, |limits| limits.min().get())
+}
+
+/// The highest limit, windows included; `None`: there is none.
+fn highest(group: &Group, live: Option<Limits>) -> Option<u32> {
+    let limits = group.policy.limits.or(live)?;
+    let windows = group.policy.schedules.iter();
+    let windows = windows.filter_map(|window| window.max.map(|max| max.get()));
+    windows.chain([limits.max().get()]).max()
+}
+
+/// The minutes in which the optimum's path has less than is demanded.
+fn short_minutes(solution: &Solution, runs: &[Run], trace: &Trace) -> f64 {
+    let step_ms = trace.step().as_millis() as u64;
+    let moments = solution.path.moments();
+    let (mut next, mut serving, mut from, mut short_ms) = (0, 0, 0, 0);
+    for run in runs {
+        let to = from + u64::from(run.steps) * step_ms;
+        while from < to {
+            while let Some(moment) = moments.get(next)
+                && moment.at_ms <= from
+            {
+                serving = moment.serving;
+                next += 1;
+            }
+            let until = moments.get(next).map_or(to, |moment| moment.at_ms.min(to));
+            if run.demand > serving {
+                short_ms += until - from;
+            }
+            from = until;
+        }
+    }
+    short_ms as f64 / 60_000.0
+}
+
+/// What a reader should know of both.
+fn notes(now: Option<&Scenario>, planned: &Scenario, load: &Load, has_price: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let scenarios = || now.into_iter().chain([planned]);
+    let mut said = BTreeSet::new();
+    for note in scenarios().flat_map(|scenario| &scenario.notes) {
+        match note {
+            // Native policies are played as such; prices are known elsewhere.
+            Note::NotNative | Note::NoPrice => {}
+            Note::NoForecast if !scenarios().any(acts_by_forecast) => {}
+            note => {
+                if said.insert(note.to_string()) {
+                    notes.push(note.to_string());
+                }
+            }
+        }
+    }
+    if load.held > 0 {
+        notes.push(format!(
+            "in {} of {} steps nothing was recorded, and the load before stands in for it",
+            load.held,
+            load.trace.values().len()
+        ));
+    }
+    if !has_price {
+        notes.push("no price is known; set `instance { price_usd_per_hour }`".to_owned());
+    }
+    notes
+}
+
+fn acts_by_forecast(scenario: &Scenario) -> bool {
+    let forecast = &scenario.group().policy.forecast;
+    forecast
+        .as_ref()
+        .is_some_and(|forecast| forecast.mode == tideform_policies::model::ForecastMode::Scale)
+}

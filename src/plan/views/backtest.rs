@@ -1,0 +1,105 @@
+//! The backtest of a group, as the text and the Markdown view share it.
+
+use std::time::Duration;
+
+use tideform_policies::model::units::format_duration;
+
+use crate::backtest::{Figures, LoadFacts, Played, SHOWN_PENALTY};
+
+/// The columns after the first.
+pub(super) const HEAD: [&str; 7] = [
+    "HOURS",
+    "USD/MONTH",
+    "SLO %",
+    "SHORT MIN",
+    "ACTIONS/DAY",
+    "FLAPS",
+    "REGRET",
+];
+
+/// A row: whose, then its cells.
+pub(super) type Row = (&'static str, [String; 7]);
+
+/// Now, planned, optimum.
+pub(super) fn rows(played: &Played) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    rows.extend(played.now.iter().map(|now| ("now", cells(now))));
+    rows.push(("planned", cells(&played.planned)));
+    if let Some(best) = played.optimum.get(SHOWN_PENALTY) {
+        let none = || "-".to_owned();
+        rows.push((
+            "optimum",
+            [
+                format!("{:.1}", best.instance_hours),
+                usd(best.cost_usd_per_month),
+                format!("{:.3}", best.slo_percent),
+                minutes(best.short_minutes),
+                none(),
+                none(),
+                "1.00".to_owned(),
+            ],
+        ));
+    }
+    rows
+}
+
+fn cells(figures: &Figures) -> [String; 7] {
+    let regret = figures.regret.get(SHOWN_PENALTY).copied().flatten();
+    [
+        format!("{:.1}", figures.instance_hours),
+        usd(figures.cost_usd_per_month),
+        format!("{:.3}", figures.slo_percent),
+        minutes(figures.short_minutes),
+        format!("{:.1}", figures.actions_per_day),
+        figures.flapping.to_string(),
+        regret.map_or_else(|| "-".to_owned(), |regret| format!("{regret:.2}")),
+    ]
+}
+
+fn usd(usd: Option<f64>) -> String {
+    usd.map_or_else(|| "-".to_owned(), |usd| format!("{usd:.2}"))
+}
+
+fn minutes(minutes: f64) -> String {
+    if minutes.fract() == 0.0 {
+        format!("{minutes:.0}")
+    } else {
+        format!("{minutes:.1}")
+    }
+}
+
+/// ``13d of `cpu`, 2026-01-05 00:00Z to 2026-01-18 00:00Z``.
+pub(super) fn load(load: &LoadFacts) -> String {
+    let length = Duration::from_secs(load.step_s * load.steps as u64);
+    let (start, end) = (
+        load.start.strftime("%Y-%m-%d %H:%M"),
+        load.end.strftime("%Y-%m-%d %H:%M"),
+    );
+    format!(
+        "{} of {}, {start}Z to {end}Z",
+        format_duration(length),
+        load.source
+    )
+}
+
+/// The rows under their head, each column as wide as it must be.
+pub(super) fn table(rows: &[Row]) -> Vec<String> {
+    let mut widths = HEAD.map(str::len);
+    for (_, cells) in rows {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.len());
+        }
+    }
+    let line = |whose: &str, cells: Vec<&str>| {
+        let mut line = format!("{whose:<7}");
+        for (width, cell) in widths.iter().zip(cells) {
+            line.push_str(&format!("  {cell:>width$}"));
+        }
+        line
+    };
+    let head = line("", HEAD.to_vec());
+    let rows = rows
+        .iter()
+        .map(|(whose, cells)| line(whose, cells.iter().map(String::as_str).collect()));
+    std::iter::once(head).chain(rows).collect()
+}
