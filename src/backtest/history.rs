@@ -35,7 +35,7 @@ const SATURATED_PERCENT: f64 = 95.0;
 pub struct Load {
     /// The load.
     pub trace: Trace,
-    /// Where it comes from, for people: `metric cpu`, a file.
+    /// Where it comes from, for people: a metric, a file.
     pub source: String,
     /// Steps in which the load before stands in for a missing sample.
     pub held: usize,
@@ -211,7 +211,7 @@ pub fn load(
     let trace = Trace::new(start, step, values).map_err(|_| NoHistory::Nothing)?;
     Ok(Load {
         trace: trace.with_lower_bounds(bounds),
-        source: format!("metric `{}`", metric.name),
+        source: format!("`{}`", metric.name),
         held,
     })
 }

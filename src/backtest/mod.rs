@@ -18,10 +18,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tideform_policies::model::units::format_duration;
 use tideform_policies::model::{Group, GroupAddress, Limits, Mix, Name};
 
-pub use figures::{Figures, Optimum, Played};
+pub use figures::{Figures, LoadFacts, Optimum, Played};
 pub use history::{HISTORY, LONGEST_HELD, Load, NoHistory, SHORTEST};
 pub use play::play;
 pub use recorded::Recorded;
@@ -29,7 +28,7 @@ pub use recorded::Recorded;
 use crate::simulate::{Prices, ScenarioError};
 
 /// The penalties for which the regret is said, in prices of an instance on demand.
-pub const PENALTIES: [f64; 3] = crate::simulate::compare::PENALTIES;
+pub const PENALTIES: [f64; 3] = crate::simulate::PENALTIES;
 
 /// The penalty whose optimum and regret are shown to people: the middle one.
 pub const SHOWN_PENALTY: usize = 1;
@@ -183,9 +182,4 @@ pub fn play_all<E>(
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner)),
     }
-}
-
-/// A time for people, to the minute: `13d 4h`.
-pub(crate) fn long(seconds: u64) -> String {
-    format_duration(std::time::Duration::from_secs(seconds))
 }

@@ -61,12 +61,10 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
         None => None,
     };
     if let Some(now) = &mut now {
-        for model in [&now.setup.model, &planned.setup.model] {
-            if model.work == Work::Queue {
-                now.setup.model.work = Work::Queue;
-                planned.setup.model.work = Work::Queue;
-                break;
-            }
+        let waits = |scenario: &Scenario| scenario.setup.model.work == Work::Queue;
+        if waits(now) || waits(&planned) {
+            now.setup.model.work = Work::Queue;
+            planned.setup.model.work = Work::Queue;
         }
         // What is live is what both begin with.
         planned.setup.initial = now.setup.initial;
@@ -190,10 +188,7 @@ fn optimum(
     let runs: Vec<Run> = planned
         .demand(trace)
         .into_iter()
-        .map(|(demand, steps)| Run {
-            demand: demand.div_ceil(weight),
-            steps,
-        })
+        .map(|(demand, steps)| Run { demand, steps })
         .collect();
     let paid = |measures: &Measures| {
         let hours = measures.on_demand_hours + measures.spot_hours;
@@ -221,6 +216,7 @@ fn optimum(
         let solution = solve_within(
             &Problem {
                 demand: Demand::Runs(&runs),
+                weight,
                 step: trace.step(),
                 boot: setup.model.boot.shortest(),
                 drain: setup.model.drain,
@@ -241,8 +237,8 @@ fn optimum(
             objective_usd: solution.objective_usd,
             cost_usd: solution.cost_usd,
             instance_hours: solution.account.instance_hours(),
-            missing_unit_hours: solution.account.missing_instance_hours() * f64::from(weight),
-            short_minutes: short_minutes(&solution, &runs, trace),
+            missing_unit_hours: solution.account.missing_unit_hours(),
+            short_minutes: short_minutes(&solution, &runs, weight, trace),
             method: solution.method.name(),
         })
     };
@@ -264,7 +260,7 @@ fn highest(group: &Group, live: Option<Limits>) -> Option<u32> {
 }
 
 /// The minutes in which the optimum's path has less than is demanded.
-fn short_minutes(solution: &Solution, runs: &[Run], trace: &Trace) -> f64 {
+fn short_minutes(solution: &Solution, runs: &[Run], weight: u32, trace: &Trace) -> f64 {
     let step_ms = trace.step().as_millis() as u64;
     let moments = solution.path.moments();
     let (mut next, mut serving, mut from, mut short_ms) = (0, 0, 0, 0);
@@ -274,7 +270,7 @@ fn short_minutes(solution: &Solution, runs: &[Run], trace: &Trace) -> f64 {
             while let Some(moment) = moments.get(next)
                 && moment.at_ms <= from
             {
-                serving = moment.serving;
+                serving = moment.serving.saturating_mul(weight);
                 next += 1;
             }
             let until = moments.get(next).map_or(to, |moment| moment.at_ms.min(to));
@@ -294,8 +290,8 @@ fn notes(now: Option<&Scenario>, planned: &Scenario, load: &Load, has_price: boo
     let mut said = BTreeSet::new();
     for note in scenarios().flat_map(|scenario| &scenario.notes) {
         match note {
-            // Native policies are played as such; prices are known elsewhere.
-            Note::NotNative | Note::NoPrice => {}
+            // Who scales what is in the plan; prices have a note of their own.
+            Note::Native | Note::NoPrice => {}
             Note::NoForecast if !scenarios().any(acts_by_forecast) => {}
             note => {
                 if said.insert(note.to_string()) {

@@ -8,7 +8,7 @@ pub const WELL: u8 = 0;
 pub const FAILURE: u8 = 1;
 /// `plan --detailed-exitcode`: the plan has changes.
 pub const CHANGES: u8 = 2;
-/// A check found something: `fmt --check`.
+/// A check found something: `fmt --check`, a gate of `plan --fail-if`.
 pub const FOUND: u8 = 3;
 /// Another process holds the lease of the state. Nothing was changed.
 pub const LEASE_HELD: u8 = 4;

@@ -297,7 +297,7 @@ impl PlanArgs {
         let spinner = cx.output.spinner("Replaying recorded load");
         let mut played = backtest::play_all(&cases, |case| {
             if let Some(load) = traces.get(&case.address) {
-                return Ok(Ok(load.clone()));
+                return Ok::<_, CliError>(Ok(load.clone()));
             }
             let (Some(state), Some(was)) = (state, &case.now) else {
                 return Ok(Err(NoHistory::Nothing.into()));

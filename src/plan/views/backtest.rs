@@ -68,17 +68,23 @@ fn minutes(minutes: f64) -> String {
     }
 }
 
-/// ``13d of `cpu`, 2026-01-05 00:00Z to 2026-01-18 00:00Z``.
+/// ``13d of `cpu`, 2026-01-05 00:00Z to 2026-01-18 00:00Z``; of one day the date is said once.
 pub(super) fn load(load: &LoadFacts) -> String {
     let length = Duration::from_secs(load.step_s * load.steps as u64);
-    let (start, end) = (
-        load.start.strftime("%Y-%m-%d %H:%M"),
-        load.end.strftime("%Y-%m-%d %H:%M"),
-    );
+    let date = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    let time = |at: jiff::Timestamp| at.strftime("%H:%MZ").to_string();
+    let (start, end) = (date(load.start), date(load.end));
+    let end = if start == end {
+        String::new()
+    } else {
+        format!("{end} ")
+    };
     format!(
-        "{} of {}, {start}Z to {end}Z",
+        "{} of {}, {start} {} to {end}{}",
         format_duration(length),
-        load.source
+        load.source,
+        time(load.start),
+        time(load.end)
     )
 }
 
