@@ -42,7 +42,8 @@ fn a_plan_shows_now_planned_and_the_optimum_on_the_recorded_load() {
         .zip(["       ", "now", "planned", "optimum"])
     {
         assert!(
-            line.trim_start_matches("      ").starts_with(start),
+            line.strip_prefix("      ")
+                .is_some_and(|line| line.starts_with(start)),
             "{line}"
         );
         assert!(line.chars().count() <= 80, "{line}");
