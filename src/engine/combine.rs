@@ -65,17 +65,12 @@ impl Tally {
 }
 
 /// Asks every metric with a rule, and makes one number of what they say.
-pub(super) fn combine<S: Sink>(
+pub(super) fn combine(
     moment: &Moment<'_>,
     floor: u32,
     memory: &mut Memory,
-    sink: &mut S,
+    sink: &mut impl Sink,
 ) -> u32 {
-    if S::IS_QUIET
-        && let Some(number) = plain(moment, memory)
-    {
-        return number;
-    }
     let mut tally = Tally::default();
     let mut has_rule = false;
     for (place, metric) in moment.policy.metrics.iter().enumerate() {
@@ -101,10 +96,10 @@ pub(super) fn combine<S: Sink>(
     after
 }
 
-/// The same number for the commonest case, in which nobody asks for the reasons: every metric with a rule is tracked by
-/// the mean over instances that are all ready, and has just been sampled, and the largest want counts.
+/// The number of [`combine`] in the commonest case, for when nobody asks for the reasons: every metric with a rule is
+/// tracked by the mean over instances that are all ready, and has just been sampled, and the largest want counts.
 #[inline]
-fn plain(moment: &Moment<'_>, memory: &Memory) -> Option<u32> {
+pub(super) fn plain(moment: &Moment<'_>, memory: &Memory) -> Option<u32> {
     let (policy, seen, current) = (moment.policy, moment.seen, moment.current);
     let is_settled = current > 0 && moment.units.ready == current && moment.units.warming == 0;
     if !is_settled
@@ -116,11 +111,15 @@ fn plain(moment: &Moment<'_>, memory: &Memory) -> Option<u32> {
     }
     let mut largest = None;
     for (place, metric) in policy.metrics.iter().enumerate() {
-        let track = match (&metric.rule, &metric.source, metric.scope) {
-            (None, _, _) => continue,
-            (Some(Rule::Track(track)), MetricSource::Query(_), Scope::Instance) => track,
-            (Some(_), _, _) => return None,
+        let track = match &metric.rule {
+            None => continue,
+            Some(Rule::Track(track)) => track,
+            Some(Rule::Steps(_) | Rule::Want) => return None,
         };
+        let is_query = matches!(metric.source, MetricSource::Query(_));
+        if !is_query || metric.scope != Scope::Instance {
+            return None;
+        }
         if let Some(Some(_)) = seen.spreads.get(place) {
             return None;
         }

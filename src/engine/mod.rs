@@ -123,10 +123,18 @@ pub fn limits_at(rules: &Rules, seen: &Observation, now: Timestamp) -> (Capacity
 }
 
 /// All rules in their order.
-fn run(moment: &Moment<'_>, memory: &mut Memory, sink: &mut impl Sink) -> Outcome {
+fn run<S: Sink>(moment: &Moment<'_>, memory: &mut Memory, sink: &mut S) -> Outcome {
     memory.settle(moment.rules, moment.now);
     let bounds = limits::bounds(moment, sink);
-    let mut number = combine::combine(moment, bounds.floor, memory, sink);
+    let plain = if S::IS_QUIET {
+        combine::plain(moment, memory)
+    } else {
+        None
+    };
+    let mut number = match plain {
+        Some(number) => number,
+        None => combine::combine(moment, bounds.floor, memory, sink),
+    };
     number = stabilize::stabilize(moment, number, memory, sink);
     let is_guarded = !moment.policy.guards.is_empty() || !memory.guards.is_empty();
     // These only hold moves back, but for the guards, which also move on by themselves.
