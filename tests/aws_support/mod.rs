@@ -56,7 +56,7 @@ client("ec2").create_launch_template(LaunchTemplateName="web",
 
     /// Lets time pass, here and there.
     pub fn pass(&mut self, seconds: i64) {
-        self.now = self.now + SignedDuration::from_secs(seconds);
+        self.now += SignedDuration::from_secs(seconds);
         self.set_clock();
     }
 
