@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{InstanceType, SpotPrice};
+use aws_sdk_ec2::types::{Filter, SpotPrice};
 use jiff::Timestamp;
 use tideform_provider::{ItemResult, PriceRequest, Prices, ProviderError};
 
@@ -57,7 +57,8 @@ pub(crate) async fn read(
         .collect()
 }
 
-/// The rows in force now: a history that starts now has the last price of each type and zone.
+/// The rows in force now: a history that starts now has the last price of each type and zone. The types are a filter, so
+/// that one that does not exist has no price, and takes none from the others.
 ///
 /// Source: Amazon EC2 API, DescribeSpotPriceHistory, "StartTime".
 async fn history(
@@ -68,7 +69,12 @@ async fn history(
     let mut pages = clients
         .ec2
         .describe_spot_price_history()
-        .set_instance_types(Some(types.iter().map(|&t| InstanceType::from(t)).collect()))
+        .filters(
+            Filter::builder()
+                .name("instance-type")
+                .set_values(Some(types.iter().map(|&name| name.to_owned()).collect()))
+                .build(),
+        )
         .set_product_descriptions(Some(PRODUCTS.map(str::to_owned).to_vec()))
         .start_time(date_time(now))
         .into_paginator()
