@@ -3,8 +3,8 @@
 //! `cargo bench --bench simulate -- --quick` measures time; `-- instructions` counts what a step takes, by running itself
 //! under valgrind, as the bench `instructions` does for a decision.
 
-#[allow(dead_code, reason = "the other benches use the rest")]
-mod cases;
+#[path = "cases/groups.rs"]
+mod groups;
 #[path = "cases/year.rs"]
 mod year;
 
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 fn benchmark(criterion: &mut Criterion) {
     let text = year::csv(year::YEAR);
     let Ok(trace) = year::read(&text) else { return };
-    let rules = Rules::new(&cases::group("one_track"));
+    let rules = Rules::new(&groups::group("one_track"));
     let mut group = criterion.benchmark_group("a year of minutes");
     group.sample_size(10);
     group.bench_function("read", |bencher| {
@@ -73,7 +73,7 @@ fn benchmark(criterion: &mut Criterion) {
 
 fn run(way: &str, steps: u32) {
     let text = year::csv(steps);
-    let rules = Rules::new(&cases::group("one_track"));
+    let rules = Rules::new(&groups::group("one_track"));
     if way == "write" {
         black_box(&text);
         return;

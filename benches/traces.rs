@@ -5,8 +5,8 @@
 //! with nothing but a target of 60 % compares. `-- anchor` prints, per file, the figures of a published comparison
 //! instead: instances by the 99.9th percentile, sixty of them, a boot of five minutes, a target of 70 %.
 
-#[allow(dead_code, reason = "shared with other benches, which use the rest")]
-mod cases;
+#[path = "cases/groups.rs"]
+mod groups;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -150,7 +150,7 @@ fn demanded_hours(row: &Row) -> f64 {
 
 #[allow(clippy::print_stdout, reason = "a bench reports here")]
 fn report(directory: &std::path::Path, is_anchor: bool) -> Result<(), String> {
-    let group = cases::group("only_a_target");
+    let group = groups::group("only_a_target");
     let mut all = Vec::new();
     for (name, trace) in traces(directory)? {
         if is_anchor {

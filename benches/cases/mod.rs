@@ -2,17 +2,18 @@
 //!
 //! Shared by the benches and by the test that counts allocations. The policies are in `policies/groups.hcl`.
 
-use std::path::Path;
+mod groups;
 
 use jiff::{SignedDuration, Timestamp};
 use tideform::engine::{
     Action, Decision, Memory, Nearest, Observation, Outcome, Rules, decide, decide_quiet, nearest,
 };
-use tideform_policies::load::LoadInput;
 use tideform_policies::model::{
-    Capacity, Group, GroupAddress, Instance, InstanceSample, InstanceState, Lifecycle,
-    MetricReading, MetricSource, Sample,
+    Capacity, Instance, InstanceSample, InstanceState, Lifecycle, MetricReading, MetricSource,
+    Sample,
 };
+
+pub(crate) use groups::group;
 
 /// The groups that are measured, by name.
 pub(crate) const MEASURED: [&str; 4] = [
@@ -164,20 +165,5 @@ fn instance(n: i64) -> Instance {
         weight: 1,
         ready: None,
         ready_changed_at: None,
-    }
-}
-
-/// The group of this name.
-#[allow(dead_code, reason = "not every user needs it")]
-pub(crate) fn group(name: &str) -> Group {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/cases/policies");
-    let (mut configuration, diagnostics) = tideform_policies::read(&LoadInput {
-        directory,
-        environment: Vec::new(),
-        arguments: Vec::new(),
-    });
-    match configuration.groups.remove(&GroupAddress::new(name)) {
-        Some(group) if !diagnostics.has_errors() => group,
-        _ => panic!("the policies of the benches: {diagnostics:?}"),
     }
 }
