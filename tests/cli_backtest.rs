@@ -188,3 +188,46 @@ fn a_trace_stands_in_for_what_was_not_recorded() {
         );
     }
 }
+
+/// A group that only looks at its cpu, under 250 a second, which take three instances.
+const CPU: &str = r#"
+provider "mock" {
+  clock = "stepped"
+  start = "2026-01-05T12:00:00Z"
+  load "web" { formula = "250" }
+}
+
+group "web" {
+  provider = provider.mock
+  resource "asg" { name = "web" }
+  launch {
+    boot       = "90s"
+    throughput = 100
+  }
+  warmup = "5m"
+  metric "cpu" {
+    track { target = 60 }
+  }
+  limits {
+    min = 3
+    max = 10
+  }
+}
+"#;
+
+#[test]
+fn utilization_and_what_served_tell_the_load_also_while_capacity_changes() {
+    let directory = Directory::with(&[("web.hcl", CPU)]);
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    directory
+        .run(&["reconcile", "--interval", "1m", "--ticks", "90"])
+        .exits(0);
+    directory.write("web.hcl", &CPU.replace("target = 60", "target = 45"));
+    let backtest = directory.run(&["plan", "--json"]).exits(0).json()["backtest"][0].clone();
+    assert_eq!(backtest["load"]["source"], "`cpu`", "{backtest:#}");
+    let hours = backtest["load"]["steps"].as_f64().unwrap() / 60.0;
+    let optimum = backtest["optimum"][1]["instance_hours"].as_f64().unwrap();
+    // A step that was read as much as a fifth too high or too low would take another number of instances.
+    assert!((optimum - 3.0 * hours).abs() < 1e-5, "{backtest:#}");
+    assert_eq!(backtest["load"]["lower_bounds"], 0);
+}

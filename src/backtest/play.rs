@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use tideform_policies::model::{Controller, Group, Limits, Name};
+use tideform_policies::model::{Group, Limits};
 
 use super::figures::{Figures, LoadFacts, Optimum, Played, a_month, rounded};
 use super::history::Load;
 use super::{Case, NoBacktest, PENALTIES};
 use crate::cost::BILLING_MINIMUM;
-use crate::simulate::native::Native;
 use crate::simulate::optimum::{Demand, Problem, Run, Solution, solve_within};
 use crate::simulate::trace::Trace;
 use crate::simulate::world::Work;
@@ -113,38 +112,20 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
     })
 }
 
-/// The policy of a scenario through a load, by whoever scales the group.
+/// A load through whoever scales the group.
 fn run(scenario: &Scenario, trace: &Trace) -> Result<Measures, NoBacktest> {
-    let group = scenario.group();
-    let ruled = group
-        .policy
-        .metrics
-        .iter()
-        .filter(|metric| metric.rule.is_some());
-    let ruled: Vec<&Name> = ruled.map(|metric| &metric.name).collect();
-    let setup = &scenario.setup;
-    let decides = |unknown: &[Name]| {
-        let known = ruled.iter().any(|name| !unknown.contains(name));
-        if known || ruled.is_empty() {
-            Ok(())
-        } else {
-            Err(NoBacktest::NothingToDecideBy(unknown.to_vec()))
-        }
-    };
-    match group.controller {
-        Controller::Tideform => {
-            let policy = scenario.policy();
-            decides(policy.unknown())?;
-            Ok(compare::run(setup, trace, policy))
-        }
-        Controller::Native => {
-            let native = Native::new(&scenario.rules)
-                .with_live_limits(scenario.live_limits)
-                .with_live_mix(scenario.live_mix.clone());
-            decides(native.unknown())?;
-            Ok(compare::run(setup, trace, native))
+    let metrics = scenario.group().policy.metrics.iter();
+    let ruled: Vec<_> = metrics.filter(|metric| metric.rule.is_some()).collect();
+    for note in &scenario.notes {
+        if let Note::Unknown(unknown) = note
+            && !ruled.is_empty()
+            && ruled.iter().all(|metric| unknown.contains(&metric.name))
+        {
+            return Err(NoBacktest::NothingToDecideBy(unknown.clone()));
         }
     }
+    let controller = scenario.controller();
+    Ok(compare::run(&scenario.setup, trace, controller))
 }
 
 /// An optimum, before it is put into words.

@@ -48,6 +48,18 @@ impl Measure {
         named.map_or("", |(name, _)| name)
     }
 
+    /// A number for people: with two decimals, or three where the third matters.
+    fn said(self, value: f64) -> String {
+        match self {
+            Measure::Slo | Measure::Regret => format!("{value:.3}"),
+            Measure::Cost
+            | Measure::Hours
+            | Measure::Short
+            | Measure::Actions
+            | Measure::Flapping => format!("{value:.2}"),
+        }
+    }
+
     /// After a number, for people.
     fn unit(self) -> &'static str {
         match self {
@@ -288,6 +300,7 @@ impl Gate {
             text,
         };
         let unit = self.measure.unit();
+        let number = |value: f64| self.measure.said(value);
         let found = match (self.bound, now, planned) {
             (_, _, None) => return verdict(Outcome::NotJudged, self.missing(group)),
             (Bound::Planned(bound), _, Some(planned)) => {
@@ -384,16 +397,6 @@ impl Gate {
                     .to_owned()
             }
         }
-    }
-}
-
-/// Two decimals, and three where they matter.
-fn number(value: f64) -> String {
-    let thousandths = (value * 1000.0).round();
-    if thousandths % 10.0 == 0.0 {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.3}")
     }
 }
 

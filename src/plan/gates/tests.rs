@@ -134,7 +134,7 @@ fn a_gate_stops_where_it_holds_and_says_the_numbers() {
         (
             "slo < 99.9",
             Outcome::Passed,
-            "100.00 % of minutes within the SLO planned",
+            "100.000 % of minutes within the SLO planned",
         ),
         (
             "short > +5m",
@@ -154,7 +154,7 @@ fn a_gate_stops_where_it_holds_and_says_the_numbers() {
         (
             "regret > 1.5",
             Outcome::Stopped,
-            "2.00 times the optimum planned",
+            "2.000 times the optimum planned",
         ),
     ] {
         let verdict = gate(text).judge(&group);
