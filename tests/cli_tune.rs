@@ -136,7 +136,7 @@ fn what_is_not_confirmed_by_the_time_held_out_is_not_proposed() {
 }
 
 #[test]
-fn the_floor_of_the_example_is_searched_as_a_whole_and_the_files_stay_in_form() {
+fn the_targets_of_the_example_are_searched_as_a_whole_and_the_files_stay_in_form() {
     let directory = Directory::example("web-shop");
     let ran = directory
         .run(&[
@@ -145,19 +145,25 @@ fn the_floor_of_the_example_is_searched_as_a_whole_and_the_files_stay_in_form() 
             "--trace",
             "traffic/ecommerce-api.csv",
             "--range",
-            "schedule.office.min=4..6/2",
+            "metric.requests_per_instance.track.target=7..8/1",
+            "--range",
+            "metric.cpu.track.target=60..66/6",
             "--write",
         ])
         .exits(0);
     for part in [
-        "group.web   all 2 candidates",
+        "group.web   all 4 candidates",
         "  searched  2017-12-17 00:00Z to 2017-12-25 00:00Z\n",
-        "  schedule.office.min  6 -> 4  (group.web, shop.hcl:119:16)\n",
+        "  metric.requests_per_instance.track.target  7 -> 8  (policy.web, shop.hcl:45:19)\n",
+        "The files are changed.",
         "note: bursts inside a step are invisible",
     ] {
         assert!(ran.stdout.contains(part), "no {part:?} in\n{}", ran.stdout);
     }
-    assert!(directory.read("shop.hcl").contains("    min      = 4\n"));
+    let written = directory.read("shop.hcl");
+    assert!(written.contains("      target    = 8\n"), "{written}");
+    let comment = "  # 12 requests a second fill one instance; 7 keep it comfortable.\n";
+    assert!(written.contains(comment), "{written}");
     directory.run(&["fmt", "--check"]).exits(0);
     directory.run(&["validate"]).exits(0);
 }
