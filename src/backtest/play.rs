@@ -1,6 +1,7 @@
 //! Plays one case: both policies in the same world, and the optimum. Pure.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tideform_policies::model::{Group, Limits};
 
@@ -11,7 +12,7 @@ use crate::cost::BILLING_MINIMUM;
 use crate::simulate::optimum::{Demand, Problem, Run, Solution, solve_within};
 use crate::simulate::trace::Trace;
 use crate::simulate::world::Work;
-use crate::simulate::{Given, Measures, Note, Prices, Scenario, compare};
+use crate::simulate::{self, Given, Measures, Note, Prices, Scenario, Setup, compare};
 
 /// The work that one optimum may take, in arcs looked at: some tenths of a second. Loads in minutes need none of it.
 const MOST_WORK: u64 = 10_000_000;
@@ -124,8 +125,37 @@ fn run(scenario: &Scenario, trace: &Trace) -> Result<Measures, NoBacktest> {
             return Err(NoBacktest::NothingToDecideBy(unknown.clone()));
         }
     }
-    let controller = scenario.controller();
-    Ok(compare::run(&scenario.setup, trace, controller))
+    let (load_s, step_s) = (trace.step().as_secs().max(1), common_step(scenario, trace));
+    let setup = Setup {
+        step: Duration::from_secs(step_s),
+        ..scenario.setup.clone()
+    };
+    let mut run = simulate::Run::new(setup, scenario.controller());
+    for load in trace.values() {
+        for _ in 0..load_s / step_s {
+            run.push(*load);
+        }
+    }
+    Ok(run.finish().0)
+}
+
+/// The longest step, in seconds, that cuts neither boot nor drain short: nothing happens between its edges, so that a
+/// shorter one says the same and takes longer. At least [`compare::STEP`], where the load allows it.
+fn common_step(scenario: &Scenario, trace: &Trace) -> u64 {
+    let greatest = |mut a: u64, mut b: u64| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let load_s = trace.step().as_secs().max(1);
+    let model = &scenario.setup.model;
+    let times = [model.boot.shortest(), model.drain];
+    if times.iter().any(|time| time.subsec_nanos() != 0) {
+        return greatest(load_s, compare::STEP.as_secs());
+    }
+    let all = times.iter().map(Duration::as_secs).fold(load_s, greatest);
+    all.max(greatest(load_s, compare::STEP.as_secs()))
 }
 
 /// An optimum, before it is put into words.
