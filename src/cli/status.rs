@@ -6,7 +6,9 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tideform_policies::model::{Controller, Group, GroupAddress};
-use tideform_state::{JsonText, OpenMode, Override, OverrideKind, State, StoredDecision};
+use tideform_state::{
+    JsonText, OpenMode, Override, OverrideKind, ProviderIdentity, State, StoredDecision,
+};
 
 use super::args::GroupArgs;
 use super::context::Context;
@@ -19,6 +21,7 @@ use crate::cost::{Spending, Timeline, month_start};
 use crate::engine::{Decision, explain};
 use crate::observe::{Read, read_live};
 use crate::reconcile::{Progress, count_ready};
+use crate::registry::Providers;
 
 /// Show the groups as they are now.
 ///
@@ -65,6 +68,8 @@ impl StatusArgs {
         let chosen = self.groups.select(&all)?;
         applied.retain(|address, _| chosen.contains(address));
         let groups: Vec<&Group> = applied.values().map(|applied| &applied.group).collect();
+        // In another account no group would be there. A provider that does not say who we are fails its groups below.
+        state.verify_identities(&cx.block_on(identities(&providers))?)?;
         let mut live = cx.block_on(read_live(&groups, &providers))?;
         let mut decisions = state.last_decisions()?;
         let mut progress = state.progress()?;
@@ -124,6 +129,20 @@ impl StatusArgs {
             })
         }
     }
+}
+
+async fn identities(providers: &Providers) -> Vec<ProviderIdentity> {
+    let mut found = Vec::new();
+    for (address, provider) in providers.iter() {
+        if let Ok(identity) = provider.identity().await {
+            found.push(ProviderIdentity {
+                provider: address.clone(),
+                account: identity.account,
+                region: identity.region,
+            });
+        }
+    }
+    found
 }
 
 fn view_live(read: &Read, group: &Group, now: Timestamp) -> Option<Live> {

@@ -163,7 +163,11 @@ fn nothing_is_done_in_another_account_or_region() {
     shop.directory.write("shop.hcl", &files);
     let other = AwsServer::shared().account();
     shop.directory.set("AWS_ACCESS_KEY_ID", &other.access_key());
-    for command in [&["apply", "--auto-approve"][..], &["reconcile", "--once"]] {
+    for command in [
+        &["apply", "--auto-approve"][..],
+        &["reconcile", "--once"],
+        &["status"],
+    ] {
         let ran = shop.directory.run(command).exits(1);
         has(&ran, &["Another account", shop.account.id(), other.id()]);
     }
