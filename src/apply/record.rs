@@ -35,9 +35,8 @@ pub(super) fn drift_event(
 /// What changes, in one line: for the event.
 pub(super) fn describe(group: &GroupPlan) -> String {
     const SHOWN: usize = 3;
-    let mut parts: Vec<String> = group
-        .changes
-        .iter()
+    let changes = || group.changes.iter().filter(|change| !change.is_the_loops());
+    let mut parts: Vec<String> = changes()
         .take(SHOWN)
         .map(
             |change| match (change.before.is_null(), change.after.is_null()) {
@@ -47,8 +46,8 @@ pub(super) fn describe(group: &GroupPlan) -> String {
             },
         )
         .collect();
-    if group.changes.len() > SHOWN {
-        parts.push(format!("and {} more", group.changes.len() - SHOWN));
+    if let more @ 1.. = changes().skip(SHOWN).count() {
+        parts.push(format!("and {more} more"));
     }
     let action = match group.action {
         Action::NoOp => "no change",

@@ -229,7 +229,11 @@ impl Run<'_> {
         self.report.done.push(AppliedChange {
             address: group.address.clone(),
             action: group.action,
-            changes: group.changes.len(),
+            changes: group
+                .changes
+                .iter()
+                .filter(|change| !change.is_the_loops())
+                .count(),
         });
     }
 

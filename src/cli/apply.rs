@@ -206,6 +206,7 @@ fn finish(
     }
     Err(CliError::GroupsFailed {
         what: "changed",
+        others: !report.done.is_empty(),
         failed: report
             .failed
             .iter()

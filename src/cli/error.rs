@@ -123,12 +123,14 @@ pub(super) enum CliError {
         /// Why.
         error: SavedPlanError,
     },
-    /// Some groups failed, the others went on.
+    /// Some groups failed.
     GroupsFailed {
         /// `read`, `changed`.
         what: &'static str,
         /// Address and reason.
         failed: Vec<(String, String)>,
+        /// There were other groups, which went on.
+        others: bool,
     },
     /// A group that a surge, an override or a flag asks for has no such thing.
     Nothing {
@@ -339,7 +341,7 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::Plan(error) => explain_plan(error),
         CliError::Save(error) => explain_save(error),
         CliError::SavedPlan { path, error } => explain_saved_plan(path, error),
-        CliError::GroupsFailed { what, failed } => {
+        CliError::GroupsFailed { what, failed, others } => {
             const SHOWN: usize = 10;
             let mut explained = Explained::new(format!(
                 "{} could not be {what}",
@@ -351,7 +353,11 @@ pub(super) fn explain(error: &CliError) -> Explained {
             if failed.len() > SHOWN {
                 explained = explained.why(format!("and {} more", failed.len() - SHOWN));
             }
-            explained.hint("the others went on; run it again when the cause is mended.")
+            explained.hint(if *others {
+                "the others went on; run it again when the cause is mended."
+            } else {
+                "run it again when the cause is mended."
+            })
         }
         CliError::Nothing { summary, why, hint } => {
             Explained::new(*summary).why(why.clone()).hint(hint.clone())

@@ -143,6 +143,7 @@ impl ImportArgs {
         } else {
             Err(CliError::GroupsFailed {
                 what: "imported",
+                others: !imported.groups.is_empty(),
                 failed,
             })
         }

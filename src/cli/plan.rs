@@ -167,6 +167,7 @@ pub(super) fn check_failures(plan: &Plan) -> Result<(), CliError> {
     } else {
         Err(CliError::GroupsFailed {
             what: "read",
+            others: failed.len() < plan.groups.len(),
             failed,
         })
     }

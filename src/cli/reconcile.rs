@@ -132,6 +132,7 @@ impl ReconcileArgs {
             ticks: 0,
             changes: 0,
             failed: Vec::new(),
+            has_others: false,
         };
         if let Some(interval) = self.interval {
             let groups = match &options.only {
@@ -174,6 +175,7 @@ impl ReconcileArgs {
         if finished.failed_groups > 0 && !finished.was_asked {
             return Err(CliError::GroupsFailed {
                 what: "scaled",
+                others: watcher.has_others,
                 failed: watcher.failed,
             });
         }
@@ -254,6 +256,8 @@ struct Printer<'a> {
     ticks: u64,
     changes: usize,
     failed: Vec<(String, String)>,
+    /// Groups of the last tick that did not fail.
+    has_others: bool,
 }
 
 #[async_trait]
@@ -280,6 +284,7 @@ impl Watcher for Printer<'_> {
                 self.cx.output.line(line(report, group, policy));
             }
         }
+        self.has_others = self.failed.len() < report.groups.len();
         if self.names_all && !self.json {
             self.cx.output.note(paint(
                 DIM,

@@ -125,6 +125,7 @@ impl StatusArgs {
         } else {
             Err(CliError::GroupsFailed {
                 what: "read",
+                others: failed.len() < rows.len(),
                 failed,
             })
         }

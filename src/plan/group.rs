@@ -45,7 +45,8 @@ use super::types::{
 use super::wanted::{self, Comparison};
 
 use controls::{
-    adopted_now, control_changes, is_adopted, is_ours, new_controls, release_controls, unmanaged,
+    adopted_now, control_changes, is_adopted, is_ours, new_controls, release_controls,
+    taken_by_loop, unmanaged,
 };
 use create::create;
 use drift::{drift, is_tagged_ours, was_just_created};

@@ -147,6 +147,17 @@ pub struct PlannedChange {
     pub reason: Option<String>,
 }
 
+impl PlannedChange {
+    /// Why a policy of the cloud's own goes that `apply` leaves in place.
+    pub(crate) const AT_FIRST_RUN: &str =
+        "the loop takes it away at its first run that holds the group";
+
+    /// Whether the loop carries it out, and not apply.
+    pub fn is_the_loops(&self) -> bool {
+        self.action == ChangeAction::Remove && self.reason.as_deref() == Some(Self::AT_FIRST_RUN)
+    }
+}
+
 /// What `apply` does about a value that was changed outside tideform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -516,12 +527,18 @@ pub struct Summary {
     pub change: usize,
     /// Released, forgotten or destroyed.
     pub remove: usize,
+    /// Could not be read: nothing is planned for them.
+    #[serde(default)]
+    pub unread: usize,
 }
 
 impl Plan {
     /// How many groups come, change and go.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
+        let mut summary = Summary {
+            unread: self.failures().count(),
+            ..Summary::default()
+        };
         summary.change += usize::from(!self.provider_changes.is_empty());
         for group in &self.groups {
             match group.action {
@@ -593,17 +610,36 @@ impl Plan {
             .filter_map(|group| Some((&group.address, group.failure.as_deref()?)))
     }
 
-    /// The last line: `Plan: 2 to add, 1 to change, 0 to remove.` or `No changes.`
+    /// The last line: `Plan: 2 to add, 1 to change, 0 to remove.` or `No changes.`, and what is not in the plan.
     pub fn summary_line(&self) -> String {
         let Summary {
             add,
             change,
             remove,
+            unread,
         } = self.summary();
-        if self.has_changes() {
+        let planned = if self.has_changes() {
             format!("Plan: {add} to add, {change} to change, {remove} to remove.")
-        } else {
+        } else if unread == 0 {
             "No changes.".to_owned()
+        } else if unread == self.groups.len() {
+            "Nothing is planned.".to_owned()
+        } else {
+            "No changes to the groups that could be read.".to_owned()
+        };
+        match self.unread_line() {
+            Some(unread) => format!("{planned} {unread}"),
+            None => planned,
         }
+    }
+
+    /// `1 of 3 groups could not be read, and is not in the plan.`; `None`: all could be read.
+    pub fn unread_line(&self) -> Option<String> {
+        let (unread, all) = (self.failures().count(), self.groups.len());
+        let groups = if all == 1 { "group" } else { "groups" };
+        let are = if unread == 1 { "is" } else { "are" };
+        (unread > 0).then(|| {
+            format!("{unread} of {all} {groups} could not be read, and {are} not in the plan.")
+        })
     }
 }

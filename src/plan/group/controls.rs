@@ -70,6 +70,40 @@ pub(super) fn adopted_now<'a>(
     })
 }
 
+/// Policies that the loop's first run takes away where the loop did not scale the resource before. What is adopted only
+/// now has a line of its own, and what waits for that run since an earlier apply was told of then.
+pub(super) fn taken_by_loop(
+    situation: &Situation<'_>,
+    group: &Group,
+    live: &LiveGroup,
+    is_replaced: bool,
+) -> Vec<PlannedChange> {
+    let was_the_loops = situation
+        .applied
+        .is_some_and(|applied| applied.group.controller == Controller::Tideform && !is_replaced);
+    if group.controller != Controller::Tideform || was_the_loops {
+        return Vec::new();
+    }
+    let is_told: Vec<&Control> = adopted_now(situation, group, live).collect();
+    live.controls
+        .iter()
+        .filter(|control| control.kind == ControlKind::Dynamic)
+        .filter(|control| {
+            is_ours(control, &situation.options.workspace) || is_adopted(control, &group.adopt)
+        })
+        .filter(|control| !is_told.contains(control))
+        .map(|control| PlannedChange {
+            reason: Some(PlannedChange::AT_FIRST_RUN.to_owned()),
+            ..cloud(
+                &control.name,
+                ChangeAction::Remove,
+                Json::from(control.summary.as_str()),
+                Json::Null,
+            )
+        })
+        .collect()
+}
+
 /// All controls of a group that is still to be created.
 pub(super) fn new_controls(
     situation: &Situation<'_>,

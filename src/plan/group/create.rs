@@ -22,7 +22,9 @@ pub(super) fn create(
                 "{} has no {} named `{}`, and {address} has no `launch` block, so tideform may not create it.",
                 group.provider, group.resource.kind, group.resource.name
             ))
-            .help("correct the name, create the resource first, or add a `launch` block.");
+            .help(
+                "correct the name, create the resource first, or add a `launch` block. To go on without it, name the other groups with `--group`.",
+            );
         diagnostics.push(at(diagnostic, "resource.name", "not found"));
         return None;
     };

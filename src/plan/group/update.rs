@@ -85,7 +85,7 @@ pub(super) fn update(
             source: places.of(situation.address, "adopt"),
             reason: Some(match (group.controller, control.kind) {
                 (Controller::Tideform, ControlKind::Dynamic) => {
-                    "the loop takes it away at its first run that holds the group".to_owned()
+                    PlannedChange::AT_FIRST_RUN.to_owned()
                 }
                 (Controller::Tideform, ControlKind::Schedule) => {
                     "the loop keeps windows by itself".to_owned()
@@ -100,6 +100,7 @@ pub(super) fn update(
             )
         });
     }
+    changes.extend(taken_by_loop(situation, group, live, is_replaced));
     let step = (!attributes.is_empty()).then(|| Step::Update {
         provider: group.provider.clone(),
         change: GroupChange {

@@ -21,6 +21,9 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(out, "### tideform plan: `{}`\n", code(&plan.workspace))?;
     if plan.mode == Mode::RefreshOnly {
         writeln!(out, "**Refresh only.** Nothing would be changed.\n")?;
+        if let Some(unread) = plan.unread_line() {
+            writeln!(out, "> **Warning:** {}\n", escape(&unread))?;
+        }
     } else {
         writeln!(out, "**{}**\n", plan.summary_line())?;
         if let Some(records) = plan.records_line() {

@@ -9,7 +9,8 @@ use tideform_provider::{Control, ControlKind};
 use super::{json, markdown, text};
 use crate::plan::fixtures::{configuration, launched, live, mock, plain};
 use crate::plan::{
-    Applied, CostChange, Inputs, Known, NextDecision, Plan, PlanOptions, Reason, StateMark, compute,
+    Applied, CostChange, Inputs, Known, Mode, NextDecision, Plan, PlanOptions, Reason, StateMark,
+    compute,
 };
 
 fn plan() -> Plan {
@@ -221,5 +222,200 @@ fn markdown_cannot_be_broken_by_what_the_cloud_says() {
     let cells = shown.lines().filter(|line| line.starts_with("| `"));
     for line in cells {
         assert!(line.ends_with('|'), "{line}");
+    }
+}
+
+#[test]
+fn groups_that_could_not_be_read_are_counted_and_are_not_called_unchanged() {
+    // Of three groups: whose file changes, which cannot be read, and what the last line says.
+    for (changed, unread, expected) in [
+        (false, 0, "No changes."),
+        (
+            false,
+            1,
+            "No changes to the groups that could be read. 1 of 3 groups could not be read, and is not in the plan.",
+        ),
+        (
+            true,
+            2,
+            "Plan: 0 to add, 1 to change, 0 to remove. 2 of 3 groups could not be read, and are not in the plan.",
+        ),
+        (
+            false,
+            3,
+            "Nothing is planned. 3 of 3 groups could not be read, and are not in the plan.",
+        ),
+    ] {
+        let was: Vec<_> = ["a", "b", "c"].map(plain).into();
+        let mut now = was.clone();
+        if changed {
+            now[2].policy.limits = Limits::new(Capacity(3), Capacity(10));
+        }
+        let seen = was.iter().enumerate().map(|(i, group)| {
+            let answer = if i < unread {
+                Err(tideform_provider::ProviderError::Throttled {
+                    request: "read_groups",
+                    retry_after: None,
+                })
+            } else {
+                Ok(Some(live(group, 4)))
+            };
+            ((mock(), group.resource.clone()), answer)
+        });
+        let applied = was
+            .iter()
+            .map(|group| (group.address.clone(), Applied::new(group.clone())));
+        let known = Known {
+            mark: Some(StateMark {
+                lineage: "s1".into(),
+                serial: 3,
+            }),
+            groups: applied.collect(),
+            ..Known::default()
+        };
+        let plan_in = |mode| {
+            compute(&Inputs {
+                configuration: &configuration(now.clone()),
+                known: Some(&known),
+                live: &seen.clone().collect(),
+                capabilities: &BTreeMap::new(),
+                controls: &BTreeMap::new(),
+                unsupported: &BTreeMap::new(),
+                prices: &BTreeMap::new(),
+                tagged: &[],
+                options: &PlanOptions {
+                    mode,
+                    ..PlanOptions::new("shop")
+                },
+                now: "2026-11-21T12:00:00Z".parse().unwrap(),
+            })
+        };
+        let plan = plan_in(Mode::Apply);
+        let shown = anstream::adapter::strip_str(&text(&plan, None)).to_string();
+        assert_eq!(shown.lines().last(), Some(expected));
+        assert!(markdown(&plan).contains(&format!("**{expected}**")));
+        assert_eq!(json(&plan)["summary"]["unread"], json!(unread));
+        let refresh = plan_in(Mode::RefreshOnly);
+        for shown in [text(&refresh, None), markdown(&refresh)] {
+            assert_eq!(
+                shown.contains("of 3 groups could not"),
+                unread > 0,
+                "{shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn policies_that_the_loops_first_run_takes_away_are_told_when_the_loop_takes_a_group_over() {
+    use tideform_policies::model::{Adopt, Controller};
+    let control = |name: &str, kind| Control {
+        name: name.into(),
+        kind,
+        enabled: true,
+        summary: "cpu at 50".into(),
+        settings: Default::default(),
+        writes: Default::default(),
+        beyond: None,
+    };
+    let named = || Adopt::Named(vec!["cpu-50".into()]);
+    let (native, loops) = (Controller::Native, Controller::Tideform);
+    let cases: [(&str, _, _, _, _, &[&str]); 6] = [
+        (
+            "ours",
+            native,
+            Adopt::None,
+            loops,
+            Adopt::None,
+            &["tideform/shop/web/cpu"],
+        ),
+        (
+            "ours and adopted",
+            native,
+            named(),
+            loops,
+            named(),
+            &["cpu-50", "tideform/shop/web/cpu"],
+        ),
+        (
+            "all",
+            native,
+            Adopt::All,
+            loops,
+            Adopt::All,
+            &["cpu-50", "tideform/shop/web/cpu"],
+        ),
+        // What is adopted in the same plan has a line of its own.
+        (
+            "adopted now",
+            native,
+            Adopt::None,
+            loops,
+            named(),
+            &["tideform/shop/web/cpu"],
+        ),
+        ("already the loop's", loops, named(), loops, named(), &[]),
+        ("to native", loops, named(), native, named(), &[]),
+    ];
+    for (name, before, adopted, after, adopt, expected) in cases {
+        let mut was = plain("web");
+        was.controller = before;
+        was.adopt = adopted;
+        was.coexist = true;
+        let mut now = was.clone();
+        now.controller = after;
+        now.adopt = adopt;
+        let mut there = live(&was, 4);
+        there.controls = vec![
+            control("cpu-50", ControlKind::Dynamic),
+            control("by-hand", ControlKind::Dynamic),
+            control("nightly", ControlKind::Schedule),
+            control("tideform/shop/web/cpu", ControlKind::Dynamic),
+        ];
+        if now.adopt == Adopt::All {
+            there.controls.remove(1);
+        }
+        let known = Known {
+            mark: Some(StateMark {
+                lineage: "s1".into(),
+                serial: 3,
+            }),
+            groups: [(was.address.clone(), Applied::new(was.clone()))].into(),
+            ..Known::default()
+        };
+        let plan = compute(&Inputs {
+            configuration: &configuration([now.clone()]),
+            known: Some(&known),
+            live: &[((mock(), now.resource.clone()), Ok(Some(there)))].into(),
+            capabilities: &BTreeMap::new(),
+            controls: &BTreeMap::new(),
+            unsupported: &BTreeMap::new(),
+            prices: &BTreeMap::new(),
+            tagged: &[],
+            options: &PlanOptions::new("shop"),
+            now: "2026-11-21T12:00:00Z".parse().unwrap(),
+        });
+        let group = &plan.groups[0];
+        let told: Vec<&str> = group
+            .changes
+            .iter()
+            .filter(|change| change.is_the_loops())
+            .map(|change| &*change.path)
+            .collect();
+        assert_eq!(told, expected, "{name}");
+        if after == loops {
+            // Apply itself takes nothing away.
+            assert!(group.steps.is_empty(), "{name}: {:?}", group.steps);
+        }
+        let shown = text(&plan, None);
+        let lines = shown
+            .lines()
+            .filter(|line| line.contains("first run that holds the group"));
+        let adopted_now = usize::from(name == "adopted now");
+        assert_eq!(
+            lines.count(),
+            expected.len() + adopted_now,
+            "{name}\n{shown}"
+        );
     }
 }

@@ -90,10 +90,12 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
     }
     if plan.mode == Mode::RefreshOnly {
         let n = plan.groups.iter().filter(|g| !g.drift.is_empty()).count();
+        let unread = plan.unread_line().map(|line| format!(" {line}"));
         return writeln!(
             out,
-            "{HEAD}Refresh only: {n} of {} groups changed outside tideform.{HEAD:#}",
-            plan.groups.len()
+            "{HEAD}Refresh only: {n} of {} groups changed outside tideform.{}{HEAD:#}",
+            plan.groups.len(),
+            unread.unwrap_or_default()
         );
     }
     if plan.has_changes()
