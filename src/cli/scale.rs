@@ -94,7 +94,7 @@ impl ScaleArgs {
         cx.output.note(if is_native {
             "The next run of `tideform reconcile` writes it into the group's own limits, with an action of the cloud's that ends it; `tideform unpin` ends it before its time."
         } else {
-            "The loop carries it out when the group is next due, usually within its `every` from its last decision; `tideform unpin` ends it before its time."
+            "The next run of `tideform reconcile` carries it out; `tideform unpin` ends it before its time."
         });
         Ok(exit::WELL)
     }

@@ -26,12 +26,23 @@ pub struct GroupRun {
     pub open: Vec<OpenIntent>,
     /// The provider can be told which instance to end.
     pub chooses_victims: bool,
+    /// When people last asked for something of it by hand, or ended that before its time.
+    pub asked_at: Option<Timestamp>,
 }
 
 impl GroupRun {
     /// The group itself.
     pub fn group(&self) -> &Group {
         self.rules.group()
+    }
+
+    /// Whether people have asked for something since it was last visited. A group that backs off goes on doing so.
+    pub fn is_asked(&self, now: Timestamp) -> bool {
+        let is_news = match (self.asked_at, self.progress.last_visit) {
+            (Some(asked), Some(last)) => last < asked && asked <= now,
+            (asked, _) => asked.is_some(),
+        };
+        is_news && self.progress.not_before.is_none_or(|at| at <= now)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tideform_policies::model::{Capacity, Change, Group, GroupAddress};
+use tideform_policies::model::{Capacity, Change, Controller, Group, GroupAddress};
 use tideform_state::{Intent, Override, OverrideKind, State, StateError};
 
 use super::group::GroupRun;
@@ -62,17 +62,34 @@ impl Compiled {
                 open.entry(address).or_default().push(intent);
             }
         }
+        let mut oldest = Timestamp::MAX;
+        for address in self.rules.keys() {
+            let last_visit = match progress.get(address) {
+                Some(text) => text.read::<Progress>()?.last_visit,
+                None => None,
+            };
+            oldest = oldest.min(last_visit.unwrap_or(Timestamp::MIN));
+        }
+        let mut asked: HashMap<GroupAddress, Vec<Override>> = HashMap::new();
+        for set in state.overrides_since(oldest)? {
+            asked.entry(set.group.clone()).or_default().push(set);
+        }
+        let applied_at = state.applies(1)?.first().map(|apply| apply.at);
         let mut runs = Vec::with_capacity(self.rules.len());
         for (address, rules) in &self.rules {
             let memory = match memories.remove(address) {
                 Some(text) => text.read::<Memory>()?,
                 None => Memory::default(),
             };
-            let progress = match progress.remove(address) {
+            let mut progress = match progress.remove(address) {
                 Some(text) => text.read::<Progress>()?,
                 None => Progress::default(),
             };
+            let asked = asked.remove(address).unwrap_or_default();
+            progress.moved.limits |= rules.group().controller == Controller::Native
+                && is_moved_by_apply(&asked, progress.last_visit, applied_at);
             runs.push(GroupRun {
+                asked_at: asked_at(&asked),
                 rules: Arc::clone(rules),
                 memory,
                 progress,
@@ -82,6 +99,37 @@ impl Compiled {
         }
         Ok(runs)
     }
+}
+
+/// Whether an apply may have carried out a pin or a surge whose end no visit has seen: it is brought back like what the
+/// loop has moved itself.
+///
+/// - `applied_at`: when the newest apply began.
+fn is_moved_by_apply(
+    asked: &[Override],
+    last_visit: Option<Timestamp>,
+    applied_at: Option<Timestamp>,
+) -> bool {
+    asked.iter().any(|set| {
+        let ended = [set.ended_at, set.until].into_iter().flatten().min();
+        let is_unseen = ended.is_none_or(|end| last_visit.is_none_or(|last| last <= end));
+        !matches!(set.kind, OverrideKind::Pause)
+            && is_unseen
+            && applied_at.is_some_and(|applied| set.created_at <= applied)
+    })
+}
+
+/// When people last set an override, or ended one before its time.
+fn asked_at(asked: &[Override]) -> Option<Timestamp> {
+    let ended_by_hand = |set: &Override| {
+        set.ended_at
+            .filter(|at| set.until.is_none_or(|until| *at < until))
+    };
+    asked
+        .iter()
+        .flat_map(|set| [Some(set.created_at), ended_by_hand(set)])
+        .flatten()
+        .max()
 }
 
 /// An intent of the loop's; the changes of a plan are settled by the next plan.
@@ -151,3 +199,6 @@ pub fn overrides_by_group<'a>(
     }
     by_group
 }
+
+#[cfg(test)]
+mod tests;

@@ -268,7 +268,9 @@ fn loaded(mut state: LoopState, runs: Vec<GroupRun>, now: Moment) -> (LoopState,
         } else {
             let is_open =
                 !run.open.is_empty() && run.progress.not_before.is_none_or(|at| at <= now.world);
-            is_open || run.progress.is_due(run.group().policy.every, now.world)
+            is_open
+                || run.is_asked(now.world)
+                || run.progress.is_due(run.group().policy.every, now.world)
         };
         if is_due {
             due.push(address.clone());

@@ -52,6 +52,7 @@ fn run(group: &Group) -> GroupRun {
         memory: Memory::default(),
         progress: Progress::default(),
         open: Vec::new(),
+        asked_at: None,
         chooses_victims: true,
     }
 }
@@ -205,6 +206,28 @@ fn a_tick_in_which_nothing_moves_records_and_waits() {
         driver.log[3..],
         ["record tick of 3", "report", "wake at 60s"]
     );
+}
+
+#[test]
+fn a_group_that_people_asked_something_of_is_due_before_its_time() {
+    let visited = |asked_at: Option<i64>| {
+        let mut driver = Driver::new(settings(), 2, 60.0);
+        driver.seconds = 5;
+        driver.go(Event::Started, |word, driver| {
+            (word == "load").then(|| {
+                let mut runs: Vec<GroupRun> = driver.groups.iter().map(run).collect();
+                for run in &mut runs {
+                    run.progress.last_visit = Some(at(0));
+                }
+                runs[1].asked_at = asked_at.map(at);
+                Event::Loaded(runs)
+            })
+        });
+        driver.log.contains(&"observe 1".to_owned())
+    };
+    assert!(visited(Some(3)));
+    assert!(!visited(Some(-3)));
+    assert!(!visited(None));
 }
 
 #[test]

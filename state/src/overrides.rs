@@ -184,6 +184,18 @@ impl State {
         )
     }
 
+    /// The overrides that hold, that are to come, or that were ended or seen to have run out at `since` or later.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn overrides_since(&self, since: Timestamp) -> Result<Vec<Override>, StateError> {
+        query(
+            self.connection(),
+            "(o.ended_at IS NULL OR ?1 <= o.ended_at) AND g.retired = 0",
+            [millis(since)],
+        )
+    }
+
     /// All overrides ever set, in the order in which they were set.
     ///
     /// # Errors
