@@ -273,6 +273,7 @@ fn a_policy_is_no_different_from_itself_and_the_same_bytes_come_twice() {
     let cases = [
         case.clone(),
         Case {
+            address: GroupAddress::new("other"),
             planned: other,
             ..case
         },
