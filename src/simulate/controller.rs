@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::world::{Fleet, Input, Target};
+use crate::engine::explain::Line;
 
 /// A time in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +45,16 @@ pub trait Controller {
 
     /// The capacity to ask for; the one that was last asked for, to change nothing.
     fn decide(&mut self, seen: &Seen<'_>) -> Target;
+
+    /// The same, keeping what [`Controller::why`] needs.
+    fn decide_aloud(&mut self, seen: &Seen<'_>) -> Target {
+        self.decide(seen)
+    }
+
+    /// The reasons of the last [`Controller::decide_aloud`], in the words of `explain`; none where it has no words.
+    fn why(&self) -> Vec<Line> {
+        Vec::new()
+    }
 }
 
 impl<C: Controller + ?Sized> Controller for Box<C> {
@@ -61,6 +72,14 @@ impl<C: Controller + ?Sized> Controller for Box<C> {
 
     fn decide(&mut self, seen: &Seen<'_>) -> Target {
         (**self).decide(seen)
+    }
+
+    fn decide_aloud(&mut self, seen: &Seen<'_>) -> Target {
+        (**self).decide_aloud(seen)
+    }
+
+    fn why(&self) -> Vec<Line> {
+        (**self).why()
     }
 }
 

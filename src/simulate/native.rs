@@ -21,6 +21,7 @@ use super::peers::aws::{
 };
 use super::policy::metric_of;
 use super::world::{Input, Target};
+use crate::engine::explain::Line;
 use crate::engine::{self, Observation, Rules, Units, spot_part};
 
 /// Where the data points of a policy come from.
@@ -59,6 +60,8 @@ pub struct Native<'r> {
     unknown: Vec<Name>,
     warmup_ms: i64,
     live_mix: Option<Mix>,
+    /// What the group was to its policies at the last decision.
+    standing: Option<Standing>,
 }
 
 impl<'r> Native<'r> {
@@ -122,6 +125,7 @@ impl<'r> Native<'r> {
             unknown,
             warmup_ms: millis(warmup),
             live_mix: None,
+            standing: None,
         }
     }
 
@@ -360,7 +364,38 @@ impl Controller for Native<'_> {
             min: min.get(),
             max: max.get(),
         };
+        self.standing = Some(standing);
         let policies = self.watched.iter().map(|watched| &watched.policy);
         self.split(desired(policies, standing))
+    }
+
+    fn why(&self) -> Vec<Line> {
+        let Some(standing) = self.standing else {
+            return Vec::new();
+        };
+        let name = |points: Points| {
+            let place = match points {
+                Points::Input(input) => self.metrics.get(input).copied(),
+                Points::Formula { metric, .. } => Some(metric),
+            };
+            let metrics = &self.rules.group().policy.metrics;
+            place.and_then(|place| metrics.get(place))
+        };
+        let mut lines: Vec<Line> = self
+            .watched
+            .iter()
+            .filter_map(|watched| {
+                let metric = name(watched.points)?;
+                Some(Line {
+                    subject: metric.name.to_string(),
+                    text: watched.policy.says(standing)?,
+                })
+            })
+            .collect();
+        lines.push(Line {
+            subject: "limits".to_owned(),
+            text: format!("{} to {}", standing.min, standing.max),
+        });
+        lines
     }
 }

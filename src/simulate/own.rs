@@ -6,6 +6,7 @@ use super::controller::{At, Controller, Seen};
 use super::native::Native;
 use super::policy::Policy;
 use super::world::{Input, Target};
+use crate::engine::explain::Line;
 
 /// Who scales a group.
 #[derive(Debug)]
@@ -44,6 +45,20 @@ impl Controller for Own<'_> {
         match self {
             Own::Loop(policy) => policy.decide(seen),
             Own::Cloud(native) => native.decide(seen),
+        }
+    }
+
+    fn decide_aloud(&mut self, seen: &Seen<'_>) -> Target {
+        match self {
+            Own::Loop(policy) => policy.decide_aloud(seen),
+            Own::Cloud(native) => native.decide_aloud(seen),
+        }
+    }
+
+    fn why(&self) -> Vec<Line> {
+        match self {
+            Own::Loop(policy) => policy.why(),
+            Own::Cloud(native) => native.why(),
         }
     }
 }

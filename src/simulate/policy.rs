@@ -11,7 +11,8 @@ use tideform_policies::model::{
 use super::controller::{At, Controller, Seen};
 use super::prices::Prices;
 use super::world::{Input, Target, WorldMetric};
-use crate::engine::{Action, Memory, Observation, Rules, Spent, decide_quiet, spot_part};
+use crate::engine::explain::{Line, explain};
+use crate::engine::{Action, Memory, Observation, Rules, Spent, decide, decide_quiet, spot_part};
 
 /// How the group's provider shows metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,15 @@ pub struct Policy<'r> {
     live_mix: Option<Mix>,
     budget: Option<Month>,
     prices: Prices,
+    /// What the last decision that was made aloud knew.
+    aloud: Option<Box<Aloud>>,
+}
+
+/// What is needed to make a decision again, with its reasons; what was seen is still there.
+#[derive(Debug)]
+struct Aloud {
+    memory: Memory,
+    at: Timestamp,
 }
 
 /// The money of a month so far.
@@ -164,6 +174,7 @@ impl<'r> Policy<'r> {
                 before_usd: 0.0,
             }),
             prices,
+            aloud: None,
         }
     }
 
@@ -322,5 +333,21 @@ impl Controller for Policy<'_> {
             (None, None) => Target::on_demand(desired),
             (None, Some(_)) => self.split(desired),
         }
+    }
+
+    fn decide_aloud(&mut self, seen: &Seen<'_>) -> Target {
+        self.aloud = Some(Box::new(Aloud {
+            memory: self.memory.clone(),
+            at: seen.now.time,
+        }));
+        self.decide(seen)
+    }
+
+    fn why(&self) -> Vec<Line> {
+        let Some(aloud) = &self.aloud else {
+            return Vec::new();
+        };
+        let decision = decide(self.rules, &self.seen, &aloud.memory, aloud.at);
+        explain(self.rules.group(), &decision, aloud.at, None).reasons
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::measure::Measures;
-use super::optimum::{Demand, Problem, ProblemError, Run as Stretch, solve};
+use super::optimum::{Demand, Path, Problem, ProblemError, Run as Stretch, solve};
 use super::run::{Run, Watch};
 use super::scenario::Scenario;
 use super::trace::Trace;
@@ -107,12 +107,28 @@ pub fn play<W: Watch>(
     trace: &Trace,
     watch: W,
 ) -> Result<(Report, W), ProblemError> {
+    let (report, watch, _) = play_beside_optimum(scenario, trace, watch)?;
+    Ok((report, watch))
+}
+
+/// The same, with the capacity paths of the optimum, in instances: one for each of [`PENALTIES`].
+///
+/// # Errors
+/// [`ProblemError`]: the optimum's numbers cannot be computed with.
+pub fn play_beside_optimum<W: Watch>(
+    scenario: &Scenario,
+    trace: &Trace,
+    watch: W,
+) -> Result<(Report, W, Vec<Path>), ProblemError> {
     let mut run = Run::watched(scenario.setup.clone(), scenario.controller(), watch);
     let step_s = run.step_length().as_secs_f64();
     run.extend(trace.values());
     let (measures, _, watch) = run.finish();
     let setup = &scenario.setup;
     let group = scenario.group();
+    let (regret, paths) = against_optimum(scenario, trace, &measures)?
+        .into_iter()
+        .unzip();
     let report = Report {
         format_version: REPORT_FORMAT_VERSION,
         group: group.address.short(),
@@ -136,13 +152,13 @@ pub fn play<W: Watch>(
             step_s,
             seed: setup.model.seed,
         },
-        regret: regret(scenario, trace, &measures)?,
+        regret,
         measures,
         slo_objective_percent: group.policy.slo.objective,
         slo_utilization_percent: setup.slo_utilization,
         notes: scenario.notes.iter().map(ToString::to_string).collect(),
     };
-    Ok((report, watch))
+    Ok((report, watch, paths))
 }
 
 /// A run's J over the optimum's, at each of [`PENALTIES`].
@@ -157,6 +173,15 @@ pub fn regret(
     trace: &Trace,
     measures: &Measures,
 ) -> Result<Vec<Regret>, ProblemError> {
+    let all = against_optimum(scenario, trace, measures)?;
+    Ok(all.into_iter().map(|(regret, _)| regret).collect())
+}
+
+fn against_optimum(
+    scenario: &Scenario,
+    trace: &Trace,
+    measures: &Measures,
+) -> Result<Vec<(Regret, Path)>, ProblemError> {
     let setup = &scenario.setup;
     let weight = setup.model.weight.max(1);
     let runs: Vec<Stretch> = scenario
@@ -193,7 +218,7 @@ pub fn regret(
             })?;
             let policy_usd = measures.objective_usd(penalty, unit_price);
             let optimum_usd = solution.objective_usd;
-            Ok(Regret {
+            let regret = Regret {
                 penalty,
                 policy_usd,
                 optimum_usd,
@@ -201,7 +226,8 @@ pub fn regret(
                 optimum_cost_usd: solution.cost_usd,
                 optimum_missing_unit_hours: solution.account.missing_unit_hours(),
                 method: solution.method.name().to_owned(),
-            })
+            };
+            Ok((regret, solution.path))
         })
         .collect()
 }

@@ -13,6 +13,7 @@ use super::measure::{Measures, Tally};
 use super::prices::Prices;
 use super::trace::Trace;
 use super::world::{Feed, Fleet, Model, Queue, Served, Supply, Target, Work};
+use crate::engine::explain::Line;
 
 /// What a run needs beside a controller and a load.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,9 +64,17 @@ pub struct Step {
 
 /// Looks on. `()` does not.
 pub trait Watch {
+    /// Whether it may ask why, see [`Watch::decided`]; then every decision keeps what its reasons need.
+    const ASKS_WHY: bool = false;
+
     /// A decision that changed what is asked for.
     fn changed(&mut self, at: At, from: Target, to: Target) {
         let _ = (at, from, to);
+    }
+
+    /// Any decision, before its step, where [`Watch::ASKS_WHY`]. `why` is worked out only when it is called.
+    fn decided(&mut self, at: At, from: Target, to: Target, why: &dyn Fn() -> Vec<Line>) {
+        let _ = (at, from, to, why);
     }
 
     /// A step is over.
@@ -75,6 +84,26 @@ pub trait Watch {
 }
 
 impl Watch for () {}
+
+/// Two look on.
+impl<A: Watch, B: Watch> Watch for (A, B) {
+    const ASKS_WHY: bool = A::ASKS_WHY || B::ASKS_WHY;
+
+    fn changed(&mut self, at: At, from: Target, to: Target) {
+        self.0.changed(at, from, to);
+        self.1.changed(at, from, to);
+    }
+
+    fn decided(&mut self, at: At, from: Target, to: Target, why: &dyn Fn() -> Vec<Line>) {
+        self.0.decided(at, from, to, why);
+        self.1.decided(at, from, to, why);
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.0.step(step);
+        self.1.step(step);
+    }
+}
 
 /// A run in progress.
 #[derive(Debug)]
@@ -227,11 +256,18 @@ impl<C: Controller, W: Watch> Run<C, W> {
             controller.sample(input, at(start, ms), value);
         });
         let before = self.fleet.target();
-        let after = controller.decide(&Seen {
+        let seen = Seen {
             now,
             fleet: &self.fleet,
             step_ms: self.step_ms,
-        });
+        };
+        let after = if W::ASKS_WHY {
+            let after = controller.decide_aloud(&seen);
+            self.watch.decided(now, before, after, &|| controller.why());
+            after
+        } else {
+            controller.decide(&seen)
+        };
         if after != before {
             self.fleet.ask(after, now.ms);
             if after.desired != before.desired {

@@ -6,6 +6,7 @@
 use tideform_policies::model::{Scope, Share};
 
 use super::alarm::{Alarm, Missing, State};
+use crate::engine::explain::number;
 use crate::engine::{round_out, share_adjusted};
 
 /// Data points of a minute above the target before target tracking scales out: `AlarmHigh`, 3 of 3.
@@ -258,6 +259,30 @@ impl Policy {
             Policy::Tracking(tracking) => tracking.push(value, units),
             Policy::Stepping(stepping) => stepping.push(value, units),
         }
+    }
+
+    /// What it asks for, in words; `None`: nothing.
+    pub fn says(&self, group: Standing) -> Option<String> {
+        let (opinion, rule, newest) = match self {
+            Policy::Tracking(tracking) => {
+                let target = number(tracking.target);
+                let rule = format!("against a target of {target}");
+                (tracking.opinion(group), rule, tracking.newest)
+            }
+            Policy::Stepping(stepping) => {
+                let side = match stepping.side {
+                    Side::High => "at or above",
+                    Side::Low => "at or below",
+                };
+                let rule = format!("{side} its threshold of {}", number(stepping.threshold));
+                (stepping.opinion(group), rule, stepping.newest)
+            }
+        };
+        let want = match opinion {
+            Opinion::None => return None,
+            Opinion::Out(want) | Opinion::In(want) => want,
+        };
+        Some(format!("in alarm, {} {rule} wants {want}", number(newest)))
     }
 }
 
