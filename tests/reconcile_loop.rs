@@ -15,9 +15,11 @@ use tideform::reconcile::{
 };
 use tideform_mock::admin::Process;
 use tideform_mock::world::fault::{Call, FaultKind, ScriptedFault};
-use tideform_policies::model::{GroupAddress, InstanceState, InstanceType, Share};
+use tideform_policies::model::{
+    Capacity, GroupAddress, InstanceState, InstanceType, Limits, Share,
+};
 use tideform_provider::{Clock, Control, ControlKind, LiveMix, Owner};
-use tideform_state::{NewOverride, OverrideKind, State};
+use tideform_state::{ApplyOutcome, NewApply, NewOverride, OverrideKind, State};
 
 fn fault(kind: FaultKind, call: Call, times: u32) -> ScriptedFault {
     ScriptedFault {
@@ -409,6 +411,66 @@ async fn pause_pin_and_surge_work_between_runs_and_end_by_themselves() {
             "override_ended: pause ran out"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_native_group_gets_its_limits_back_after_a_pin_that_an_apply_carried_out() {
+    let native = group("web", |g| g["controller"] = json!("native"));
+    let mut stage = Stage::new("240", &[(native, 4)]);
+    let limits = |stage: &Stage| {
+        let web = stage.admin.show_group("web").unwrap().unwrap();
+        web.live.attributes.limits
+    };
+    stage.tick().await;
+    stage.pass(1);
+    let now = stage.admin.now().unwrap();
+    let pin = NewOverride {
+        group: GroupAddress::new("web"),
+        kind: OverrideKind::Pin { capacity: 6 },
+        from: now,
+        until: Some(now + jiff::SignedDuration::from_hours(2)),
+        reason: None,
+        by: "alice".to_owned(),
+        created_at: now,
+    };
+    let pin = stage.state.write(|tx| tx.add_override(&pin)).unwrap();
+    stage.pass(1);
+    let apply = NewApply {
+        at: stage.admin.now().unwrap(),
+        actor: "alice".to_owned(),
+        digest: String::new(),
+        details: json!(null),
+    };
+    stage
+        .state
+        .write(|tx| {
+            let id = tx.begin_apply(&apply)?;
+            tx.finish_apply(id, &ApplyOutcome::Done, apply.at)
+        })
+        .unwrap();
+    let pinned = Limits::new(Capacity(6), Capacity(6)).unwrap();
+    stage.admin.set_limits("web", pinned).unwrap();
+    stage.pass(1);
+    let now = stage.admin.now().unwrap();
+    stage
+        .state
+        .write(|tx| tx.end_override(pin, now, "alice"))
+        .unwrap();
+    // Long before the group's `every` is over.
+    stage.pass(1);
+    stage.tick().await;
+    let files = Limits::new(Capacity(1), Capacity(20)).unwrap();
+    assert_eq!(limits(&stage), files);
+    // What is changed by hand from now on is a plan's.
+    stage.admin.set_limits("web", pinned).unwrap();
+    stage.pass(60);
+    stage.tick().await;
+    stage.pass(60);
+    stage.tick().await;
+    stage.admin.set_limits("web", pinned).unwrap();
+    stage.pass(60);
+    stage.tick().await;
+    assert_eq!(limits(&stage), pinned);
 }
 
 #[tokio::test]
