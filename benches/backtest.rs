@@ -8,13 +8,15 @@
 //! The first plan has no history, and says so; the second replays it. The difference is what backtests cost, reading the
 //! state included. Times are for reading, not for tests: they depend on the machine's mood.
 
+#[path = "cases/services.rs"]
+mod services;
+
 use std::error::Error;
-use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
+use services::{Services, report, run};
 use tideform_policies::model::GroupAddress;
 use tideform_state::{CapacitySample, MetricSample, OpenMode, State};
 
@@ -23,10 +25,7 @@ const NOW: &str = "2026-01-19T12:00:00Z";
 const MINUTES: i64 = 14 * 24 * 60;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let groups: usize = std::env::args()
-        .skip(1)
-        .find_map(|argument| argument.parse().ok())
-        .unwrap_or(100);
+    let groups = services::asked(100);
     let directory = tempfile::tempdir()?;
     let path = directory.path();
     std::fs::write(path.join("fleet.hcl"), fleet(groups, 60)?)?;
@@ -50,15 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn fleet(groups: usize, target: u32) -> Result<String, std::fmt::Error> {
-    let mut text = format!(
+    let policy = format!(
         r#"
-provider "mock" {{
-  clock = "stepped"
-  start = "{NOW}"
-}}
-
-policy "service" {{
-  warmup = "1m"
   metric "cpu" {{
     track {{ target = {target} }}
   }}
@@ -73,31 +65,15 @@ policy "service" {{
     cooldown      = "5m"
     stabilization = "10m"
   }}
-}}
 "#
     );
-    for n in 0..groups {
-        write!(
-            text,
-            r#"
-group "service-{n}" {{
-  provider = provider.mock
-  use      = [policy.service]
-  resource "asg" {{ name = "service-{n}" }}
-  launch {{
-    boot       = "90s"
-    throughput = 100
-  }}
-  limits {{
-    min = 1
-    max = 40
-  }}
-  instance {{ price_usd_per_hour = 0.1 }}
-}}
-"#
-        )?;
-    }
-    Ok(text)
+    services::hcl(&Services {
+        groups,
+        start: NOW,
+        policy: &policy,
+        boot: "90s",
+        max: 40,
+    })
 }
 
 /// Two weeks of a load with days, as a loop would have recorded it.
@@ -146,29 +122,4 @@ fn best_of_three(directory: &Path) -> Result<f64, Box<dyn Error>> {
         best = best.min(run(directory, &["plan"])?);
     }
     Ok(best)
-}
-
-/// Runs the built binary; how long it took, in seconds.
-fn run(directory: &Path, arguments: &[&str]) -> Result<f64, Box<dyn Error>> {
-    let started = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_tideform"))
-        .args(arguments)
-        .current_dir(directory)
-        .env("TIDEFORM_ACTOR", "bench")
-        .output()?;
-    let seconds = started.elapsed().as_secs_f64();
-    if !output.status.success() {
-        return Err(format!(
-            "`tideform {}` failed: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        )
-        .into());
-    }
-    Ok(seconds)
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
-fn report(line: &str) {
-    println!("{line}");
 }

@@ -5,6 +5,8 @@
 
 #[path = "cases/groups.rs"]
 mod groups;
+#[path = "cases/load.rs"]
+mod load;
 #[path = "cases/year.rs"]
 mod year;
 
@@ -15,6 +17,8 @@ use criterion::Criterion;
 use tideform::engine::Rules;
 use tideform::simulate::Sight;
 
+/// Minutes of a year.
+const YEAR: u32 = 525_600;
 /// Steps of the shorter run that is counted; the other one takes twice as many. Four weeks.
 const STEPS: u32 = 40_320;
 
@@ -49,13 +53,13 @@ fn main() -> ExitCode {
 }
 
 fn benchmark(criterion: &mut Criterion) {
-    let text = year::csv(year::YEAR);
-    let Ok(trace) = year::read(&text) else { return };
+    let text = load::csv(YEAR);
+    let Ok(trace) = load::read(&text) else { return };
     let rules = Rules::new(&groups::group("one_track"));
     let mut group = criterion.benchmark_group("a year of minutes");
     group.sample_size(10);
     group.bench_function("read", |bencher| {
-        bencher.iter(|| black_box(year::read(&text)))
+        bencher.iter(|| black_box(load::read(&text)))
     });
     for provider in ["aws", "mock"] {
         group.bench_function(format!("run as on {provider}"), |bencher| {
@@ -64,7 +68,7 @@ fn benchmark(criterion: &mut Criterion) {
     }
     group.bench_function("file in, measures out", |bencher| {
         bencher.iter(|| {
-            let trace = year::read(&text).ok();
+            let trace = load::read(&text).ok();
             black_box(trace.map(|trace| year::run(&rules, sight("aws"), &trace)))
         });
     });
@@ -72,13 +76,13 @@ fn benchmark(criterion: &mut Criterion) {
 }
 
 fn run(way: &str, steps: u32) {
-    let text = year::csv(steps);
+    let text = load::csv(steps);
     let rules = Rules::new(&groups::group("one_track"));
     if way == "write" {
         black_box(&text);
         return;
     }
-    let Ok(trace) = year::read(&text) else { return };
+    let Ok(trace) = load::read(&text) else { return };
     if way != "read" {
         black_box(year::run(&rules, sight(way), &trace));
     }

@@ -2,11 +2,10 @@
 //!
 //! `cargo bench --no-default-features --bench tune` searches once and prints the time; `-- jobs 1` in another number of threads.
 
-#[allow(dead_code, reason = "of the cases, only a group is used")]
-mod cases;
-#[path = "cases/year.rs"]
-#[allow(dead_code, reason = "of the year, only its load is used")]
-mod year;
+#[path = "cases/groups.rs"]
+mod groups;
+#[path = "cases/load.rs"]
+mod load;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -49,8 +48,8 @@ fn main() -> ExitCode {
 }
 
 fn run(jobs: usize) -> Result<(), String> {
-    let trace = year::read(&year::csv(MINUTES)).map_err(|error| error.to_string())?;
-    let group = cases::group("one_track");
+    let trace = load::read(&load::csv(MINUTES)).map_err(|error| error.to_string())?;
+    let group = groups::group("one_track");
     let given = Given {
         boot: Some(Boot::Fixed(Duration::from_secs(90))),
         throughput: Some(100.0),

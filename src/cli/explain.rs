@@ -12,8 +12,8 @@ use tideform_state::{
 use super::args::{Moment, parse_group, parse_moment};
 use super::context::Context;
 use super::error::CliError;
+use super::opened::applied_address;
 use super::output::{BOLD, CYAN, DIM, paint};
-use super::place::applied_address;
 use super::view;
 use super::{CliResult, exit};
 use crate::cost::{GroupPrices, hourly_cost};

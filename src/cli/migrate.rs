@@ -7,7 +7,8 @@ use tideform_state::{OpenMode, State, StateError};
 
 use super::context::Context;
 use super::error::CliError;
-use super::place::{Place, Where, lease_holder};
+use super::opened::lease_holder;
+use super::place::{Place, Where};
 use crate::apply::HeldLease;
 
 /// Moves the state of `old` to `new`. Nobody else works with either meanwhile. Answers where the old one was put aside;

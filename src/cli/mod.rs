@@ -24,6 +24,7 @@ mod import;
 mod init;
 mod migrate;
 mod mock;
+mod opened;
 mod output;
 mod overrides;
 mod pause;

@@ -9,7 +9,7 @@ use tideform_state::{NewOverride, OpenMode, OverrideKind};
 use super::args::parse_group;
 use super::context::{Context, actor};
 use super::error::CliError;
-use super::place::{applied_address, is_native};
+use super::opened::{applied_address, is_native};
 use super::scale::parse_override_duration;
 use super::unpin::end_overrides;
 use super::view;

@@ -17,8 +17,8 @@ use super::args::{GroupArgs, VariableArgs, parse_duration, parse_positive_durati
 use super::context::Context;
 use super::error::{CliError, plural};
 use super::follow::Follower;
+use super::opened::lease_holder;
 use super::output::{BOLD, CYAN, DIM, RED, YELLOW, paint};
-use super::place::lease_holder;
 use super::view;
 use super::{CliResult, exit};
 use crate::engine::explain;

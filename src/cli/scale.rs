@@ -9,7 +9,7 @@ use tideform_state::{NewOverride, OpenMode, OverrideKind};
 use super::args::{parse_group, parse_instances, parse_positive_duration};
 use super::context::{Context, actor};
 use super::error::CliError;
-use super::place::{applied_address, is_native};
+use super::opened::{applied_address, is_native};
 use super::view;
 use super::{CliResult, exit};
 use crate::defaults::LONGEST_OVERRIDE;

@@ -13,8 +13,9 @@ use super::args::{parse_group, parse_positive_duration};
 use super::ask::approve;
 use super::context::{Context, actor};
 use super::error::CliError;
+use super::opened::{applied_address, lease_holder};
 use super::output::{BOLD, GREEN, Table, paint};
-use super::place::{Place, Where, applied_address, lease_holder};
+use super::place::{Place, Where};
 use super::view;
 use super::{CliResult, exit};
 

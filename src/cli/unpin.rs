@@ -7,7 +7,7 @@ use tideform_state::{OpenMode, OverrideKind, State};
 use super::args::parse_group;
 use super::context::{Context, actor};
 use super::error::CliError;
-use super::place::applied_address;
+use super::opened::applied_address;
 use super::{CliResult, exit};
 
 /// End a pin.
