@@ -33,8 +33,9 @@ impl OverridesArgs {
             state.open_overrides(now)?
         };
         if self.json {
-            cx.output
-                .json(&json!({ "format_version": 1, "at": now, "overrides": overrides }));
+            cx.output.json(
+                &json!({ "format_version": 1, "at": view::second(now), "overrides": overrides }),
+            );
             return Ok(exit::WELL);
         }
         if overrides.is_empty() {

@@ -50,9 +50,10 @@ impl PauseArgs {
         let group = applied_address(&state, &self.group)?;
         let is_native = is_native(&state, &group, false)?;
         let now = cx.now_of(&state)?;
-        let until = now
-            .checked_add(self.duration)
-            .unwrap_or(jiff::Timestamp::MAX);
+        let until = view::next_second(
+            now.checked_add(self.duration)
+                .unwrap_or(jiff::Timestamp::MAX),
+        );
         let pause = NewOverride {
             group: group.clone(),
             kind: OverrideKind::Pause,

@@ -69,9 +69,10 @@ impl ScaleArgs {
             });
         }
         let now = cx.now_of(&state)?;
-        let until = now
-            .checked_add(self.duration)
-            .unwrap_or(jiff::Timestamp::MAX);
+        let until = view::next_second(
+            now.checked_add(self.duration)
+                .unwrap_or(jiff::Timestamp::MAX),
+        );
         let pin = NewOverride {
             group: group.clone(),
             kind: OverrideKind::Pin {

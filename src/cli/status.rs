@@ -107,7 +107,7 @@ impl StatusArgs {
             };
             cx.output.json(&json!({
                 "format_version": 1,
-                "at": now,
+                "at": view::second(now),
                 "workspace": place.workspace,
                 "serial": meta.serial,
                 "lease": lease,

@@ -142,7 +142,7 @@ fn start(
     let (group, surge) = find(&state, name, group)?;
     let is_native = is_native(&state, &group, true)?;
     let now = cx.now_of(&state)?;
-    let begins = at.map_or(now, |at| at.after(now));
+    let begins = view::second(at.map_or(now, |at| at.after(now)));
     let from = begins.checked_sub(surge.lead).unwrap_or(begins);
     let until = begins.checked_add(surge.duration).unwrap_or(begins);
     if until <= now {

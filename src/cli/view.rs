@@ -1,6 +1,6 @@
 //! Texts that several commands print: decisions, numbers, times.
 
-use jiff::Timestamp;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use tideform_policies::model::Group;
 
 use super::output::{BOLD, DIM, paint};
@@ -87,6 +87,22 @@ pub(super) fn override_words(reasons: &[Reason]) -> Option<String> {
     })
 }
 
+/// The last whole second at or before a time: what people set begins there.
+pub(super) fn second(at: Timestamp) -> Timestamp {
+    whole(at, RoundMode::Floor)
+}
+
+/// The first whole second at or after a time: what people set ends there, and never before they asked.
+pub(super) fn next_second(at: Timestamp) -> Timestamp {
+    whole(at, RoundMode::Ceil)
+}
+
+fn whole(at: Timestamp, mode: RoundMode) -> Timestamp {
+    let to = TimestampRound::new().smallest(Unit::Second).mode(mode);
+    // At the end of time there is no next one.
+    at.round(to).unwrap_or(at)
+}
+
 /// `2026-11-27 08:00:00Z`, to the second.
 pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
@@ -114,6 +130,20 @@ pub(super) fn usd(amount: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_people_set_begins_and_ends_with_whole_seconds_and_ends_no_sooner_than_they_said() {
+        for (at, begins, ends) in [
+            ("12:00:00Z", "12:00:00Z", "12:00:00Z"),
+            ("12:00:00.000000001Z", "12:00:00Z", "12:00:01Z"),
+            ("12:00:59.999Z", "12:00:59Z", "12:01:00Z"),
+        ] {
+            let time = |text: &str| format!("2026-11-20T{text}").parse::<Timestamp>().unwrap();
+            assert_eq!(second(time(at)), time(begins), "{at}");
+            assert_eq!(next_second(time(at)), time(ends), "{at}");
+        }
+        assert_eq!(next_second(Timestamp::MAX), Timestamp::MAX);
+    }
 
     #[test]
     fn money_is_grouped_by_thousands_and_never_minus_zero() {

@@ -92,7 +92,7 @@ pub(super) fn plan_native(
             before: Capacity(live.desired),
             after: Capacity(live.desired),
         });
-        plan.act(live, &format!("paused until {}", pause.until), changes);
+        plan.act(live, &format!("paused until {:.0}", pause.until), changes);
         return plan;
     }
     let held = held(overrides, now);
@@ -212,7 +212,7 @@ impl NativePlan {
     fn why(&self, held: &Held) -> String {
         let mut parts = Vec::new();
         if let Some((capacity, until)) = held.pin {
-            parts.push(format!("pinned to {capacity} until {until}"));
+            parts.push(format!("pinned to {capacity} until {until:.0}"));
         }
         for reason in &self.reasons {
             if let Reason::RaisedToFloor {
@@ -221,7 +221,7 @@ impl NativePlan {
                 ..
             } = reason
             {
-                parts.push(format!("surge {name} until {until}"));
+                parts.push(format!("surge {name} until {until:.0}"));
             }
         }
         if parts.is_empty() {

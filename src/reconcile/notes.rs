@@ -46,7 +46,10 @@ pub(super) fn note_memory(before: &Memory, after: &Memory, write: &mut GroupWrit
             .fallback
             .is_none_or(|earlier| earlier.until < fallback.until)
     {
-        let text = format!("spot launches failed: on demand until {}", fallback.until);
+        let text = format!(
+            "spot launches failed: on demand until {:.0}",
+            fallback.until
+        );
         write.notes.push(note(EventKind::FallbackStarted, text));
     }
 }

@@ -88,7 +88,7 @@ pub enum StateError {
         group: GroupAddress,
     },
     /// Somebody else works with this state, or waits for it before us: wait, or see who it is.
-    #[error("the lease is {} {holder} until {until}", if *waiting { "awaited by" } else { "held by" })]
+    #[error("the lease is {} {holder} until {until:.0}", if *waiting { "awaited by" } else { "held by" })]
     LeaseHeld {
         /// Who.
         holder: LeaseHolder,

@@ -253,10 +253,10 @@ impl Transaction<'_> {
         let number = OverrideId(self.sql().last_insert_rowid());
         let mut text = new.kind.to_string();
         if new.from > new.created_at {
-            text.push_str(&format!(" from {}", new.from));
+            text.push_str(&format!(" from {:.0}", new.from));
         }
         if let Some(until) = new.until {
-            text.push_str(&format!(" until {until}"));
+            text.push_str(&format!(" until {until:.0}"));
         }
         if let Some(reason) = &new.reason {
             text.push_str(&format!(": {reason}"));

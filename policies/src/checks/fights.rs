@@ -107,7 +107,8 @@ pub(super) fn check(subject: &Subject<'_>, cx: &mut Context) {
     }
 }
 
-/// A group whose only rules track metrics that cannot show more than 100 %.
+/// A group whose only rules track metrics that cannot show more than 100 %, and that cannot double with one decision.
+/// What the cloud's own policies make of such a metric, the cloud decides.
 pub(super) fn check_capped(subject: &Subject<'_>, cx: &mut Context) {
     let mut slowest: Option<(&Metric, f64)> = None;
     for metric in &subject.policy.metrics {
@@ -127,7 +128,10 @@ pub(super) fn check_capped(subject: &Subject<'_>, cx: &mut Context) {
     let Some((metric, target)) = slowest.filter(|_| subject.policy.forecast.is_none()) else {
         return;
     };
-    let percent = round(100.0 * (100.0 / target - 1.0));
+    if subject.is_native || target <= 50.0 {
+        return;
+    }
+    let percent = (100.0 * (100.0 / target - 1.0)).round();
     let track = subject
         .labelled("metric", &metric.name)
         .and_then(|block| block.block("track"));
@@ -136,8 +140,8 @@ pub(super) fn check_capped(subject: &Subject<'_>, cx: &mut Context) {
         Diagnostic::warning(codes::CAPPED, "Growth limited by a capped metric")
             .at(
                 place,
-                format!("one decision grows the group by at most {percent} %"),
+                format!("at most {percent} % more a decision, whatever the load"),
             )
-            .help("track the load as well (`requests_per_instance`), or add a step; `tideform explain P0524` says why"),
+            .help("also track the load, as `requests_per_instance`"),
     );
 }

@@ -31,6 +31,8 @@ pub(crate) struct Subject<'a> {
     pub provider: Option<&'a ProviderAddress>,
     /// The kind of its resource, where that is known.
     pub resource: Option<&'a str>,
+    /// The cloud's own controls scale it.
+    pub is_native: bool,
     /// Nothing in it was reported so far.
     pub is_sound: bool,
     /// The labelled blocks of `body`, by kind and first label; made when it is first asked.
@@ -60,6 +62,7 @@ impl<'a> Subject<'a> {
             body,
             provider: None,
             resource: None,
+            is_native: false,
             is_sound,
             labelled: OnceCell::new(),
         }
@@ -76,6 +79,11 @@ impl<'a> Subject<'a> {
             resource,
             ..self
         }
+    }
+
+    /// Scaled by the cloud's own controls.
+    pub(crate) fn native(self, is_native: bool) -> Subject<'a> {
+        Subject { is_native, ..self }
     }
 
     /// The block of a kind with this first label.

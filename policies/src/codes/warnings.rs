@@ -17,7 +17,7 @@ super::codes! {
         "The floor of a schedule or surge is above `limits.max`. The limits win, so the floor is never reached.",
         "limits { max = 10 }\nschedule \"sale\" { min = 30 }";
     CAPPED = "P0524", "Growth limited by a capped metric",
-        "The only rules of the group track a utilization, which cannot show more than 100 %. However large the overload, one decision grows the group by at most 100 / target; a metric of the load itself (requests) sees the whole of it.",
+        "The only rules of the group track a utilization, which cannot show more than 100 %. However large the overload, one decision grows the group by at most 100 / target; a metric of the load itself (requests) sees the whole of it. Said for targets above 50, and not of groups that the cloud's own policies scale.",
         "metric \"cpu\" {\n  track { target = 80 }      # at most 25 % a round\n}";
     DOES_NOTHING_YET = "P0525", "Does nothing yet",
         "The language has this and it was read and checked, but this version of tideform does not act on it.",

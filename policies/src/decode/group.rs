@@ -92,15 +92,16 @@ pub(crate) fn group(
             ));
         }
     }
-    checks::group(
-        &Subject::new(&policy, &body, sound)
-            .of(provider.as_ref(), resource.and_then(Merged::label)),
-        cx,
-    );
     let controller = match body.word("controller", &["tideform", "native"], cx) {
         Some("native") => Controller::Native,
         _ => Controller::Tideform,
     };
+    checks::group(
+        &Subject::new(&policy, &body, sound)
+            .of(provider.as_ref(), resource.and_then(Merged::label))
+            .native(controller == Controller::Native),
+        cx,
+    );
     let resource = resource?;
     Some(Decoded {
         resource: resource.span,
