@@ -32,7 +32,7 @@ use tideform_state::{
     NewIntent, Outcome, Ownership, ProviderIdentity, Settlement, State, StateError, Transaction,
 };
 
-use crate::plan::{Action, GroupPlan, Intention, Plan, Record, ResourceKey, fingerprint};
+use crate::plan::{Action, Details, GroupPlan, Intention, Plan, Record, ResourceKey, fingerprint};
 use crate::registry::Providers;
 
 pub use lease::HeldLease;

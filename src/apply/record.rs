@@ -19,15 +19,27 @@ pub(super) fn drift_event(
     at: Timestamp,
     actor: &str,
 ) -> NewEvent {
-    let paths: Vec<&str> = group
+    const SHOWN: usize = 5;
+    let value = |value: &Json| match value {
+        Json::Null => "(none)".to_owned(),
+        value => value.to_string(),
+    };
+    let mut parts: Vec<String> = group
         .drift
         .iter()
-        .map(|drift| drift.path.as_str())
+        .take(SHOWN)
+        .map(|drift| {
+            let (applied, live) = (value(&drift.applied), value(&drift.live));
+            format!("{} {applied} -> {live}", drift.path)
+        })
         .collect();
+    if let more @ 1.. = group.drift.len().saturating_sub(SHOWN) {
+        parts.push(format!("and {more} more"));
+    }
     NewEvent {
         group: Some(moved_from.unwrap_or(&group.address).clone()),
         reasons: serde_json::to_value(&group.drift).unwrap_or_default(),
-        text: format!("{} changed outside tideform", paths.join(", ")),
+        text: format!("changed outside tideform: {}", parts.join(", ")),
         ..NewEvent::new(at, EventKind::Drift, actor)
     }
 }
@@ -135,7 +147,11 @@ pub(super) fn write_record(
             Err(StateError::UnknownGroup { .. }) => Ok(()),
             answer => answer,
         },
-        Record::Write { group, created } => {
+        Record::Write {
+            group,
+            created,
+            controls,
+        } => {
             if let Some(from) = written.moved_from {
                 match tx.move_group(from, written.address, at, actor) {
                     Err(StateError::UnknownGroup { .. }) => {}
@@ -153,7 +169,9 @@ pub(super) fn write_record(
                     } else {
                         Ownership::Managed
                     },
-                    details: Json::Null,
+                    details: json!(Details {
+                        controls: controls.clone()
+                    }),
                     applied_at: at,
                 },
             )

@@ -262,7 +262,8 @@ pub(super) fn is_in_effect(step: &Step, seen: &Seen, lineage: &str) -> Option<bo
 
 fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
     let now = &live.attributes;
-    change.changes.iter().all(|change| match change {
+    let wanted = &change.changes;
+    wanted.iter().all(|change| match change {
         AttributeChange::Limits(limits) => now.limits == *limits,
         AttributeChange::Warmup(warmup) => now.warmup == Some(*warmup),
         AttributeChange::Order(order) => now.order == Some(*order),
@@ -283,12 +284,14 @@ fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
             .owner
             .as_ref()
             .is_some_and(|live| live.state == lineage && live.group == owner.group),
-        AttributeChange::PutControl(spec) => live
-            .controls
-            .iter()
-            .any(|control| control.name == spec.name && control.settings == spec.settings),
+        AttributeChange::PutControl(spec) => live.controls.iter().any(|control| {
+            control.name == spec.name && control.settings == spec.settings && control.enabled
+        }),
         AttributeChange::RemoveControl(name) => {
-            live.controls.iter().all(|control| control.name != *name)
+            let comes_back = wanted.iter().any(
+                |change| matches!(change, AttributeChange::PutControl(spec) if spec.name == *name),
+            );
+            comes_back || live.controls.iter().all(|control| control.name != *name)
         }
     })
 }

@@ -20,6 +20,15 @@ use super::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange, Target};
 /// Where a resource is: resources of different providers may share their names.
 pub type ResourceKey = (ProviderAddress, Resource);
 
+/// The cloud's own controls that a group is to have.
+#[derive(Clone, Debug, Default)]
+pub struct WantedControls {
+    /// At this moment, with what people have asked for beside the files.
+    pub now: Vec<ControlSpec>,
+    /// Without that, where it differs.
+    pub lasting: Option<Vec<ControlSpec>>,
+}
+
 /// All that a plan is computed from.
 #[derive(Debug)]
 pub struct Inputs<'a> {
@@ -34,7 +43,7 @@ pub struct Inputs<'a> {
     /// What each group asks of its provider that this cannot do.
     pub unsupported: &'a BTreeMap<GroupAddress, Vec<Unsupported>>,
     /// The cloud's own controls that each group with `controller = "native"` is to have.
-    pub controls: &'a BTreeMap<GroupAddress, Vec<ControlSpec>>,
+    pub controls: &'a BTreeMap<GroupAddress, WantedControls>,
     /// What instances cost.
     pub prices: &'a BTreeMap<ProviderAddress, ProviderPrices>,
     /// Resources that carry this workspace's tag of another state.
@@ -233,7 +242,13 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
             }),
             capabilities: configured.and_then(|group| inputs.capabilities.get(&group.provider)),
             unsupported: inputs.unsupported.get(&address).map_or(&[], Vec::as_slice),
-            controls: inputs.controls.get(&address).map_or(&[], Vec::as_slice),
+            controls: inputs
+                .controls
+                .get(&address)
+                .map_or(&[], |wanted| wanted.now.as_slice()),
+            lasting_controls: inputs.controls.get(&address).map_or(&[], |wanted| {
+                wanted.lasting.as_ref().unwrap_or(&wanted.now).as_slice()
+            }),
             prices: inputs.prices,
             options,
             now: inputs.now,

@@ -7,6 +7,7 @@
 //!   unread   a failure, and nothing planned       a failure, and nothing planned
 //! ```
 
+mod control_drift;
 mod controls;
 mod create;
 mod drift;
@@ -38,12 +39,14 @@ use super::fingerprint::fingerprint;
 use super::flatten::{HIDDEN, flatten};
 use super::known::Applied;
 use super::places::Places;
+use super::settings;
 use super::types::{
     Action, ChangeAction, Drift, DriftOutcome, GroupPlan, Mode, OldResource, PlannedChange, Record,
     Step, Target, Unmanaged,
 };
 use super::wanted::{self, Comparison};
 
+use control_drift::{control_drift, controls_to_record};
 use controls::{
     adopted_now, control_changes, is_adopted, is_ours, new_controls, release_controls,
     taken_by_loop, unmanaged,
@@ -83,6 +86,8 @@ pub(super) struct Situation<'a> {
     pub(super) unsupported: &'a [Unsupported],
     /// The cloud's own controls that the group is to have.
     pub(super) controls: &'a [ControlSpec],
+    /// The same, without what people have asked for beside the files.
+    pub(super) lasting_controls: &'a [ControlSpec],
     pub(super) prices: &'a BTreeMap<ProviderAddress, ProviderPrices>,
     pub(super) options: &'a PlanOptions,
     pub(super) now: Timestamp,
@@ -250,6 +255,7 @@ fn plan_configured(
         plan.record = Record::Write {
             group: Arc::new(group.clone()),
             created,
+            controls: controls_to_record(situation, group),
         };
     }
     let created_at = steps

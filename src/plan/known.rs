@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use tideform_policies::calendar::Held;
 use tideform_policies::model::{
     Capacity, Group, GroupAddress, Name, Policy, ProviderConfiguration,
 };
+use tideform_provider::{ControlSpec, GroupChange};
 use tideform_state::{
     IntentKind, JsonText, Override, OverrideKind, Ownership, ProviderIdentity, State, StateError,
 };
 
-use super::types::{Intention, Record, StateMark};
+use super::types::{Intention, Record, StateMark, Step};
 use crate::engine::Memory;
 use crate::reconcile::{Moved, Progress};
 
@@ -53,6 +56,23 @@ pub struct Applied {
     pub is_paused: bool,
     /// What the loop has moved for people, and brings back, of a group that the cloud scales.
     pub moved: Moved,
+    /// The cloud's own controls as last applied, dated ones aside; `None`: nothing was recorded of them.
+    pub controls: Option<Vec<ControlSpec>>,
+}
+
+/// What the state keeps of an applied group beside its policy and attributes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Details {
+    /// See [`Applied::controls`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) controls: Option<Vec<ControlSpec>>,
+}
+
+impl Details {
+    /// Those of a group that was applied before there were any, or by another version, say nothing.
+    pub(crate) fn of(details: &Json) -> Details {
+        Details::deserialize(details).unwrap_or_default()
+    }
 }
 
 impl Applied {
@@ -66,6 +86,7 @@ impl Applied {
             pin: None,
             is_paused: false,
             moved: Moved::default(),
+            controls: None,
         }
     }
 
@@ -123,6 +144,7 @@ impl Known {
                 address.clone(),
                 Applied {
                     created: applied.ownership == Ownership::Created,
+                    controls: Details::of(&applied.details).controls,
                     fallback_is_active,
                     moved: progress
                         .remove(&address)
@@ -158,8 +180,8 @@ impl Known {
             if intent.apply.is_some()
                 && let IntentKind::ApplyChange { change } = intent.kind
                 && let Ok(intention) = serde_json::from_value::<Intention>(change)
-                // One call that failed has changed nothing; of several the first may have worked.
-                && (intent.outcome.is_none() || intention.steps.len() > 1)
+                // One change that failed has changed nothing; of several the first may have worked.
+                && (intent.outcome.is_none() || changes(&intention) > 1)
             {
                 unfinished.insert(intention.address, intention.record);
             }
@@ -177,6 +199,18 @@ impl Known {
             identities: state.identities()?,
         })
     }
+}
+
+/// How many changes an intention asks for: a provider makes one or more calls of each.
+fn changes(intention: &Intention) -> usize {
+    let of_step = |step: &Step| match step {
+        Step::Update {
+            change: GroupChange { changes, .. },
+            ..
+        } => changes.len(),
+        Step::Create { .. } | Step::Delete { .. } => 1,
+    };
+    intention.steps.iter().map(of_step).sum()
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod next;
 mod pattern;
 mod places;
 pub mod saved;
+mod settings;
 mod types;
 pub mod views;
 mod wanted;
@@ -36,14 +37,15 @@ use tideform_policies::model::{
     Configuration, Controller, GroupAddress, ProviderAddress, Resource,
 };
 use tideform_provider::{
-    ControlContext, ControlSpec, GroupRequest, Identity, ItemResult, LiveGroup, Owner,
-    PriceRequest, ProviderError, Unsupported,
+    ControlContext, GroupRequest, Identity, ItemResult, LiveGroup, Owner, PriceRequest,
+    ProviderError, Unsupported,
 };
 
-pub use compute::{Inputs, ResourceKey, compute};
+pub use compute::{Inputs, ResourceKey, WantedControls, compute};
 pub use cost::{CLOUDWATCH_USD_PER_METRIC_READ, ProviderPrices};
 pub use fingerprint::fingerprint;
 pub use flatten::flat_values;
+pub(crate) use known::Details;
 pub use known::{Applied, Known};
 pub use pattern::GroupPattern;
 pub use types::{
@@ -282,6 +284,21 @@ async fn of_what_was_seen(
     })
 }
 
+/// What was last applied of a group of the files: at its address, or where a `moved` block says it was.
+fn applied_at<'a>(
+    configuration: &Configuration,
+    known: &'a Known,
+    address: &GroupAddress,
+) -> Option<&'a Applied> {
+    known.groups.get(address).or_else(|| {
+        let from = configuration
+            .moved
+            .iter()
+            .find(|moved| moved.to == *address)?;
+        known.groups.get(&from.from)
+    })
+}
+
 /// The cloud's own controls that groups with `controller = "native"` are to have. What a provider cannot say joins
 /// what is unsupported.
 async fn wanted_controls(
@@ -291,7 +308,7 @@ async fn wanted_controls(
     providers: &Providers,
     options: &PlanOptions,
     unsupported: &mut BTreeMap<GroupAddress, Vec<Unsupported>>,
-) -> BTreeMap<GroupAddress, Vec<ControlSpec>> {
+) -> BTreeMap<GroupAddress, WantedControls> {
     let now = providers.clock().now();
     let native = configuration
         .groups
@@ -303,9 +320,9 @@ async fn wanted_controls(
             let live = live
                 .get(&(group.provider.clone(), group.resource.clone()))
                 .and_then(|live| live.as_ref().ok()?.as_ref());
-            let held = known
-                .and_then(|known| known.groups.get(address))
-                .map_or_else(Held::default, |applied| applied.held(&group.policy));
+            let applied = known.and_then(|known| applied_at(configuration, known, address));
+            let held = applied.map_or_else(Held::default, |applied| applied.held(&group.policy));
+            let recorded = applied.and_then(|applied| applied.controls.as_deref());
             Some(async move {
                 let context = ControlContext {
                     workspace: &options.workspace,
@@ -315,8 +332,19 @@ async fn wanted_controls(
                     is_paused: false,
                     only_schedules: false,
                     live,
+                    applied: recorded.unwrap_or_default(),
                 };
-                (address, provider.controls(group, &context).await)
+                let wanted = provider.controls(group, &context).await;
+                let lasting = if held.is_empty() {
+                    None
+                } else {
+                    let context = ControlContext {
+                        held: &Held::default(),
+                        ..context
+                    };
+                    provider.controls(group, &context).await.ok()
+                };
+                (address, wanted.map(|now| WantedControls { now, lasting }))
             })
         })
         .collect();

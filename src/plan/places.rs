@@ -33,8 +33,11 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Where a value was written: its own origin, or that of the nearest block around it.
-    pub(super) fn origin(&self, address: &GroupAddress, path: &str) -> Option<Origin> {
+    fn among<T>(
+        &self,
+        address: &GroupAddress,
+        find: impl FnOnce(&BTreeMap<String, Origin>) -> Option<T>,
+    ) -> Option<T> {
         let mut last = self.last.borrow_mut();
         let origins = match &*last {
             Some((of, origins)) if of == address => origins,
@@ -43,24 +46,51 @@ impl<'a> Places<'a> {
                 &last.insert((address.clone(), origins)).1
             }
         };
-        let mut path = path;
-        loop {
-            if let Some(origin) = origins.get(path) {
-                return Some(origin.clone());
-            }
-            path = match path.rfind(['.', '[']) {
-                Some(at) => path.get(..at)?,
-                None if path.is_empty() => return None,
-                None => "",
-            };
-        }
+        find(origins)
     }
 
-    /// The span of the nearest thing around a path that stands in the files.
+    /// Where a value was written: its own origin, or that of the nearest block around it.
+    pub(super) fn origin(&self, address: &GroupAddress, path: &str) -> Option<Origin> {
+        self.among(address, |origins| {
+            let mut path = path;
+            loop {
+                if let Some(origin) = origins.get(path) {
+                    return Some(origin.clone());
+                }
+                path = path.get(..path.rfind(['.', '['])?)?;
+            }
+        })
+    }
+
+    /// The span of the nearest thing around a path that stands in the files; at last the group's label.
     pub(super) fn span(&self, address: &GroupAddress, path: &str) -> Option<Span> {
-        [path, "resource", "provider"]
-            .into_iter()
-            .find_map(|path| self.origin(address, path)?.span)
+        if matches!(path, "resource" | "resource.name") {
+            return self.resource(address);
+        }
+        let written = self.among(address, |origins| {
+            let mut path = path;
+            loop {
+                // A default stands nowhere, but its block may.
+                if let Some(span) = origins.get(path).and_then(|origin| origin.span) {
+                    return Some(span);
+                }
+                path = path.get(..path.rfind(['.', '['])?)?;
+            }
+        });
+        written.or_else(|| self.configuration.label(address))
+    }
+
+    /// Where a group says what it scales: the name in its `resource` block, or its label, which is the name then.
+    fn resource(&self, address: &GroupAddress) -> Option<Span> {
+        // `resource.asg.name`: the kind is the block's label.
+        let name = self.among(address, |origins| {
+            let (_, origin) = origins
+                .range("resource.".to_owned()..)
+                .take_while(|(path, _)| path.starts_with("resource."))
+                .find(|(path, _)| path.ends_with(".name"))?;
+            origin.span
+        });
+        name.or_else(|| self.configuration.label(address))
     }
 
     pub(super) fn place(&self, span: Span) -> Option<Place> {

@@ -15,7 +15,9 @@ use tideform_policies::model::{
     Direction, Group, GroupAddress, ProviderAddress, ProviderConfiguration, Resource,
 };
 use tideform_policies::source::SourceMap;
-use tideform_provider::{ControlKind, GroupChange, GroupSpec, Identity, LiveAttributes, Owner};
+use tideform_provider::{
+    ControlKind, ControlSpec, GroupChange, GroupSpec, Identity, LiveAttributes, Owner,
+};
 
 /// Which plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -357,6 +359,9 @@ pub enum Record {
         group: Arc<Group>,
         /// Tideform created the resource, now or earlier, and so may destroy it.
         created: bool,
+        /// The cloud's own controls as they are from then on, dated ones aside; `None`: it scales nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        controls: Option<Vec<ControlSpec>>,
     },
     /// The group is gone from the state.
     Forget,

@@ -5,18 +5,22 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tideform_policies::model::{Capacity, Change, Controller, Group, GroupAddress};
+use tideform_provider::ControlSpec;
 use tideform_state::{Intent, Override, OverrideKind, State, StateError};
 
 use super::group::GroupRun;
 use super::progress::Progress;
 use super::settle::{Act, OpenIntent};
 use crate::engine::{ActiveSurge, Memory, Overrides, Pause, Pin, Rules};
+use crate::plan::Details;
 
 /// The applied groups, compiled; kept while the serial stays the same.
 #[derive(Debug, Default)]
 pub(super) struct Compiled {
     serial: Option<u64>,
     rules: BTreeMap<GroupAddress, Arc<Rules>>,
+    /// The cloud's own controls as last applied, where something was recorded of them.
+    controls: BTreeMap<GroupAddress, Vec<ControlSpec>>,
 }
 
 impl Compiled {
@@ -27,7 +31,11 @@ impl Compiled {
             return Ok(false);
         }
         let mut before = std::mem::take(&mut self.rules);
+        self.controls.clear();
         for (address, applied) in state.applied_groups()? {
+            if let Some(controls) = Details::of(&applied.details).controls {
+                self.controls.insert(address.clone(), controls);
+            }
             let rules = match before.remove(&address) {
                 Some(rules) if *rules.group() == applied.group => rules,
                 _ => Arc::new(Rules::new(&applied.group)),
@@ -44,6 +52,11 @@ impl Compiled {
 
     pub(super) fn group(&self, address: &GroupAddress) -> Option<&Group> {
         self.rules.get(address).map(|rules| rules.group())
+    }
+
+    /// The cloud's own controls of a group as last applied; none where nothing was recorded of them.
+    pub(super) fn controls(&self, address: &GroupAddress) -> &[ControlSpec] {
+        self.controls.get(address).map_or(&[], Vec::as_slice)
     }
 
     /// The groups with what the state remembers of them.

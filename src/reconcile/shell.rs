@@ -417,6 +417,7 @@ impl<'a> Shell<'a> {
         let ask = |is_paused: bool, only_schedules: bool| {
             let (workspace, live) = (&self.workspace, Some(&observed.live));
             let held = &held;
+            let applied = self.compiled.controls(&group.address);
             async move {
                 let context = ControlContext {
                     workspace,
@@ -425,6 +426,7 @@ impl<'a> Shell<'a> {
                     is_paused,
                     only_schedules,
                     live,
+                    applied,
                 };
                 provider.controls(group, &context).await.map_err(|found| {
                     let whats: Vec<&str> = found.iter().map(|one| one.what.as_str()).collect();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Merged, layers_of, merge, policies};
 use crate::model::{Configuration, GroupAddress, Origin};
 use crate::schema::{self, BlockSchema};
+use crate::source::Span;
 use crate::tree::{Attribute, AttributeValue, Tree};
 use crate::value::Value;
 
@@ -43,6 +44,15 @@ impl Layers {
     pub(crate) fn origins(&self, address: &GroupAddress) -> BTreeMap<String, Origin> {
         let mut origins = BTreeMap::new();
         self.walk(address, &mut |path, line| {
+            if let Line::Written(attribute, layer) = &line {
+                for (i, span) in attribute.items.iter().enumerate() {
+                    let origin = Origin {
+                        span: Some(*span),
+                        layer: layer.clone(),
+                    };
+                    origins.insert(format!("{path}[{i}]"), origin);
+                }
+            }
             let origin = match line {
                 Line::Written(attribute, layer) => Origin {
                     span: Some(attribute.span),
@@ -60,6 +70,16 @@ impl Layers {
             origins.insert(path, origin);
         });
         origins
+    }
+
+    /// See [`Configuration::label`].
+    pub(crate) fn label(&self, address: &GroupAddress) -> Option<Span> {
+        let tree = self.tree.as_ref()?;
+        let group = tree.groups.get(*self.places.get(address)?)?;
+        Some(match group.block.labels.first() {
+            Some(label) => label.span,
+            None => group.block.span,
+        })
     }
 
     /// See [`Configuration::defaults_in_force`].
@@ -91,7 +111,7 @@ impl Layers {
 
 enum Line<'a> {
     Written(&'a Attribute, Arc<str>),
-    Block(crate::source::Span, Arc<str>),
+    Block(Span, Arc<str>),
     /// With the name of the setting, `metric.track.tolerance`.
     Default(crate::defaults::Preset, String),
 }

@@ -44,12 +44,18 @@ pub struct Origin {
 
 impl Configuration {
     /// Where each value of a group comes from, by the path in the resolved group: `limits.max`,
-    /// `metric.cpu.track.target`, `scale_in.rate[0].per`; a block's own place under its path (`metric.cpu`).
+    /// `metric.cpu.track.target`, `scale_in.rate[0].per`; a block's own place under its path (`metric.cpu`), the items
+    /// of a list under theirs (`adopt[0]`).
     /// Values that are nowhere in the files have the layer `default`. Empty for an unknown group.
     ///
     /// It merges the group's layers anew: ask for the groups that are shown, not for all.
     pub fn origins(&self, group: &GroupAddress) -> BTreeMap<String, Origin> {
         self.layers.origins(group)
+    }
+
+    /// Where the label of a group's own block stands; `None` for an unknown group.
+    pub fn label(&self, group: &GroupAddress) -> Option<Span> {
+        self.layers.label(group)
     }
 
     /// The settings whose default holds somewhere in a group, by their names in the schema: `every`,

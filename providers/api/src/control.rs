@@ -113,6 +113,9 @@ pub struct ControlContext<'a> {
     pub only_schedules: bool,
     /// The group as it is; `None`: it is still to be created.
     pub live: Option<&'a LiveGroup>,
+    /// The controls as they were last applied, where that is known: an adopted one that somebody has changed is told
+    /// by its name.
+    pub applied: &'a [ControlSpec],
 }
 
 #[cfg(test)]

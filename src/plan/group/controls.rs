@@ -3,6 +3,7 @@
 use tideform_policies::model::Limits;
 use tideform_provider::dated_at;
 
+use super::control_drift::{Drifted, moved_by_pause};
 use super::*;
 use crate::plan::types::Place;
 
@@ -32,7 +33,7 @@ pub(super) fn is_adopted(control: &Control, adopt: &Adopt) -> bool {
 }
 
 /// Adopted by its own name. `adopt = true` is for policies: a schedule that the files do not say stays.
-fn is_adopted_by_name(control: &Control, adopt: &Adopt) -> bool {
+pub(super) fn is_adopted_by_name(control: &Control, adopt: &Adopt) -> bool {
     matches!(adopt, Adopt::Named(_)) && is_adopted(control, adopt)
 }
 
@@ -154,17 +155,9 @@ pub(super) fn control_changes(
         }
         return found.done(None);
     }
-    // Nothing in the files has changed: then somebody else changed it in the cloud.
-    let has_drifted = situation
-        .applied
-        .is_some_and(|applied| applied.group == *group);
-    let reason = has_drifted.then(|| "changed outside tideform".to_owned());
+    let drifted = Drifted::new(situation, group, live);
     let is_kept = is_kept_by_loop(situation, group);
     let is_left = |kind: ControlKind| is_kept && kind == ControlKind::Schedule;
-    // A pause moves what no suspended process stops.
-    let is_held = situation
-        .applied
-        .is_some_and(|applied| applied.is_paused || applied.moved.paused);
     for wanted in situation.controls {
         if is_left(wanted.kind) {
             continue;
@@ -174,52 +167,37 @@ pub(super) fn control_changes(
             .iter()
             .find(|control| control.name == wanted.name);
         let source = places.of(situation.address, &wanted.path);
-        let Some(there) = there else {
-            found.add(wanted, source, reason.clone());
+        if there.is_none() {
+            found.add(wanted, source, drifted.reason(&wanted.name));
             continue;
-        };
-        let of = |settings: &tideform_provider::Settings, name: &str| {
-            settings.get(name).cloned().unwrap_or(Json::Null)
-        };
-        let differing: Vec<&String> = wanted
-            .settings
-            .keys()
-            .chain(there.settings.keys())
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .filter(|name| {
-                !wanted::same_value(&of(&there.settings, name), &of(&wanted.settings, name))
-            })
-            .filter(|name| !(is_held && has_drifted && *name == "mode"))
-            .collect();
-        if differing.is_empty() && there.enabled {
+        }
+        let mut differences = settings::differences(there, wanted);
+        differences.retain(|difference| !moved_by_pause(situation, &difference.path));
+        if differences.is_empty() {
             continue;
         }
         if dated_at(&wanted.name).is_some() {
             found.change_dated(wanted);
             continue;
         }
-        found.put(wanted);
-        let mut change = |path: String, before: Json, after: Json| {
+        // AWS keeps of an action what a request leaves out.
+        let is_cleared = differences.iter().any(|d| d.wanted.is_null());
+        if wanted.kind == ControlKind::Schedule && is_cleared {
+            found.replace(wanted);
+        } else {
+            found.put(wanted);
+        }
+        for difference in differences {
+            let action = match (difference.live.is_null(), difference.wanted.is_null()) {
+                (true, _) => ChangeAction::Add,
+                (_, true) => ChangeAction::Remove,
+                _ => ChangeAction::Change,
+            };
             found.changes.push(PlannedChange {
                 source: source.clone(),
-                reason: reason.clone(),
-                ..cloud(&path, ChangeAction::Change, before, after)
+                reason: drifted.reason(&difference.path),
+                ..cloud(&difference.path, action, difference.live, difference.wanted)
             });
-        };
-        if !there.enabled {
-            change(
-                format!("{}: enabled", wanted.name),
-                Json::Bool(false),
-                Json::Bool(true),
-            );
-        }
-        for name in differing {
-            change(
-                format!("{}: {name}", wanted.name),
-                of(&there.settings, name),
-                of(&wanted.settings, name),
-            );
         }
     }
     for control in &live.controls {
@@ -237,6 +215,11 @@ pub(super) fn control_changes(
             continue;
         }
         found.remove(control);
+        if let Some(change) = found.changes.last_mut()
+            && change.path == control.name
+        {
+            change.reason = drifted.reason(&control.name);
+        }
     }
     found.done(places.of(situation.address, "schedule").or_else(|| {
         let first = group.policy.schedules.first()?;
@@ -306,6 +289,13 @@ impl Found {
     fn put(&mut self, wanted: &ControlSpec) {
         self.attributes
             .push(AttributeChange::PutControl(wanted.clone()));
+    }
+
+    /// The same, after it was taken away: nothing of what it says stays.
+    fn replace(&mut self, wanted: &ControlSpec) {
+        self.removals
+            .push(AttributeChange::RemoveControl(wanted.name.clone()));
+        self.put(wanted);
     }
 
     fn add(&mut self, wanted: &ControlSpec, source: Option<Place>, reason: Option<String>) {

@@ -13,7 +13,7 @@ pub(super) fn is_tagged_ours(situation: &Situation<'_>, live: &LiveGroup) -> boo
 pub(super) fn was_just_created(situation: &Situation<'_>, group: &Group) -> bool {
     matches!(
         situation.unfinished,
-        Some(Record::Write { group: unfinished, created: true })
+        Some(Record::Write { group: unfinished, created: true, .. })
             if unfinished.resource == group.resource && unfinished.provider == group.provider
     )
 }
@@ -95,6 +95,7 @@ pub(super) fn drift(situation: &Situation<'_>, group: &Group) -> Vec<Drift> {
             live: difference.live,
         })
         .collect();
+    drift.extend(control_drift(situation, group, live));
     // A tag of another state is an error of its own.
     if live.owner.is_none() && !is_replaced && !was_leaving {
         drift.push(Drift {

@@ -165,21 +165,49 @@ pub(super) fn report_foreign_controls(
         return;
     };
     let before = situation.applied.map(|applied| &applied.group.adopt);
-    for name in names {
+    for (i, name) in names.iter().enumerate() {
         let is_there = live.controls.iter().any(|control| control.name == *name);
-        // Once adopted it may have been taken away by the loop.
-        let was_adopted = matches!(before, Some(Adopt::Named(names)) if names.contains(name));
-        if is_there || was_adopted {
+        // One that somebody deleted is put back.
+        let is_put = situation.controls.iter().any(|spec| spec.name == *name);
+        if is_there || is_put {
             continue;
         }
-        let mut diagnostic =
-            Diagnostic::warning(codes::NOTHING_TO_ADOPT, "No such policy to adopt").why(format!(
-                "{} `{}` has no policy named `{name}`.",
-                group.resource.kind, group.resource.name
-            ));
-        if let Some(span) = places.span(situation.address, "adopt") {
-            diagnostic = diagnostic.at(span, "not found");
+        let resource = format!("{} `{}`", group.resource.kind, group.resource.name);
+        let was_adopted = matches!(before, Some(Adopt::Named(names)) if names.contains(name));
+        let diagnostic = Diagnostic::warning(codes::NOTHING_TO_ADOPT, "No such policy to adopt");
+        let mut diagnostic = if was_adopted {
+            diagnostic
+                .why(format!(
+                    "{resource} has no policy or scheduled action named `{name}` any more: once taken over it was taken away."
+                ))
+                .help(format!(
+                    "take `{name}` out of `adopt`: another one that somebody makes by this name would be taken away too."
+                ))
+        } else {
+            diagnostic
+                .why(format!(
+                    "{resource} has no policy or scheduled action named `{name}`."
+                ))
+                .help(format!(
+                    "correct the name, or take it out of `adopt`; {}.",
+                    others(situation, group, live)
+                ))
+        };
+        if let Some(span) = places.span(situation.address, &format!("adopt[{i}]")) {
+            diagnostic = diagnostic.at(span, "not there");
         }
         diagnostics.push(diagnostic);
+    }
+}
+
+/// What could be adopted.
+fn others(situation: &Situation<'_>, group: &Group, live: &LiveGroup) -> String {
+    let names: Vec<String> = unmanaged(Some(live), &situation.options.workspace, &group.adopt)
+        .iter()
+        .map(|control| format!("`{}`", control.name))
+        .collect();
+    match names.as_slice() {
+        [] => "the group has no others that are not tideform's".to_owned(),
+        names => format!("the group has {}", names.join(", ")),
     }
 }

@@ -176,11 +176,20 @@ pub(super) fn cost(cost: &CostChange) -> Option<String> {
 /// `10 was applied, 12 is live: apply sets what the files say`.
 pub(super) fn drift(drift: &Drift) -> String {
     let (applied, live) = (value(&drift.applied), value(&drift.live));
-    let outcome = match drift.outcome {
-        DriftOutcome::Undone => "apply sets what the files say",
-        DriftOutcome::Kept => "stays",
-    };
-    format!("{applied} was applied, {live} is live: {outcome}")
+    match (drift.applied.is_null(), drift.live.is_null(), drift.outcome) {
+        (true, _, DriftOutcome::Undone) => {
+            format!("{live} is live, and was not applied: apply takes it away")
+        }
+        (true, _, DriftOutcome::Kept) => format!("{live} is live, and was not applied: stays"),
+        (_, true, DriftOutcome::Undone) => {
+            format!("{applied} was applied, and is gone: apply puts it back")
+        }
+        (_, true, DriftOutcome::Kept) => format!("{applied} was applied, and is gone: stays so"),
+        (_, _, DriftOutcome::Undone) => {
+            format!("{applied} was applied, {live} is live: apply sets what the files say")
+        }
+        (_, _, DriftOutcome::Kept) => format!("{applied} was applied, {live} is live: stays"),
+    }
 }
 
 /// The sum of the groups' changes in cost, over the groups whose change is known.

@@ -21,9 +21,7 @@ mod steps;
 pub(crate) mod to_sdk;
 
 use tideform_policies::model::{Adopt, Controller, Group};
-use tideform_provider::{
-    Control, ControlContext, ControlKind, ControlSpec, LiveGroup, Unsupported,
-};
+use tideform_provider::{ControlContext, ControlKind, ControlSpec, LiveGroup, Unsupported};
 
 use crate::metrics::targets::Target;
 use compile::Compiled;
@@ -65,7 +63,7 @@ pub(crate) fn wanted(
             }
         }
     }
-    let adopted = adopted(group, context.live);
+    let adopted = adopted(group, context);
     let steady = steady(group, &compiled);
     let kept = assigned(&adopted, &compiled, steady);
     let mut specs: Vec<ControlSpec> = compiled
@@ -73,7 +71,10 @@ pub(crate) fn wanted(
         .zip(kept)
         .map(|(one, kept)| {
             let (name, native) = match kept.and_then(|n| adopted.get(n)) {
-                Some((name, there)) => ((*name).to_owned(), same::kept(there, &one.native, steady)),
+                Some(adopted) => (
+                    adopted.name.to_owned(),
+                    same::kept(&adopted.native, &one.native, steady),
+                ),
                 None => (
                     compile::name(context.workspace, group, &one.block),
                     one.native,
@@ -101,21 +102,53 @@ fn kind(native: &Native) -> ControlKind {
     }
 }
 
-/// The controls that the group adopts, with what they say.
-fn adopted<'a>(group: &Group, live: Option<&'a LiveGroup>) -> Vec<(&'a str, Native)> {
-    let is_adopted = |control: &&Control| match &group.adopt {
+/// A control that the group adopts.
+struct Adopted<'a> {
+    name: &'a str,
+    /// What it said when it was last applied; where it never was, what it says.
+    native: Native,
+    /// Where the files said so.
+    path: Option<&'a str>,
+}
+
+/// The controls that the group adopts: those that were applied, there or not, then those that are there.
+fn adopted<'a>(group: &Group, context: &ControlContext<'a>) -> Vec<Adopted<'a>> {
+    let is_adopted = |name: &String| match &group.adopt {
         Adopt::None => false,
-        Adopt::All => !control.name.starts_with("tideform/"),
-        Adopt::Named(names) => names.contains(&control.name),
+        Adopt::All => !name.starts_with("tideform/"),
+        Adopt::Named(names) => names.contains(name),
     };
-    live.iter()
-        .flat_map(|live| &live.controls)
-        .filter(is_adopted)
-        .filter_map(|control| {
-            let there = Native::of(&control.settings).ok()?;
-            Some((control.name.as_str(), there))
+    let controls = |live: &'a LiveGroup| live.controls.as_slice();
+    let live = context.live.map(controls).unwrap_or_default();
+    let applied = context.applied.iter().filter(|spec| is_adopted(&spec.name));
+    let applied: Vec<Adopted<'a>> = applied
+        .filter_map(|spec| {
+            let mut native = Native::of(&spec.settings).ok()?;
+            if let Some(there) = live.iter().find(|control| control.name == spec.name)
+                && let Ok(there) = Native::of(&there.settings)
+            {
+                native.rename_alarm(&there);
+            }
+            Some(Adopted {
+                name: &spec.name,
+                native,
+                path: Some(&spec.path),
+            })
         })
-        .collect()
+        .collect();
+    let known: Vec<&str> = applied.iter().map(|adopted| adopted.name).collect();
+    let live = live
+        .iter()
+        .filter(|control| is_adopted(&control.name) && !known.contains(&control.name.as_str()))
+        .filter_map(|control| {
+            Some(Adopted {
+                name: &control.name,
+                native: Native::of(&control.settings).ok()?,
+                path: None,
+            })
+        })
+        .collect::<Vec<_>>();
+    applied.into_iter().chain(live).collect()
 }
 
 /// The sides of the limits that no wanted action moves.
@@ -137,20 +170,24 @@ fn steady(group: &Group, compiled: &[Compiled]) -> Steady {
     }
 }
 
-/// For each wanted control the adopted one that becomes it: one that does the same already, else one about the same.
-/// It is changed, and not replaced.
-fn assigned(
-    adopted: &[(&str, Native)],
-    compiled: &[Compiled],
-    steady: Steady,
-) -> Vec<Option<usize>> {
+/// For each wanted control the adopted one that becomes it: one that does the same already, else one about the same,
+/// else the scheduled action that the files said in the same place. It is changed, and not replaced.
+fn assigned(adopted: &[Adopted<'_>], compiled: &[Compiled], steady: Steady) -> Vec<Option<usize>> {
     let mut taken = vec![false; adopted.len()];
     let mut kept: Vec<Option<usize>> = vec![None; compiled.len()];
-    let does_the_same =
-        |there: &Native, wanted: &Native| same::kept(there, wanted, steady) == *there;
+    let does_the_same = |there: &Adopted<'_>, wanted: &Compiled| {
+        same::kept(&there.native, &wanted.native, steady) == there.native
+    };
+    let is_about_the_same = |there: &Adopted<'_>, wanted: &Compiled| {
+        same::is_about_the_same(&there.native, &wanted.native)
+    };
+    let has_its_place = |there: &Adopted<'_>, wanted: &Compiled| {
+        there.path == Some(&wanted.path) && same::writes_the_same(&there.native, &wanted.native)
+    };
     for fits in [
-        &does_the_same as &dyn Fn(&Native, &Native) -> bool,
-        &same::is_about_the_same,
+        &does_the_same as &dyn Fn(&Adopted<'_>, &Compiled) -> bool,
+        &is_about_the_same,
+        &has_its_place,
     ] {
         for (one, slot) in compiled.iter().zip(&mut kept) {
             if slot.is_some() {
@@ -160,7 +197,7 @@ fn assigned(
                 .iter()
                 .zip(&mut taken)
                 .enumerate()
-                .find(|(_, ((_, there), taken))| !**taken && fits(there, &one.native));
+                .find(|(_, (there, taken))| !**taken && fits(there, one));
             if let Some((n, (_, taken))) = found {
                 *taken = true;
                 *slot = Some(n);

@@ -183,6 +183,15 @@ impl Native {
         serde_json::from_value(Value::Object(settings.clone().into_iter().collect()))
     }
 
+    /// Takes the name that its alarm has now: whoever made it anew chose that.
+    pub(super) fn rename_alarm(&mut self, there: &Native) {
+        if let (Native::StepScaling(own), Native::StepScaling(there)) = (self, there)
+            && let (Some(own), Some(there)) = (&mut own.alarm, &there.alarm)
+        {
+            own.name.clone_from(&there.name);
+        }
+    }
+
     /// For people.
     pub(crate) fn summary(&self) -> String {
         match self {

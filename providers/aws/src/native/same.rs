@@ -37,6 +37,19 @@ pub(super) fn is_about_the_same(there: &Native, wanted: &Native) -> bool {
     }
 }
 
+/// Whether both are recurring actions that write the same limits, whenever that is; one may leave a limit alone.
+pub(super) fn writes_the_same(there: &Native, wanted: &Native) -> bool {
+    let same = |there: Option<i32>, wanted: Option<i32>| there.is_none() || there == wanted;
+    match (there, wanted) {
+        (Native::Scheduled(there), Native::Scheduled(wanted)) => {
+            (there.cron.is_some() && wanted.cron.is_some())
+                && same(there.min, wanted.min)
+                && same(there.max, wanted.max)
+        }
+        _ => false,
+    }
+}
+
 /// What is wanted, in the spelling of the one that is there wherever it means the same.
 pub(super) fn kept(there: &Native, wanted: &Native, steady: Steady) -> Native {
     match (there, wanted) {

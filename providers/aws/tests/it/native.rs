@@ -30,6 +30,7 @@ async fn wanted(cloud: &Cloud, body: &str) -> Done<Vec<ControlSpec>> {
         is_paused: false,
         only_schedules: false,
         live: Some(&live),
+        applied: &[],
     };
     cloud
         .provider
@@ -343,6 +344,7 @@ fn windows_that_meet_and_surges_become_dated_actions_that_say_what_holds() -> Do
             is_paused: false,
             only_schedules: true,
             live: Some(&live),
+            applied: &[],
         };
         let controls = cloud.provider.controls(&group, &context).await;
         let specs = controls.map_err(|problems| format!("{problems:#?}"))?;
@@ -550,6 +552,7 @@ fn what_aws_cannot_say_is_named_with_its_place() -> Done {
                 is_paused: false,
                 only_schedules: false,
                 live: Some(&live),
+                applied: &[],
             };
             let problems = match cloud.provider.controls(&group, &context).await {
                 Err(problems) => problems,
