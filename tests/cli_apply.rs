@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Directory;
+use common::{Directory, RUN_FROM_THE_STATE};
 
 #[test]
 fn every_example_is_created_and_then_has_no_changes() {
@@ -138,21 +138,7 @@ fn an_edit_without_apply_changes_nothing_that_the_loop_does() {
     let directory = Directory::example("web-shop");
     directory.run(&["apply", "--auto-approve"]).exits(0);
     directory.write("shop.hcl", "this is { not HCL");
-    for command in [
-        &["reconcile", "--once"][..],
-        &["status"],
-        &["events"],
-        &["explain", "web"],
-        &["cost"],
-        &["overrides"],
-        &["show"],
-        &["scale", "web", "5", "--for", "1h", "--reason", "r"],
-        &["unpin", "web"],
-        &["pause", "web"],
-        &["resume", "web"],
-        &["surge", "list"],
-        &["state", "list"],
-    ] {
+    for command in RUN_FROM_THE_STATE {
         directory.run(command).exits(0);
     }
     std::fs::remove_file(directory.file("shop.hcl")).unwrap();

@@ -6,7 +6,7 @@ mod common;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::Directory;
+use common::{Directory, RUN_FROM_THE_STATE};
 
 fn applied() -> Directory {
     let directory = Directory::example("web-shop");
@@ -259,21 +259,7 @@ fn the_state_is_listed_shown_moved_copied_checked_and_forgotten() {
 #[test]
 fn where_nothing_was_applied_the_commands_say_so() {
     let directory = Directory::empty();
-    for command in [
-        &["reconcile", "--once"][..],
-        &["status"],
-        &["events"],
-        &["explain", "web"],
-        &["cost"],
-        &["overrides"],
-        &["show"],
-        &["scale", "web", "5", "--for", "1h", "--reason", "r"],
-        &["unpin", "web"],
-        &["pause", "web"],
-        &["resume", "web"],
-        &["surge", "list"],
-        &["state", "list"],
-    ] {
+    for command in RUN_FROM_THE_STATE {
         let ran = directory.run(command).exits(1);
         assert!(
             ran.stderr.contains("tideform apply"),

@@ -271,17 +271,22 @@ fn unlock(cx: &Context, state: &mut State, auto_approve: bool) -> CliResult {
         view::time(lease.acquired_at),
         view::time(lease.until)
     ));
-    if !auto_approve {
-        approve(
-            cx,
-            "Do you want to take it away?",
-            "Do so only if that process is gone: two that act at once work against each other.",
-        )?;
-    }
+    approve_taking_away(cx, auto_approve)?;
     let now = cx.now_of(state)?;
     state.break_lease(now, &actor())?;
     cx.output.line("The lease is free.");
     Ok(exit::WELL)
+}
+
+fn approve_taking_away(cx: &Context, auto_approve: bool) -> Result<(), CliError> {
+    if auto_approve {
+        return Ok(());
+    }
+    approve(
+        cx,
+        "Do you want to take it away?",
+        "Do so only if that process is gone: two that act at once work against each other.",
+    )
 }
 
 fn unlock_shared(cx: &Context, remote: &ObjectRemote, auto_approve: bool) -> CliResult {
@@ -296,13 +301,7 @@ fn unlock_shared(cx: &Context, remote: &ObjectRemote, auto_approve: bool) -> Cli
         view::time(lock.since),
         view::time(lock.until)
     ));
-    if !auto_approve {
-        approve(
-            cx,
-            "Do you want to take it away?",
-            "Do so only if that process is gone: two that act at once work against each other.",
-        )?;
-    }
+    approve_taking_away(cx, auto_approve)?;
     let line = match cx.block_on(remote.unlock(&lock.holder))?? {
         true => "The lock is free.",
         false => "That process has given it back meanwhile.",

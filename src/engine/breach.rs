@@ -130,20 +130,18 @@ mod tests {
         })
     }
 
+    /// Samples of a metric, by the minute.
+    fn sampled(samples: &[(f64, f64)]) -> MetricReading {
+        let samples = samples.iter().map(|(minutes, value)| Sample {
+            at: at(*minutes),
+            value: *value,
+        });
+        MetricReading::Group(samples.collect())
+    }
+
     fn decided_from(rules: &Rules, samples: &[(f64, f64)]) -> u32 {
         let mut seen = seen(4, &[], at(0.0));
-        seen.metrics.insert(
-            "queue".into(),
-            MetricReading::Group(
-                samples
-                    .iter()
-                    .map(|(minutes, value)| Sample {
-                        at: at(*minutes),
-                        value: *value,
-                    })
-                    .collect(),
-            ),
-        );
+        seen.metrics.insert("queue".into(), sampled(samples));
         decided(rules, &seen, &Memory::default(), at(0.0))
             .desired
             .get()
@@ -296,18 +294,7 @@ mod tests {
                     desired: Capacity(4),
                 });
                 let mut seen = seen(4, &[], at(0.0));
-                seen.metrics.insert(
-                    "queue".into(),
-                    MetricReading::Group(
-                        samples
-                            .iter()
-                            .map(|(minutes, value)| Sample {
-                                at: at(*minutes),
-                                value: *value,
-                            })
-                            .collect(),
-                    ),
-                );
+                seen.metrics.insert("queue".into(), sampled(samples));
                 decided(&rules, &seen, &memory, at(0.0)).desired.get()
             }
         };

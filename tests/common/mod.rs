@@ -9,6 +9,23 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The commands that look at the state, and never at the files.
+pub const RUN_FROM_THE_STATE: [&[&str]; 13] = [
+    &["reconcile", "--once"],
+    &["status"],
+    &["events"],
+    &["explain", "web"],
+    &["cost"],
+    &["overrides"],
+    &["show"],
+    &["scale", "web", "5", "--for", "1h", "--reason", "r"],
+    &["unpin", "web"],
+    &["pause", "web"],
+    &["resume", "web"],
+    &["surge", "list"],
+    &["state", "list"],
+];
+
 /// A temporary configuration directory.
 pub struct Directory {
     directory: tempfile::TempDir,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter, LaunchTemplateSpecification};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -59,10 +60,21 @@ async fn describe_batch(
     clients: &Clients,
     names: &[&str],
 ) -> Result<Vec<AutoScalingGroup>, ProviderError> {
-    let mut pages = clients
-        .autoscaling
-        .describe_auto_scaling_groups()
-        .set_auto_scaling_group_names(Some(names.iter().map(|name| (*name).to_owned()).collect()))
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    every_page(
+        clients
+            .autoscaling
+            .describe_auto_scaling_groups()
+            .set_auto_scaling_group_names(Some(names)),
+    )
+    .await
+}
+
+/// Every page of a request.
+async fn every_page(
+    request: DescribeAutoScalingGroupsFluentBuilder,
+) -> Result<Vec<AutoScalingGroup>, ProviderError> {
+    let mut pages = request
         .max_records(PER_CALL as i32)
         .into_paginator()
         .items()
@@ -92,19 +104,13 @@ async fn list(
     clients: &Clients,
     filter: Option<Filter>,
 ) -> Result<Vec<AutoScalingGroup>, ProviderError> {
-    let mut pages = clients
-        .autoscaling
-        .describe_auto_scaling_groups()
-        .set_filters(filter.map(|filter| vec![filter]))
-        .max_records(PER_CALL as i32)
-        .into_paginator()
-        .items()
-        .send();
-    let mut groups = Vec::new();
-    while let Some(group) = pages.next().await {
-        groups.push(group.map_err(|error| describe_error(REQUEST, error))?);
-    }
-    Ok(groups)
+    every_page(
+        clients
+            .autoscaling
+            .describe_auto_scaling_groups()
+            .set_filters(filter.map(|filter| vec![filter])),
+    )
+    .await
 }
 
 /// The names of the groups that meet every filter. AWS is asked by the first tag, or by a name without wildcards; the

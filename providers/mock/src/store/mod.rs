@@ -197,29 +197,10 @@ impl Store {
         time: impl FnOnce(Moment) -> Moment,
         change: impl FnOnce(&mut World) -> T,
     ) -> Result<T, ProviderError> {
-        let mut inner = self.lock();
-        let Inner {
-            connection,
-            world,
-            generation,
-            settings,
-        } = &mut *inner;
-        let fault = |error| describe(&self.path, error);
-        let tx = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(fault)?;
-        refresh(&tx, world, generation, settings, &self.path)?;
-        let now = match self.clock {
-            ClockKind::Real => Timestamp::now().into(),
-            ClockKind::Stepped => world.now(),
-        };
-        world.advance(time(now));
-        let answer = change(world);
-        let known = std::mem::replace(generation, -1);
-        save(&tx, world, known + 1, settings, false).map_err(fault)?;
-        tx.commit().map_err(fault)?;
-        *generation = known + 1;
-        Ok(answer)
+        self.change(&mut self.lock(), None, |world| {
+            world.advance(time(self.now(world)));
+            Ok(change(world))
+        })
     }
 
     fn adopt_settings(&self, new: &MockSettings) -> Result<(), ProviderError> {
@@ -229,28 +210,53 @@ impl Store {
         if inner.settings == text {
             return Ok(());
         }
+        self.change(&mut inner, Some(text), |world| {
+            let rules = new.rules(world.rules.seed, world.rules.start, world.rules.step_ms)?;
+            if self.clock == ClockKind::Real {
+                world.advance(self.now(world));
+            }
+            world.change_rules(rules);
+            Ok(())
+        })
+    }
+
+    fn now(&self, world: &World) -> Moment {
+        match self.clock {
+            ClockKind::Real => Timestamp::now().into(),
+            ClockKind::Stepped => world.now(),
+        }
+    }
+
+    /// Changes the world of the file, as the last writer left it, in one transaction; with `text`, its settings too.
+    fn change<T>(
+        &self,
+        inner: &mut Inner,
+        text: Option<String>,
+        work: impl FnOnce(&mut World) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let Inner {
             connection,
             world,
             generation,
             settings,
-        } = &mut *inner;
+        } = inner;
         let fault = |error| describe(&self.path, error);
         let tx = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(fault)?;
         refresh(&tx, world, generation, settings, &self.path)?;
-        let rules = new.rules(world.rules.seed, world.rules.start, world.rules.step_ms)?;
-        if self.clock == ClockKind::Real {
-            world.advance(Timestamp::now().into());
-        }
-        world.change_rules(rules);
+        // Whatever fails from here on: what is in memory is read anew before it is used.
         let known = std::mem::replace(generation, -1);
-        save(&tx, world, known + 1, &text, true).map_err(fault)?;
+        let answer = work(world)?;
+        let has_new_settings = text.is_some();
+        let said = text.as_ref().unwrap_or(settings);
+        save(&tx, world, known + 1, said, has_new_settings).map_err(fault)?;
         tx.commit().map_err(fault)?;
         *generation = known + 1;
-        *settings = text;
-        Ok(())
+        if let Some(text) = text {
+            *settings = text;
+        }
+        Ok(answer)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -1,7 +1,7 @@
 //! A store with faults and a clock of its own, and runners that share a state through it.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -247,6 +247,20 @@ impl Bucket {
             .unwrap();
     }
 
+    /// What a runner has noted cannot be uploaded, and its lock runs out; the copy that is kept.
+    pub(crate) async fn cut_off(&self, runner: &mut Runner) -> PathBuf {
+        *self.store.is_cut.lock().unwrap() = true;
+        let Err(StateError::NotPublished {
+            kept: Some(kept), ..
+        }) = runner.state.leave().await
+        else {
+            panic!("nothing can be uploaded");
+        };
+        *self.store.is_cut.lock().unwrap() = false;
+        self.clock.advance(200);
+        kept
+    }
+
     pub(crate) async fn delete(&self) {
         self.store.inner.delete(&Path::from(KEY)).await.unwrap();
     }
@@ -266,6 +280,13 @@ impl Runner {
             })
             .map(|_| ())
         })
+    }
+
+    /// A whole run, which records an event.
+    pub(crate) async fn writes(&mut self, text: &str) {
+        self.enter().await.unwrap();
+        self.note(text).unwrap();
+        self.state.leave().await.unwrap();
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {

@@ -29,9 +29,7 @@ async fn without_the_lock_nothing_can_be_written() {
     let mut bucket = Bucket::new();
     let mut runner = bucket.runner().await;
     assert!(matches!(runner.note("lost"), Err(StateError::ReadOnly)));
-    runner.enter().await.unwrap();
-    runner.note("kept").unwrap();
-    runner.state.leave().await.unwrap();
+    runner.writes("kept").await;
     assert!(matches!(runner.note("lost"), Err(StateError::ReadOnly)));
 }
 
@@ -72,9 +70,7 @@ async fn a_run_that_stalled_past_its_lock_writes_nothing_more() {
     stalled.note("too late").unwrap();
     bucket.clock.advance(200);
     let mut next = bucket.runner().await;
-    next.enter().await.unwrap();
-    next.note("next").unwrap();
-    next.state.leave().await.unwrap();
+    next.writes("next").await;
     assert!(matches!(
         stalled.state.publish().await,
         Err(StateError::NotPublished { .. })
@@ -141,15 +137,7 @@ async fn a_copy_is_pushed_only_over_the_version_that_it_was_made_from() {
     runner.note("one").unwrap();
     runner.state.publish().await.unwrap();
     runner.note("two").unwrap();
-    *bucket.store.is_cut.lock().unwrap() = true;
-    let Err(StateError::NotPublished {
-        kept: Some(kept), ..
-    }) = runner.state.leave().await
-    else {
-        panic!("nothing can be uploaded");
-    };
-    *bucket.store.is_cut.lock().unwrap() = false;
-    bucket.clock.advance(200);
+    let kept = bucket.cut_off(&mut runner).await;
 
     let (mut tool, holder) = bucket.remote(SignedDuration::ZERO);
     tool.lock(&holder).await.unwrap();

@@ -22,9 +22,7 @@ async fn a_lost_request_and_a_lost_answer_make_one_upload() {
             let mut faults = vec![Fault::None; 3];
             faults[lost] = fault;
             *bucket.store.faults.lock().unwrap() = faults.into();
-            runner.enter().await.unwrap();
-            runner.note("once").unwrap();
-            runner.state.leave().await.unwrap();
+            runner.writes("once").await;
             let mut next = bucket.runner().await;
             next.enter().await.unwrap();
             assert_eq!(next.notes(), ["once"], "{fault:?} of request {lost}");
@@ -36,9 +34,7 @@ async fn a_lost_request_and_a_lost_answer_make_one_upload() {
 async fn another_upload_is_never_overwritten() {
     let mut bucket = Bucket::new();
     let mut runner = bucket.runner().await;
-    runner.enter().await.unwrap();
-    runner.note("first").unwrap();
-    runner.state.leave().await.unwrap();
+    runner.writes("first").await;
     runner.enter().await.unwrap();
     runner.note("second").unwrap();
     bucket.replace(b"somebody else's").await;
@@ -57,17 +53,13 @@ async fn another_upload_is_never_overwritten() {
 async fn an_object_that_is_gone_is_not_made_anew() {
     let mut bucket = Bucket::new();
     let mut runner = bucket.runner().await;
-    runner.enter().await.unwrap();
-    runner.note("first").unwrap();
-    runner.state.leave().await.unwrap();
+    runner.writes("first").await;
     bucket.delete().await;
     let error = runner.enter().await.unwrap_err();
     assert!(chain(&error).contains("is gone"), "{}", chain(&error));
 
     let mut other = bucket.runner().await;
-    other.enter().await.unwrap();
-    other.note("anew").unwrap();
-    other.state.leave().await.unwrap();
+    other.writes("anew").await;
     // The first one's state is another one by now.
     assert!(matches!(runner.enter().await, Err(StateError::Replaced)));
 }
@@ -77,12 +69,8 @@ async fn of_two_that_begin_at_once_the_second_goes_on_with_the_firsts_state() {
     let mut bucket = Bucket::new();
     let mut first = bucket.runner().await;
     let mut second = bucket.runner().await;
-    first.enter().await.unwrap();
-    first.note("first").unwrap();
-    first.state.leave().await.unwrap();
-    second.enter().await.unwrap();
-    second.note("second").unwrap();
-    second.state.leave().await.unwrap();
+    first.writes("first").await;
+    second.writes("second").await;
     let third = bucket.runner().await;
     assert_eq!(third.notes(), ["first", "second"]);
     assert_eq!(third.state.meta().unwrap().lineage, first.holder.id);
@@ -92,20 +80,10 @@ async fn of_two_that_begin_at_once_the_second_goes_on_with_the_firsts_state() {
 async fn what_could_not_be_uploaded_goes_with_the_next_upload() {
     let mut bucket = Bucket::new();
     let mut runner = bucket.runner().await;
-    runner.enter().await.unwrap();
-    runner.note("first").unwrap();
-    runner.state.leave().await.unwrap();
+    runner.writes("first").await;
     runner.enter().await.unwrap();
     runner.note("second").unwrap();
-    *bucket.store.is_cut.lock().unwrap() = true;
-    let Err(StateError::NotPublished {
-        kept: Some(kept), ..
-    }) = runner.state.leave().await
-    else {
-        panic!("nothing can be uploaded");
-    };
-    *bucket.store.is_cut.lock().unwrap() = false;
-    bucket.clock.advance(200);
+    let kept = bucket.cut_off(&mut runner).await;
     runner.enter().await.unwrap();
     runner.state.leave().await.unwrap();
     assert_eq!(
