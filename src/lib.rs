@@ -18,3 +18,4 @@ pub mod registry;
 pub mod simulate;
 pub mod suite;
 pub mod tune;
+mod wrap;

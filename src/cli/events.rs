@@ -14,6 +14,10 @@ use super::output::{CYAN, DIM, RED, YELLOW, paint};
 use super::view;
 use super::{CliResult, exit};
 use crate::engine::Reason;
+use crate::wrap::wrapped;
+
+/// The columns of an event's time, and the space after it.
+const TIME: usize = "2026-11-27 08:00:00Z  ".len();
 
 /// How often a followed state is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
@@ -124,7 +128,12 @@ impl EventsArgs {
         if self.json {
             cx.output.json_line(event);
         } else {
-            cx.output.line(line(event, policies));
+            let line = line(event, policies);
+            // What goes on does so under what stands after the time.
+            let (time, rest) = line.split_at_checked(TIME).unwrap_or(("", &line));
+            for line in wrapped(time, rest, cx.output.wrap_width()) {
+                cx.output.line(line);
+            }
         }
     }
 }

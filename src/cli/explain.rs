@@ -20,6 +20,7 @@ use crate::cost::{GroupPrices, hourly_cost};
 use crate::engine::Decision;
 use crate::engine::explain::{self, Line};
 use crate::reconcile::{Condition, Progress};
+use crate::wrap::wrapped;
 
 /// Explain a decision, or a diagnostic's code.
 ///
@@ -202,7 +203,11 @@ impl ExplainArgs {
             paint(CYAN.bold(), entry.code.0),
             paint(BOLD, entry.title)
         ));
-        cx.output.print(&wrap(entry.explanation, cx.output.width()));
+        for paragraph in entry.explanation.lines() {
+            for line in wrapped("", paragraph, Some(cx.output.width())) {
+                cx.output.line(line);
+            }
+        }
         if !entry.example.trim().is_empty() {
             cx.output.line("");
             for line in entry.example.trim_end().lines() {
@@ -414,26 +419,4 @@ fn block(cx: &Context, title: &str, lines: &[Line]) {
 fn is_code(text: &str) -> bool {
     text.strip_prefix(['P', 'p'])
         .is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Breaks a paragraph into lines of at most `width` columns.
-pub(super) fn wrap(text: &str, width: usize) -> String {
-    let mut out = String::new();
-    for paragraph in text.lines() {
-        let mut column = 0;
-        for word in paragraph.split_whitespace() {
-            let length = word.chars().count();
-            if column > 0 && column + 1 + length > width {
-                out.push('\n');
-                column = 0;
-            } else if column > 0 {
-                out.push(' ');
-                column += 1;
-            }
-            out.push_str(word);
-            column += length;
-        }
-        out.push('\n');
-    }
-    out
 }

@@ -22,6 +22,7 @@ use crate::engine::{Decision, explain};
 use crate::observe::{Read, read_live};
 use crate::reconcile::{Progress, count_ready};
 use crate::registry::Providers;
+use crate::wrap::wrapped;
 
 /// Show the groups as they are now.
 ///
@@ -255,7 +256,6 @@ fn print(cx: &Context, rows: &[Row], now: Timestamp) {
         "LIMITS",
         "LAST DECISION",
         "MONTH",
-        "NOTES",
     ]);
     table.right(&[1, 2, 3, 6]);
     for row in rows {
@@ -276,10 +276,18 @@ fn print(cx: &Context, rows: &[Row], now: Timestamp) {
             limits,
             last_decision(row),
             row.cost_usd.map_or_else(|| "-".to_owned(), view::usd),
-            notes(row, now),
         ]);
     }
-    cx.output.print(&table.render());
+    // The head, then a line a row; what there is to say of a group stands below its own.
+    for (n, line) in table.render().lines().enumerate() {
+        cx.output.line(line);
+        let row = n.checked_sub(1).and_then(|n| rows.get(n));
+        for note in row.map(|row| notes(row, now)).unwrap_or_default() {
+            for line in wrapped("  ", &note, cx.output.wrap_width()) {
+                cx.output.line(line);
+            }
+        }
+    }
     cx.output.note(format!("At {}.", view::time(now)));
 }
 
@@ -301,7 +309,7 @@ fn last_decision(row: &Row) -> String {
     }
 }
 
-fn notes(row: &Row, now: Timestamp) -> String {
+fn notes(row: &Row, now: Timestamp) -> Vec<String> {
     let mut notes: Vec<String> = row
         .overrides
         .iter()
@@ -332,9 +340,5 @@ fn notes(row: &Row, now: Timestamp) -> String {
     }
     notes.extend(row.condition.iter().cloned());
     notes.dedup();
-    if notes.is_empty() {
-        "-".to_owned()
-    } else {
-        notes.join("; ")
-    }
+    notes
 }

@@ -7,6 +7,7 @@ mod adopt;
 mod aws_support;
 #[path = "../common/mod.rs"]
 mod common;
+mod controls;
 mod drift;
 mod others;
 mod scalers;

@@ -224,7 +224,7 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::NotApproved => Explained::new("Not approved")
             .why("The answer was not `yes`. Nothing was changed."),
         CliError::CannotAsk => Explained::new("Approval needed")
-            .why("This would change things, and there is no terminal to ask at. Nothing was changed.")
+            .why("There is no terminal to ask at whether this is to be done. Nothing was changed.")
             .hint("pass `--auto-approve` to go ahead without a question."),
     }
 }

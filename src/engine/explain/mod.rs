@@ -14,6 +14,7 @@ use tideform_policies::model::{Capacity, Direction, Group};
 
 use super::decision::Decision;
 use super::reason::Reason;
+use crate::wrap::wrapped;
 pub use numbers::{number, usd_per_hour};
 pub use short::short_form;
 pub use times::Times;
@@ -124,48 +125,11 @@ pub fn subject_width<'a>(lines: impl IntoIterator<Item = &'a Line>) -> usize {
 /// - `subjects`: the width of the subjects' column.
 /// - `width`: of the whole line; longer texts go on in the next line, under their beginning. `None`: no end.
 pub fn layout(lines: &[Line], indent: usize, subjects: usize, width: Option<usize>) -> Vec<String> {
-    let start = indent + subjects + 3;
-    let room = width.map_or(usize::MAX, |width| {
-        // Words that no line has room for stand out; a column of single words helps nobody.
-        width.saturating_sub(start).max(24)
-    });
-    let mut out = Vec::new();
-    for line in lines {
-        let mut text = format!("{:indent$}{:<subjects$}   ", "", line.subject);
-        let mut column = 0;
-        for word in words_of(&line.text) {
-            let length = word.chars().count();
-            if column > 0 && column + 1 + length > room {
-                out.push(std::mem::replace(&mut text, " ".repeat(start)));
-                column = 0;
-            } else if column > 0 {
-                text.push(' ');
-                column += 1;
-            }
-            text.push_str(&word);
-            column += length;
-        }
-        out.push(text);
-    }
-    out
-}
-
-/// The words of a text; a number and its unit, and a change and its arrow, are one.
-fn words_of(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut is_glued = false;
-    for word in text.split(' ') {
-        let is_unit = matches!(word, "%" | "s" | "s:" | "%:" | "->" | "USD");
-        match words.last_mut() {
-            Some(last) if is_unit || is_glued => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            _ => words.push(word.to_owned()),
-        }
-        is_glued = word == "->";
-    }
-    words
+    let wrapped = |line: &Line| {
+        let head = format!("{:indent$}{:<subjects$}   ", "", line.subject);
+        wrapped(&head, &line.text, width)
+    };
+    lines.iter().flat_map(wrapped).collect()
 }
 
 /// `group.checkout   6 -> 9   scale out by 3`.

@@ -164,6 +164,29 @@ fn text_shows_drift_changes_decision_calendar_cost_and_the_summary_last() {
 }
 
 #[test]
+fn in_a_terminal_no_line_is_longer_than_it_and_no_word_is_broken() {
+    let mut plan = plan();
+    let group = plan
+        .groups
+        .iter_mut()
+        .find(|group| !group.changes.is_empty());
+    let change = group.and_then(|group| group.changes.first_mut()).unwrap();
+    change.path = "tideform/shop/web/orders_per_instance-out: alarm.metric.series.statistic".into();
+    change.reason = Some("changed outside tideform, and said at some length".into());
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let whole = anstream::adapter::strip_str(&text(&plan, None)).to_string();
+    for width in [80, 100, 120] {
+        let shown = anstream::adapter::strip_str(&text(&plan, Some(width))).to_string();
+        assert_eq!(words(&shown), words(&whole));
+        for line in shown.lines() {
+            // One word may have no room; the backtest's table and the calendar's times are fixed.
+            let is_word = line.split_whitespace().count() <= 3;
+            assert!(is_word || line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+}
+
+#[test]
 fn markdown_shows_the_summary_first_and_folds_each_group() {
     insta::assert_snapshot!(markdown(&plan()));
 }

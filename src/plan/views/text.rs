@@ -10,6 +10,7 @@ use super::{backtest, words};
 use crate::backtest::Backtest;
 use crate::engine::explain;
 use crate::plan::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange};
+use crate::wrap::wrapped;
 
 const ADD: Style = AnsiColor::Green.on_default();
 const CHANGE: Style = AnsiColor::Yellow.on_default();
@@ -20,12 +21,19 @@ const HEAD: Style = Style::new().bold();
 
 /// The whole plan; the last line is the summary. Groups without changes are not in it.
 ///
-/// - `wrap`: the width at which the lines of a decision break; `None`: nowhere.
+/// - `wrap`: the width at which lines break; `None`: nowhere.
 pub fn text(plan: &Plan, wrap: Option<usize>) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = write_plan(&mut out, plan, wrap);
     out
+}
+
+/// A line, broken where it is longer than `wrap`; it goes on under the beginning of `text`.
+fn put(out: &mut String, head: &str, text: &str, wrap: Option<usize>) -> std::fmt::Result {
+    wrapped(head, text, wrap)
+        .iter()
+        .try_for_each(|line| writeln!(out, "{line}"))
 }
 
 fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::Result {
@@ -38,10 +46,11 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
         writeln!(out, "{HEAD}Changed outside tideform{HEAD:#}\n")?;
         for group in drifted {
             writeln!(out, "  {}", group.address)?;
-            let width = group.drift.iter().map(|d| d.path.len()).max().unwrap_or(0);
+            let paths = group.drift.iter().map(|drift| drift.path.as_str());
+            let width = column(paths, wrap);
             for drift in &group.drift {
-                let what = words::drift(drift);
-                writeln!(out, "      {:width$}   {what}", drift.path)?;
+                let head = format!("      {:width$}   ", drift.path);
+                put(out, &head, &words::drift(drift), wrap)?;
             }
         }
         writeln!(out)?;
@@ -57,7 +66,7 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
             "{CHANGE}  ~{CHANGE:#} {HEAD}providers{HEAD:#}   change"
         )?;
         for change in &plan.provider_changes {
-            write_change(out, change, 0)?;
+            write_change(out, change, 0, wrap)?;
         }
         writeln!(out)?;
     }
@@ -75,15 +84,15 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
         writeln!(out, "{HEAD}Not managed{HEAD:#}\n")?;
         for group in quiet {
             writeln!(out, "  {}", group.address)?;
-            write_unmanaged(out, group)?;
+            write_unmanaged(out, group, wrap)?;
         }
         writeln!(out)?;
     }
     for note in &plan.notes {
-        writeln!(out, "{note}")?;
+        put(out, "", note, wrap)?;
     }
     if let Some(lost) = words::lost(plan) {
-        writeln!(out, "{REMOVE}{lost}{REMOVE:#}")?;
+        put(out, "", &format!("{REMOVE}{lost}{REMOVE:#}"), wrap)?;
     }
     if plan.is_partial {
         writeln!(out, "Only the groups that --group names were planned.")?;
@@ -91,12 +100,12 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
     if plan.mode == Mode::RefreshOnly {
         let n = plan.groups.iter().filter(|g| !g.drift.is_empty()).count();
         let unread = plan.unread_line().map(|line| format!(" {line}"));
-        return writeln!(
-            out,
+        let line = format!(
             "{HEAD}Refresh only: {n} of {} groups changed outside tideform.{}{HEAD:#}",
             plan.groups.len(),
             unread.unwrap_or_default()
         );
+        return put(out, "", &line, wrap);
     }
     if plan.has_changes()
         && let Some(total) = words::total_cost(plan)
@@ -105,12 +114,23 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
         writeln!(out, "Cost: {total:+.2} USD a month at the capacity of now.")?;
     }
     if let Some(records) = plan.records_line() {
-        writeln!(out, "{records}")?;
+        put(out, "", &records, wrap)?;
     }
     for verdict in plan.verdicts.iter().filter(|verdict| verdict.stops()) {
-        writeln!(out, "{REMOVE}{}{REMOVE:#}", verdict.sentence())?;
+        let line = format!("{REMOVE}{}{REMOVE:#}", verdict.sentence());
+        put(out, "", &line, wrap)?;
     }
-    writeln!(out, "{HEAD}{}{HEAD:#}", plan.summary_line())
+    let summary = format!("{HEAD}{}{HEAD:#}", plan.summary_line());
+    put(out, "", &summary, wrap)
+}
+
+/// The width of a column of paths: of the longest, as far as that leaves room for what stands beside.
+fn column<'a>(paths: impl Iterator<Item = &'a str>, wrap: Option<usize>) -> usize {
+    const WIDEST: usize = 48;
+    let most = wrap.map_or(WIDEST, |wrap| WIDEST.min(wrap / 2));
+    let widths = paths.map(|path| path.chars().count());
+    // One that is too long for the column does not make the others' wider.
+    widths.filter(|width| *width <= most).max().unwrap_or(0)
 }
 
 fn style(action: ChangeAction) -> Style {
@@ -133,31 +153,26 @@ fn group_style(group: &GroupPlan) -> Style {
 
 fn write_group(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std::fmt::Result {
     let sign_style = group_style(group);
-    writeln!(
-        out,
-        "{sign_style}{:>3}{sign_style:#} {HEAD}{}{HEAD:#}   {}",
+    let head = format!(
+        "{sign_style}{:>3}{sign_style:#} {HEAD}{}{HEAD:#}   ",
         words::sign(group),
         group.address,
-        words::action(group)
-    )?;
+    );
+    put(out, &head, &words::action(group), wrap)?;
     let lines = blocks::lines(group);
-    let width = lines
-        .iter()
-        .map(|line| line.path().chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(48);
+    let width = column(lines.iter().map(Line::path), wrap);
     for line in &lines {
         match line {
-            Line::Value(change) => write_change(out, change, width)?,
+            Line::Value(change) => write_change(out, change, width, wrap)?,
             Line::Block { path, items, place } => {
-                write_block(out, path, items, place.as_deref(), width)?;
+                write_block(out, path, items, place.as_deref(), width, wrap)?;
             }
         }
     }
-    write_unmanaged(out, group)?;
+    write_unmanaged(out, group, wrap)?;
     if let Some(decision) = &group.decision {
-        writeln!(out, "    next decision: {}", words::decision(decision))?;
+        let line = words::decision(decision);
+        put(out, "    next decision: ", &line, wrap)?;
         let reasons = words::reasons(decision);
         let subjects = explain::subject_width(reasons.iter().chain(&decision.otherwise));
         for line in explain::layout(&reasons, 8, subjects, wrap) {
@@ -173,11 +188,11 @@ fn write_group(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std:
     if !group.calendar.is_empty() {
         writeln!(out, "    the coming week:")?;
         for line in words::calendar(&group.calendar) {
-            writeln!(out, "        {line}")?;
+            put(out, "        ", &line, wrap)?;
         }
     }
     if let Some(cost) = group.cost.as_ref().and_then(words::cost) {
-        writeln!(out, "    cost: {cost}")?;
+        put(out, "    cost: ", &cost, wrap)?;
     }
     match &group.backtest {
         Some(found) => write_backtest(out, found, wrap),
@@ -214,14 +229,15 @@ fn write_backtest(out: &mut String, found: &Backtest, wrap: Option<usize>) -> st
     Ok(())
 }
 
-fn write_unmanaged(out: &mut String, group: &GroupPlan) -> std::fmt::Result {
+fn write_unmanaged(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std::fmt::Result {
     for control in &group.unmanaged {
         let state = if control.enabled { "" } else { ", disabled" };
-        writeln!(
-            out,
-            "    {QUIET}#   {}   {}{state}; not managed, left alone{QUIET:#}",
-            control.name, control.summary
-        )?;
+        let head = format!("    {QUIET}#   {}   ", control.name);
+        let text = format!(
+            "{}{state}; not managed, left alone{QUIET:#}",
+            control.summary
+        );
+        put(out, &head, &text, wrap)?;
     }
     Ok(())
 }
@@ -233,15 +249,19 @@ fn write_block(
     items: &[String],
     place: Option<&str>,
     width: usize,
+    wrap: Option<usize>,
 ) -> std::fmt::Result {
     const LONGEST: usize = 80;
+    let longest = wrap.map_or(LONGEST, |wrap| {
+        wrap.saturating_sub(width + 11).clamp(24, LONGEST)
+    });
     write!(out, "    {ADD}{:<3}{ADD:#} {path:width$}   ", "+")?;
     let mut length = 0;
     for (i, item) in items.iter().enumerate() {
         let added = item.chars().count() + 2;
         if i == 0 {
             length = added;
-        } else if length + added > LONGEST {
+        } else if length + added > longest {
             write!(out, ",\n{:indent$}", "", indent = width + 11)?;
             length = added;
         } else {
@@ -251,40 +271,49 @@ fn write_block(
         write!(out, "{item}")?;
     }
     match place {
+        Some(place) if wrap.is_some() && length + place.chars().count() + 5 > longest => {
+            let indent = width + 11;
+            writeln!(out, "\n{:indent$}{QUIET}({place}){QUIET:#}", "")
+        }
         Some(place) => writeln!(out, "   {QUIET}({place}){QUIET:#}"),
         None => writeln!(out),
     }
 }
 
-fn write_change(out: &mut String, change: &PlannedChange, width: usize) -> std::fmt::Result {
+fn write_change(
+    out: &mut String,
+    change: &PlannedChange,
+    width: usize,
+    wrap: Option<usize>,
+) -> std::fmt::Result {
     let style = style(change.action);
-    write!(
-        out,
-        "    {style}{:<3}{style:#} {}",
-        change.action.sign(),
-        change.path
-    )?;
+    let (sign, path) = (change.action.sign(), &change.path);
     let is_long = words::lines(&change.before).is_some() || words::lines(&change.after).is_some();
-    if !is_long {
-        let pad = width.saturating_sub(change.path.chars().count());
-        write!(out, "{:pad$}   ", "")?;
-        match change.action {
-            ChangeAction::Add => write!(out, "{}", words::value(&change.after))?,
-            ChangeAction::Remove => write!(out, "{}", words::value(&change.before))?,
-            ChangeAction::Change | ChangeAction::Replace | ChangeAction::Adopt => write!(
-                out,
+    let place = change.source.as_ref().map(ToString::to_string);
+    let said: Vec<String> = change.reason.iter().cloned().chain(place).collect();
+    let said = match said.is_empty() {
+        true => String::new(),
+        false => format!("   {QUIET}({}){QUIET:#}", said.join(", ")),
+    };
+    if is_long {
+        put(
+            out,
+            &format!("    {style}{sign:<3}{style:#} {path}"),
+            &said,
+            wrap,
+        )?;
+    } else {
+        let value = match change.action {
+            ChangeAction::Add => words::value(&change.after),
+            ChangeAction::Remove => words::value(&change.before),
+            ChangeAction::Change | ChangeAction::Replace | ChangeAction::Adopt => format!(
                 "{} -> {}",
                 words::value(&change.before),
                 words::value(&change.after)
-            )?,
-        }
-    }
-    let place = change.source.as_ref().map(ToString::to_string);
-    let said: Vec<String> = change.reason.iter().cloned().chain(place).collect();
-    if said.is_empty() {
-        writeln!(out)?;
-    } else {
-        writeln!(out, "   {QUIET}({}){QUIET:#}", said.join(", "))?;
+            ),
+        };
+        let head = format!("    {style}{sign:<3}{style:#} {path:width$}   ");
+        put(out, &head, &format!("{value}{said}"), wrap)?;
     }
     if is_long {
         write_lines(out, change)?;
