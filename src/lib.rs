@@ -10,6 +10,7 @@ pub mod defaults;
 pub mod demo;
 pub mod engine;
 pub mod examples;
+pub mod history;
 pub mod import;
 pub mod observe;
 pub mod plan;

@@ -129,8 +129,9 @@ fn a_gate_that_nobody_can_judge_fails_and_says_what_to_add() {
     edit(&directory, "target = 60", "target = 50");
     let ran = directory.run(&["plan"]).exits(0);
     assert!(
-        ran.stdout
-            .contains("    no backtest: nothing is recorded of this group yet"),
+        ran.stdout.contains(
+            "    no backtest: nothing is recorded of this group yet; the mock cloud has nothing of"
+        ),
         "{}",
         ran.stdout
     );
@@ -230,4 +231,108 @@ fn utilization_and_what_served_tell_the_load_also_while_capacity_changes() {
     // A step that was read as much as a fifth too high or too low would take another number of instances.
     assert!((optimum - 3.0 * hours).abs() < 1e-5, "{backtest:#}");
     assert_eq!(backtest["load"]["lower_bounds"], 0);
+}
+
+/// The same group, with the world's load over six hours and no loop: only the mock cloud knows what there was.
+fn unwatched() -> Directory {
+    let directory = Directory::with(&[("web.hcl", CPU)]);
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    directory.run(&["mock", "advance", "6h"]).exits(0);
+    directory.write("web.hcl", &CPU.replace("target = 60", "target = 45"));
+    directory
+}
+
+#[test]
+fn what_the_loop_has_not_recorded_its_provider_has() {
+    let directory = unwatched();
+    let json = directory.run(&["plan", "--json"]).exits(0).json();
+    let backtest = json["backtest"][0].clone();
+    assert_eq!(
+        backtest["load"]["source"], "`cpu` x capacity from the mock cloud (1m)",
+        "{backtest:#}"
+    );
+    let hours = backtest["load"]["steps"].as_f64().unwrap() / 60.0;
+    assert!((5.8..6.1).contains(&hours), "{hours}");
+    // 250 a second: three instances, all the time.
+    let optimum = backtest["optimum"][1]["instance_hours"].as_f64().unwrap();
+    assert!((optimum - 3.0 * hours).abs() < 1e-5, "{backtest:#}");
+    // Another fault than a missing record: it is said, and no gate passes by it.
+    let state = directory.run(&["plan", "--history", "state"]).exits(0);
+    assert!(
+        state
+            .stdout
+            .contains("no backtest: nothing is recorded of this group yet; give its load"),
+        "{}",
+        state.stdout
+    );
+}
+
+#[test]
+fn a_provider_that_cannot_be_read_is_a_note_and_stops_a_gate() {
+    let directory = unwatched();
+    let fault = [
+        "mock",
+        "fault",
+        "denied",
+        "--on",
+        "read_metrics",
+        "--for",
+        "100",
+    ];
+    directory.run(&fault).exits(0);
+    let ran = directory.run(&["plan"]).exits(0);
+    let said = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("it could not be read from the mock cloud: `read_metrics` is not allowed"),
+        "{said}"
+    );
+    let ran = directory.run(&["plan", "--fail-if", "slo < 50"]).exits(3);
+    assert!(
+        ran.stdout
+            .contains("`slo < 50` cannot be judged for group.web"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn apply_shows_the_same_backtest_and_is_stopped_by_the_same_gates() {
+    let directory = unwatched();
+    let table = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .skip_while(|line| !line.starts_with("    backtest: "));
+        lines.take(5).map(str::to_owned).collect()
+    };
+    let planned = table(&directory.run(&["plan"]).exits(0).stdout);
+    assert_eq!(planned.len(), 5);
+    // Nobody answers: the plan was shown, and nothing is changed.
+    let asked = directory.run(&["apply"]).exits(1);
+    assert_eq!(table(&asked.stdout), planned);
+    let stopped = directory
+        .run(&["apply", "--auto-approve", "--fail-if", "hours > +1%"])
+        .exits(3);
+    assert_eq!(table(&stopped.stdout), planned);
+    assert!(
+        stopped.stderr.contains("Nothing was changed"),
+        "{}",
+        stopped.stderr
+    );
+    directory.run(&["plan", "--detailed-exitcode"]).exits(2);
+    let json = directory
+        .run(&[
+            "apply",
+            "--auto-approve",
+            "--json",
+            "--fail-if",
+            "hours > +1%",
+        ])
+        .exits(3)
+        .json();
+    assert_eq!(json["complete"], false);
+    assert_eq!(json["plan"]["gates"][0]["outcome"], "stopped");
+    // Nobody reads it and no gate looks at it: no backtest.
+    let done = directory.run(&["apply", "--auto-approve"]).exits(0);
+    assert!(!done.stdout.contains("backtest"), "{}", done.stdout);
+    directory.run(&["plan", "--detailed-exitcode"]).exits(0);
 }

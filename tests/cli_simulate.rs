@@ -253,6 +253,26 @@ fn without_a_file_what_the_state_has_recorded_is_replayed() {
 }
 
 #[test]
+fn what_the_loop_has_not_seen_is_read_from_the_provider_and_said() {
+    let directory = Directory::with(&[("web.hcl", RECORDED)]);
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    directory.run(&["mock", "advance", "3h"]).exits(0);
+    let ran = directory.run(&["simulate", "web"]).exits(0);
+    let said = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("the load is `cpu` x capacity from the mock cloud (1m), as it was recorded"),
+        "{said}"
+    );
+    let none = directory
+        .run(&["simulate", "web", "--history", "state"])
+        .exits(1);
+    assert!(none.stderr.contains("No recorded load"), "{}", none.stderr);
+    directory
+        .run(&["simulate", "web", "--history", "state", "--trace", "x.csv"])
+        .exits(1);
+}
+
+#[test]
 fn others_are_compared_in_one_table_with_the_policy_and_the_optimum() {
     let directory = directory();
     let compared = |names: &str, more: &[&str]| {

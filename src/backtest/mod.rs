@@ -2,16 +2,14 @@
 //! could have done with it.
 //!
 //! ```text
-//! what was recorded -> history::load() -> Load --+
-//! Case (now, planned, prices) -------------------+-> play() -> Played -> the plan's views and gates
+//! what was recorded -> history::Load --+
+//! Case (now, planned, prices) ---------+-> play() -> Played -> the plan's views and gates
 //! ```
 //!
-//! Everything here but [`Recorded::read`] is pure: the same load and policies give the same bytes. It knows no plan.
+//! Everything here is pure: the same load and policies give the same bytes. It knows no plan, and no records.
 
 mod figures;
-pub mod history;
 mod play;
-mod recorded;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +19,9 @@ use serde::{Deserialize, Serialize};
 use tideform_policies::model::{Group, GroupAddress, Limits, Mix, Name};
 
 pub use figures::{Figures, LoadFacts, Optimum, Played};
-pub use history::{HISTORY, LONGEST_HELD, Load, NoHistory, SHORTEST};
 pub use play::play;
-pub use recorded::Recorded;
 
+use crate::history::{Load, NoHistory};
 use crate::simulate::{Prices, ScenarioError};
 
 /// The penalties for which the regret is said, in prices of an instance on demand.
@@ -44,6 +41,8 @@ pub struct Case {
     pub now: Option<Group>,
     /// What is planned.
     pub planned: Group,
+    /// Its resource is there, so that its provider may have a history of it.
+    pub is_there: bool,
     /// The limits that hold where a policy has none.
     pub live_limits: Option<Limits>,
     /// The mix that holds where a policy has none.
@@ -57,8 +56,8 @@ pub struct Case {
 /// Why a group has no backtest, and what to add.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NoBacktest {
-    /// The state tells no load.
-    #[error(transparent)]
+    /// Nothing that was recorded tells a load.
+    #[error("{0}; give its load: `--trace FILE`")]
     History(#[from] NoHistory),
     /// Nobody says what an instance carries.
     #[error(
@@ -124,16 +123,17 @@ impl From<Result<Played, NoBacktest>> for Backtest {
     }
 }
 
-/// Plays all cases, on all cores; the answers do not depend on how many there are.
+/// Plays cases on all cores, as their loads come; the answers do not depend on how many cores there are.
 ///
-/// - `load`: gives the load of a case. It is called here, one case after the other, while others are played: a state
-///   is read by one thread.
+/// - `most`: how many cases there are at most.
+/// - `read`: finds the loads, and hands each over with its case; others are played meanwhile. It is called here, on this
+///   thread: a state is read by one.
 ///
 /// # Errors
-/// The first error of `load` that is not about the case alone.
-pub fn play_all<E>(
-    cases: &[Case],
-    mut load: impl FnMut(&Case) -> Result<Result<Load, NoBacktest>, E>,
+/// Those of `read`.
+pub fn play_all<'a, E>(
+    most: usize,
+    read: impl FnOnce(&mut dyn FnMut(&'a Case, Result<Load, NoBacktest>)) -> Result<(), E>,
 ) -> Result<BTreeMap<GroupAddress, Backtest>, E> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (jobs, queue) = std::sync::mpsc::sync_channel::<(&Case, Load)>(2 * cores);
@@ -145,8 +145,8 @@ pub fn play_all<E>(
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         played.insert(address.clone(), Backtest::from(result));
     };
-    let failed = std::thread::scope(|scope| {
-        for _ in 0..cores.min(cases.len()) {
+    let result = std::thread::scope(|scope| {
+        for _ in 0..cores.min(most) {
             scope.spawn(|| {
                 loop {
                     let next = queue
@@ -160,26 +160,17 @@ pub fn play_all<E>(
                 }
             });
         }
-        for case in cases {
-            match load(case) {
-                Ok(Ok(load)) => {
-                    // Nobody receives only where a worker has panicked, and the scope says so.
-                    let _ = jobs.send((case, load));
-                }
-                Ok(Err(why)) => keep(&case.address, Err(why)),
-                Err(error) => {
-                    drop(jobs);
-                    return Some(error);
-                }
-            }
-        }
+        let result = read(&mut |case, load| match load {
+            // Nobody receives only where a worker has panicked, and the scope says so.
+            Ok(load) => drop(jobs.send((case, load))),
+            Err(why) => keep(&case.address, Err(why)),
+        });
         drop(jobs);
-        None
+        result
     });
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(played
+    result.map(|()| {
+        played
             .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)),
-    }
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    })
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tideform_policies::model::{Group, Limits};
 
 use super::figures::{Figures, LoadFacts, Optimum, Played, a_month, rounded};
-use super::history::Load;
 use super::{Case, NoBacktest, PENALTIES};
 use crate::cost::BILLING_MINIMUM;
+use crate::history::{Load, is_free_of_throughput};
 use crate::simulate::optimum::{Demand, Problem, Run, Solution, solve_within};
 use crate::simulate::trace::Trace;
 use crate::simulate::world::Work;
@@ -37,6 +37,7 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
     let price =
         |prices: Option<Prices>| if has_price { prices } else { None }.unwrap_or(SOME_PRICE);
     let given = Given {
+        throughput: in_units(case, load),
         live_limits: case.live_limits,
         live_mix: case.live_mix.clone(),
         prices: Some(price(case.prices_planned)),
@@ -111,6 +112,12 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
         notes: notes(now.as_ref(), &planned, load, has_price),
         optimum: optimum.each_ref().map(|best| best.said(has_price, hours)),
     })
+}
+
+/// What a unit carries of a load that is counted in units: one. `None`: as the files say.
+fn in_units(case: &Case, load: &Load) -> Option<f64> {
+    let mut groups = case.now.iter().chain([&case.planned]);
+    (load.is_in_units && groups.all(is_free_of_throughput)).then_some(1.0)
 }
 
 /// A load through whoever scales the group.
@@ -310,6 +317,10 @@ fn notes(now: Option<&Scenario>, planned: &Scenario, load: &Load, has_price: boo
                 }
             }
         }
+    }
+    notes.extend(load.notes.iter().cloned());
+    if load.is_in_units {
+        notes.push(Note::InUnits.to_string());
     }
     if load.held > 0 {
         notes.push(format!(

@@ -13,8 +13,9 @@ use tideform_state::{OpenMode, State, StateError};
 
 use super::args::VariableArgs;
 use super::ask::approve;
+use super::backtests::BacktestArgs;
 use super::context::{Context, actor};
-use super::error::CliError;
+use super::error::{CliError, plural};
 use super::opened::lease_holder;
 use super::output::{BOLD, GREEN, RED, paint};
 use super::place::Place;
@@ -32,12 +33,12 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Carry out a plan.
 ///
-/// Plans, asks, and carries the plan out. With a plan file it carries out exactly that plan and asks nothing; it refuses
+/// Plans, with a backtest as `plan` has it, asks, and carries the plan out. With a plan file it carries out exactly that plan and asks nothing; it refuses
 /// if the state or the cloud has moved since the plan was saved.
 #[derive(Args, Debug)]
 pub(super) struct ApplyArgs {
     /// A plan saved by `tideform plan --out`
-    #[arg(value_name = "PLANFILE", conflicts_with_all = ["group", "var", "var_file", "refresh_only", "destroy", "take_over"])]
+    #[arg(value_name = "PLANFILE", conflicts_with_all = ["group", "var", "var_file", "refresh_only", "destroy", "take_over", "trace", "history", "fail_if"])]
     plan_file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -51,7 +52,10 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     destroy: bool,
 
-    /// Do not ask
+    #[command(flatten)]
+    backtests: BacktestArgs,
+
+    /// Do not ask; without `--trace`, `--history` and `--fail-if` there is no backtest then
     #[arg(long)]
     auto_approve: bool,
 
@@ -69,6 +73,7 @@ impl ApplyArgs {
                 matches,
                 &self.planning,
                 mode(self.refresh_only, self.destroy),
+                Some(&self.backtests),
                 self.auto_approve,
                 self.json,
             ),
@@ -82,14 +87,36 @@ pub(super) fn plan_and_apply(
     matches: Option<&clap::ArgMatches>,
     planning: &PlanningArgs,
     mode: Mode,
+    backtests: Option<&BacktestArgs>,
     auto_approve: bool,
     as_json: bool,
 ) -> CliResult {
-    let planned = planning.make(cx, matches, mode, OpenMode::ReadWrite)?;
+    let mut planned = planning.make(cx, matches, mode, OpenMode::ReadWrite)?;
+    check_diagnostics(cx, &planned.plan)?;
+    // Where nobody reads the plan before it is carried out, nobody waits for its backtest.
+    if let Some(backtests) = backtests.filter(|of| !auto_approve || of.are_asked_for())
+        && mode == Mode::Apply
+    {
+        backtests.add(cx, &mut planned)?;
+    }
     let plan = &planned.plan;
-    check_diagnostics(cx, plan)?;
     if !as_json {
         cx.output.print(&views::text(plan, cx.output.wrap_width()));
+    }
+    if let n @ 1.. = plan.stopping().count() {
+        if as_json {
+            cx.output.json(&json!({
+                "format_version": 1,
+                "plan": views::json(plan),
+                "report": ApplyReport::default(),
+                "complete": false,
+            }));
+        }
+        cx.output.note(format!(
+            "\nThe plan is stopped by {}. Nothing was changed.",
+            plural(n, "gate of --fail-if")
+        ));
+        return Ok(exit::FOUND);
     }
     if plan.has_work() && !auto_approve {
         let (question, consequence) = match mode {

@@ -33,6 +33,7 @@ impl DestroyArgs {
             matches,
             &self.planning,
             Mode::Destroy,
+            None,
             self.auto_approve,
             self.json,
         )

@@ -1,23 +1,20 @@
 //! `tideform plan`, and the planning that `apply` and `destroy` begin with.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use tideform_policies::model::{Configuration, GroupAddress};
+use tideform_policies::model::Configuration;
 use tideform_policies::render;
 use tideform_state::{OpenMode, State};
 
-use super::args::{GroupArgs, VariableArgs, nearest, parse_duration};
+use super::args::{GroupArgs, VariableArgs, parse_duration};
+use super::backtests::BacktestArgs;
 use super::context::Context;
 use super::error::{CliError, Problems, plural};
 use super::place::Place;
-use super::trace::TraceArgs;
 use super::{CliResult, exit};
-use crate::backtest::{self, Case, Load, NoHistory, Recorded};
-use crate::plan::gates::{self, Gate};
 use crate::plan::{Known, Mode, Plan, PlanOptions, saved, views};
 use crate::registry::Providers;
 
@@ -199,16 +196,8 @@ pub(super) struct PlanArgs {
     #[arg(long)]
     detailed_exitcode: bool,
 
-    /// Replay this load in the backtests instead of what was recorded: CSV `timestamp,value`; may be repeated
-    #[arg(long, value_name = "[GROUP=]FILE", conflicts_with_all = ["destroy", "refresh_only"])]
-    trace: Vec<String>,
-
     #[command(flatten)]
-    reading: TraceArgs,
-
-    /// Exit with 3 if this holds for a group whose scaling changes: `cost > +10%`; may be repeated
-    #[arg(long, value_name = "GATE", conflicts_with_all = ["destroy", "refresh_only"])]
-    fail_if: Vec<Gate>,
+    backtests: BacktestArgs,
 
     /// Print the plan as one JSON document
     #[arg(long, conflicts_with = "markdown")]
@@ -232,8 +221,7 @@ impl PlanArgs {
     pub(super) fn run(self, cx: &Context, matches: Option<&clap::ArgMatches>) -> CliResult {
         let mode = mode(self.refresh_only, self.destroy);
         let mut planned = self.planning.make(cx, matches, mode, OpenMode::ReadOnly)?;
-        self.add_backtests(cx, &mut planned)?;
-        planned.plan.verdicts = gates::judge(&planned.plan, &self.fail_if);
+        self.backtests.add(cx, &mut planned)?;
         let plan = &planned.plan;
         if self.json {
             cx.output.json(&views::json(plan));
@@ -249,8 +237,7 @@ impl PlanArgs {
             }
         }
         check_failures(plan)?;
-        let stopped = plan.verdicts.iter().filter(|verdict| verdict.stops());
-        if let n @ 1.. = stopped.count() {
+        if let n @ 1.. = plan.stopping().count() {
             let saved = match &self.out {
                 Some(path) => format!(" {} was not written.", path.display()),
                 None => String::new(),
@@ -276,82 +263,6 @@ impl PlanArgs {
             return Ok(exit::CHANGES);
         }
         Ok(exit::WELL)
-    }
-}
-
-impl PlanArgs {
-    /// Replays recorded load, or the traces that were given, through what is live and what is planned.
-    fn add_backtests(&self, cx: &Context, planned: &mut Planned) -> Result<(), CliError> {
-        let traces = self.traces(planned)?;
-        let (plan, state) = (&mut planned.plan, planned.state.as_ref());
-        // Of a group that is new nothing is recorded, and nobody wonders.
-        let cases: Vec<Case> = plan
-            .cases
-            .iter()
-            .filter(|case| case.now.is_some() || traces.contains_key(&case.address))
-            .cloned()
-            .collect();
-        if cases.is_empty() {
-            return Ok(());
-        }
-        let now = plan.made_at;
-        let spinner = cx.output.spinner("Replaying recorded load");
-        let mut played = backtest::play_all(&cases, |case| {
-            if let Some(load) = traces.get(&case.address) {
-                return Ok::<_, CliError>(Ok(load.clone()));
-            }
-            let (Some(state), Some(was)) = (state, &case.now) else {
-                return Ok(Err(NoHistory::Nothing.into()));
-            };
-            let recorded = Recorded::read(state, &case.recorded_as, was, now);
-            Ok(recorded.map_err(CliError::State)?.load(was, &case.planned))
-        })?;
-        spinner.finish_and_clear();
-        for group in &mut plan.groups {
-            group.backtest = played.remove(&group.address);
-        }
-        Ok(())
-    }
-
-    /// The traces of the command line, by group.
-    fn traces(&self, planned: &Planned) -> Result<BTreeMap<GroupAddress, Load>, CliError> {
-        let groups = &planned.configuration.groups;
-        let cases = &planned.plan.cases;
-        let mut traces = BTreeMap::new();
-        for text in &self.trace {
-            let named = text
-                .split_once('=')
-                .and_then(|(group, file)| Some((GroupAddress::parse(group)?, file)));
-            let (group, file) = match (named, cases.as_slice()) {
-                (Some((group, file)), _) => {
-                    if !groups.contains_key(&group) {
-                        let known = groups.keys().map(GroupAddress::short);
-                        return Err(CliError::NoSuchGroup {
-                            text: group.short(),
-                            nearest: nearest(&group.short(), known),
-                        });
-                    }
-                    (group, file)
-                }
-                (None, [case]) => (case.address.clone(), text.as_str()),
-                // Nothing changes, so that nothing is replayed.
-                (None, []) => continue,
-                (None, [first, ..]) => {
-                    return Err(CliError::Usage(format!(
-                        "{} change: say whose load it is, as in `--trace {}={text}`",
-                        plural(cases.len(), "group"),
-                        first.address.short()
-                    )));
-                }
-            };
-            let load = Load {
-                trace: self.reading.read(Path::new(file))?,
-                source: file.to_owned(),
-                held: 0,
-            };
-            traces.insert(group, load);
-        }
-        Ok(traces)
     }
 }
 

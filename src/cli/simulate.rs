@@ -6,24 +6,27 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tideform_mock::world::cost::DEFAULT_PRICES;
-use tideform_policies::model::{Group, GroupAddress, Lifecycle};
+use tideform_policies::model::{Configuration, Group, GroupAddress, Lifecycle};
 use tideform_provider::Prices as ProviderPrices;
-use tideform_state::{OpenMode, StoredSample};
+use tideform_state::OpenMode;
 
 use super::args::{VariableArgs, nearest, parse_duration, parse_group, parse_positive_duration};
 use super::context::Context;
 use super::error::CliError;
 use super::output::{BOLD, CYAN, DIM, GREEN, RED, paint};
+use super::plan::open_providers;
+use super::records::{HistoryFrom, Sources, Wanted, is_weighted};
 use super::trace::TraceArgs;
 use super::{CliResult, exit};
 use crate::cost::PriceBook;
 use crate::demo::{Ink, Picture};
+use crate::history::{HISTORY, Load, NoHistory, Unit, is_free_of_throughput};
+use crate::observe::before;
 use crate::simulate::compare::{self, Comparison};
-use crate::simulate::history::{self, Capacity, HistoryError, Recorded};
 use crate::simulate::peers::Peer;
 use crate::simulate::trace::Trace;
-use crate::simulate::world::{Boot, Faults, Work, WorldMetric};
-use crate::simulate::{Given, Prices, Report, Scenario, Step, Watch, metric_of, play, render};
+use crate::simulate::world::{Boot, Faults, Work};
+use crate::simulate::{Given, Note, Prices, Report, Scenario, Step, Watch, play, render};
 
 /// Columns of the chart.
 const COLUMNS: usize = 70;
@@ -41,13 +44,24 @@ pub(super) struct SimulateArgs {
     #[arg(value_name = "GROUP", value_parser = parse_group)]
     group: GroupAddress,
 
-    /// The load: a CSV file `timestamp,value` with a regular step, or `-` for standard input; default: what the state
-    /// has recorded of the group
+    /// The load: a CSV file `timestamp,value` with a regular step, or `-` for standard input; default: what was recorded
+    /// of the group
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
     #[command(flatten)]
     reading: TraceArgs,
+
+    /// Whose records are replayed without `--trace`: the state's, the provider's own metrics, or the state's where they
+    /// are of a day or more
+    #[arg(
+        long,
+        value_name = "FROM",
+        value_enum,
+        default_value_t,
+        conflicts_with = "trace"
+    )]
+    history: HistoryFrom,
 
     /// Only the steps from this time on
     #[arg(long, value_name = "TIME")]
@@ -172,11 +186,27 @@ impl SimulateArgs {
             prices: prices(group),
             ..given
         };
-        let trace = match &self.trace {
-            Some(file) => self.cut(self.reading.read(file)?)?,
-            None => self.cut(recorded(cx, group, &given)?)?,
+        let load = match &self.trace {
+            Some(file) => Load::given(self.reading.read(file)?, file.display().to_string()),
+            None => self.recorded(cx, &configuration, group, &given)?,
         };
-        let scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
+        let given = Given {
+            throughput: (load.is_in_units && is_free_of_throughput(group))
+                .then_some(1.0)
+                .or(given.throughput),
+            ..given
+        };
+        let trace = self.cut(load.trace)?;
+        let mut scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
+        if self.trace.is_none() {
+            scenario.notes.insert(0, Note::Recorded(load.source));
+        }
+        if load.is_in_units {
+            scenario.notes.push(Note::InUnits);
+        }
+        scenario
+            .notes
+            .extend(load.notes.into_iter().map(Note::Said));
         let chart = Chart::new(&trace, !self.json);
         let (report, chart) = play(&scenario, &trace, chart).map_err(CliError::Optimum)?;
         let peers = self.peers();
@@ -202,6 +232,50 @@ impl SimulateArgs {
             }
         }
         Ok(exit::WELL)
+    }
+
+    /// The load that was recorded of a group: of the last two weeks, or of the time that was asked for.
+    fn recorded(
+        &self,
+        cx: &Context,
+        configuration: &Configuration,
+        group: &Group,
+        given: &Given,
+    ) -> Result<Load, CliError> {
+        let place = cx.place_of(&configuration.settings, None)?;
+        let state = cx.open_state_if_any(&place, OpenMode::ReadOnly)?;
+        let unit = Unit::of(group, given).map_err(CliError::Scenario)?;
+        let wanted = |now: Timestamp| Wanted {
+            address: &group.address,
+            group,
+            unit,
+            is_weighted: is_weighted(group.policy.mix.as_ref()),
+            from: self.from.unwrap_or_else(|| before(now, HISTORY)),
+            to: self.to.unwrap_or(now),
+        };
+        let fail = |error| CliError::History {
+            group: group.address.short(),
+            error,
+        };
+        let sources = |now| Sources {
+            cx,
+            state: state.as_ref(),
+            from: self.history,
+            now,
+        };
+        // Only its provider knows what time it is: a stepped cloud has its own.
+        let providers = open_providers(cx, configuration)?;
+        let now = cx.clock_of(&providers).now();
+        let (sources, wanted) = (sources(now), wanted(now));
+        let load = sources.of_state(&wanted)?;
+        if !sources.asks_provider(&load) {
+            return load.map_err(fail);
+        }
+        let mut found = None;
+        sources.of_providers(&providers, vec![((), wanted, load)], |(), load| {
+            found = Some(load)
+        })?;
+        found.unwrap_or(Err(NoHistory::Nothing)).map_err(fail)
     }
 
     /// Whom to compare with, each once, in the order in which they were named.
@@ -279,55 +353,6 @@ impl SimulateArgs {
             ))
         })
     }
-}
-
-/// The load that the state has recorded of a group: its load metric, else its utilization times its capacity.
-fn recorded(cx: &Context, group: &Group, given: &Given) -> Result<Trace, CliError> {
-    let (_, state) = cx.last_state(None, OpenMode::ReadWrite)?;
-    let address = &group.address;
-    let samples = |place: usize| -> Result<Vec<Recorded>, CliError> {
-        let Some(metric) = group.policy.metrics.get(place) else {
-            return Ok(Vec::new());
-        };
-        let stored = state.metric_samples(address, &metric.name, Timestamp::MIN, Timestamp::MAX)?;
-        let recorded = |sample: &StoredSample| Recorded {
-            at: sample.at,
-            length: sample.rolled_up.unwrap_or(metric.period),
-            value: sample.value,
-        };
-        Ok(stored.iter().map(recorded).collect())
-    };
-    let named = |wanted: WorldMetric| {
-        let places = 0..group.policy.metrics.len();
-        let of = |place: &usize| metric_of(group, *place) == Some(wanted);
-        let found: Vec<usize> = places.filter(of).collect();
-        found.into_iter().next()
-    };
-    let period = |place: usize| {
-        let metric = group.policy.metrics.get(place);
-        metric.map_or(Duration::from_secs(60), |metric| metric.period)
-    };
-    let fail = |error| CliError::History {
-        group: address.short(),
-        error,
-    };
-    if let Some(place) = named(WorldMetric::Requests) {
-        let samples = samples(place)?;
-        if !samples.is_empty() {
-            return history::of_load(&samples, period(place)).map_err(fail);
-        }
-    }
-    let place = named(WorldMetric::Cpu).ok_or_else(|| fail(HistoryError::Empty))?;
-    let throughput = Scenario::throughput(group, given).map_err(CliError::Scenario)?;
-    let runs = state.capacity_runs(address, Timestamp::MIN, Timestamp::MAX)?;
-    let capacity: Vec<Capacity> = runs
-        .iter()
-        .map(|run| Capacity {
-            from: run.sample.at,
-            units: run.sample.units,
-        })
-        .collect();
-    history::of_utilization(&samples(place)?, &capacity, throughput, period(place)).map_err(fail)
 }
 
 /// What instances of a group cost, without asking its provider: the files, the bundled list, the mock cloud's own.

@@ -18,8 +18,8 @@ pub use crate::engine::freshness;
 pub(crate) use assemble::chain;
 pub use assemble::{Beside, NativeControls, Observed, assemble, load_metric};
 pub use read::{Read, read, read_live};
-pub(crate) use requests::after;
 pub use requests::{SourcedRequest, requests_for};
+pub(crate) use requests::{after, before};
 
 /// Reads groups and puts together what decisions see of them: [`read()`], then [`assemble`] for each.
 ///

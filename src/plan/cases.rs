@@ -39,6 +39,7 @@ pub(super) fn cases(
                 .unwrap_or_else(|| group.address.clone()),
             now: now.cloned(),
             planned: planned.clone(),
+            is_there: live.is_some(),
             live_limits: live.map(|live| live.attributes.limits),
             live_mix: live
                 .and_then(|live| live.attributes.mix.as_ref())

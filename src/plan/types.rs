@@ -615,6 +615,11 @@ impl Plan {
             .filter_map(|group| Some((&group.address, group.failure.as_deref()?)))
     }
 
+    /// What gates say that stops it.
+    pub fn stopping(&self) -> impl Iterator<Item = &Verdict> {
+        self.verdicts.iter().filter(|verdict| verdict.stops())
+    }
+
     /// The last line: `Plan: 2 to add, 1 to change, 0 to remove.` or `No changes.`, and what is not in the plan.
     pub fn summary_line(&self) -> String {
         let Summary {

@@ -8,13 +8,11 @@
 //! - [`world`]: the instances, what they serve, and the metrics of that.
 //! - [`Controller`]: who decides: a [`Policy`], or a model of something else.
 //! - [`peers`]: what a user would use instead; [`native`]: what the cloud's own policies do; [`compare`]: all on one load.
-//! - [`history`]: the load that was recorded of a group, as a trace.
 //! - [`Scenario`]: a group and its world, from the files; [`play`] runs it and makes the [`Report`].
 //! - [`Run`]: a load through a world under a controller, measured ([`measure`]).
 
 pub mod compare;
 mod controller;
-pub mod history;
 pub mod measure;
 pub mod native;
 pub mod optimum;

@@ -83,6 +83,12 @@ pub enum Note {
     NoPrice,
     /// The group has no limits of its own.
     NoLimits,
+    /// The load was recorded, and by whom.
+    Recorded(String),
+    /// The load is counted in units at full use, since nobody says what one carries.
+    InUnits,
+    /// Something else, in words.
+    Said(String),
 }
 
 /// A group and a world for it.
@@ -342,6 +348,11 @@ impl std::fmt::Display for Note {
             Note::NoPrice => f.write_str(
                 "no price is known, so an instance-hour counts as 1 USD; set `instance { price_usd_per_hour }`",
             ),
+            Note::Recorded(source) => write!(f, "the load is {source}, as it was recorded"),
+            Note::InUnits => f.write_str(
+                "nothing says what load one instance carries, so the load is counted in instances at full use",
+            ),
+            Note::Said(text) => f.write_str(text),
             Note::NoLimits => f.write_str("the policy has no limits, and none bind it here"),
         }
     }

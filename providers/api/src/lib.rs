@@ -18,7 +18,7 @@ mod request;
 use async_trait::async_trait;
 use tideform_policies::model::{Group, InstanceId, Resource};
 
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, Kept, MetricHistory};
 pub use change::{AttributeChange, GroupChange, GroupSpec};
 pub use clock::{Clock, SystemClock};
 pub use control::{

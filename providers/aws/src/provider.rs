@@ -111,6 +111,7 @@ impl Provider for AwsProvider {
             // Split here into calls of 100: listing policies pays once for all groups of a read.
             groups_per_read: 10_000,
             metrics_per_read: 10_000,
+            metric_history: Some(metrics::history()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -11,8 +12,9 @@ use tideform_policies::model::{
 };
 use tideform_provider::{
     Capabilities, Clock, ControlContext, ControlSpec, GroupChange, GroupFilter, GroupRequest,
-    GroupSpec, Identity, Imported, ItemResult, LeftControl, LiveGroup, MetricRequest,
-    MetricResponse, Owner, PriceRequest, Prices, Provider, ProviderError, Unsupported,
+    GroupSpec, Identity, Imported, ItemResult, Kept, LeftControl, LiveGroup, MetricHistory,
+    MetricRequest, MetricResponse, Owner, PriceRequest, Prices, Provider, ProviderError,
+    Unsupported,
 };
 
 use crate::admin::Admin;
@@ -26,6 +28,9 @@ use crate::world::{KIND, Refusal, Strike, World};
 
 /// The most groups or metrics that one call reads, as AWS's: one draw of a fault strikes them together.
 const PER_READ: usize = 100;
+
+/// The shortest sample whose history is told.
+const LEAST_PERIOD: Duration = Duration::from_secs(60);
 
 /// How spot capacity may be chosen: AWS's words. The mock only keeps them.
 const ALLOCATIONS: [&str; 5] = [
@@ -44,6 +49,8 @@ pub struct MockProvider {
     loads: BTreeSet<String>,
     /// Names of metrics beside those that all worlds have.
     metrics: BTreeSet<String>,
+    /// How long samples are kept.
+    retention: Duration,
 }
 
 impl MockProvider {
@@ -62,6 +69,7 @@ impl MockProvider {
         Ok(MockProvider {
             store: Arc::new(Store::open(&settings, directory)?),
             metrics: settings.metric_names().map(str::to_owned).collect(),
+            retention: settings.retention,
             region: settings.region,
             loads: settings.load.into_keys().collect(),
         })
@@ -263,6 +271,14 @@ impl Provider for MockProvider {
             creates: true,
             groups_per_read: PER_READ,
             metrics_per_read: PER_READ,
+            metric_history: Some(MetricHistory {
+                source: "the mock cloud".to_owned(),
+                kept: vec![Kept {
+                    period: LEAST_PERIOD,
+                    age: self.retention,
+                }],
+                without_capacity: "it knows no such group".to_owned(),
+            }),
         }
     }
 

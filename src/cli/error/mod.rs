@@ -23,7 +23,7 @@ use crate::plan::saved::{SaveError, SavedPlanError};
 use crate::reconcile::ReconcileError;
 use crate::registry::RegistryError;
 use crate::simulate::ScenarioError;
-use crate::simulate::history::HistoryError;
+use crate::history::NoHistory;
 use crate::simulate::optimum::ProblemError;
 
 /// Anything that ends a command.
@@ -166,7 +166,7 @@ pub(super) enum CliError {
         /// The group.
         group: String,
         /// What is missing.
-        error: HistoryError,
+        error: NoHistory,
     },
     /// A group that cannot be simulated.
     Scenario(ScenarioError),

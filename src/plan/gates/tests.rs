@@ -1,7 +1,8 @@
 //! Gates: how they are written, and what they say of numbers.
 
 use super::*;
-use crate::backtest::{Backtest, Case, Load, play};
+use crate::backtest::{Backtest, Case, play};
+use crate::history::Load;
 use crate::plan::fixtures::plain;
 use tideform_policies::model::{Capacity, InstanceModel, Limits};
 
@@ -73,21 +74,18 @@ fn played() -> GroupPlan {
         recorded_as: GroupAddress::new("web"),
         now: Some(fixed(2)),
         planned: fixed(4),
+        is_there: true,
         live_limits: None,
         live_mix: None,
         prices_now: Some(price),
         prices_planned: Some(price),
     };
-    let load = Load {
-        trace: crate::simulate::trace::Trace::new(
-            jiff::Timestamp::UNIX_EPOCH,
-            std::time::Duration::from_secs(60),
-            vec![150.0; 120],
-        )
-        .unwrap(),
-        source: "a test".to_owned(),
-        held: 0,
-    };
+    let trace = crate::simulate::trace::Trace::new(
+        jiff::Timestamp::UNIX_EPOCH,
+        std::time::Duration::from_secs(60),
+        vec![150.0; 120],
+    );
+    let load = Load::given(trace.unwrap(), "a test");
     GroupPlan {
         backtest: Some(Backtest::from(play(&case, &load))),
         ..empty()

@@ -4,13 +4,16 @@ pub(crate) mod names;
 pub(crate) mod targets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricStat, ScanBy, StatusCode,
 };
 use jiff::{SignedDuration, Timestamp};
 use tideform_policies::model::Sample;
-use tideform_provider::{ItemResult, MetricRequest, MetricResponse, ProviderError};
+use tideform_provider::{
+    ItemResult, Kept, MetricHistory, MetricRequest, MetricResponse, ProviderError,
+};
 
 use crate::client::Clients;
 use crate::error::describe;
@@ -22,6 +25,22 @@ use targets::Target;
 const REQUEST: &str = "cloudwatch:GetMetricData";
 /// Most queries of one call. Source: Amazon CloudWatch API, GetMetricData.
 const PER_CALL: usize = 500;
+
+/// How long CloudWatch keeps metrics. Source: Amazon CloudWatch User Guide, "Metrics retention".
+pub(crate) fn history() -> MetricHistory {
+    const DAY: u64 = 86_400;
+    let kept = [(60, 15), (300, 63), (3_600, 455)].map(|(period_s, days)| Kept {
+        period: Duration::from_secs(period_s),
+        age: Duration::from_secs(days * DAY),
+    });
+    MetricHistory {
+        source: "CloudWatch".to_owned(),
+        kept: kept.to_vec(),
+        without_capacity: "let the group measure itself: `aws autoscaling enable-metrics-collection \
+                           --auto-scaling-group-name NAME --granularity 1Minute --metrics GroupInServiceCapacity`"
+            .to_owned(),
+    }
+}
 
 /// One query and the request that it is for.
 struct Query {

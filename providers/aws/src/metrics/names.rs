@@ -9,7 +9,7 @@ use tideform_policies::model::{MetricQuery, Statistic};
 use super::targets::Target;
 
 /// All known names; others need a namespace.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 10] = [
     "cpu",
     "network_in",
     "network_out",
@@ -18,6 +18,8 @@ pub(crate) const NAMES: [&str; 8] = [
     "queue_depth",
     "latency",
     "error_rate",
+    "capacity",
+    "instances",
 ];
 
 const ALB: &str = "AWS/ApplicationELB";
@@ -137,6 +139,22 @@ pub(crate) fn ask(
             // CloudWatch has no sum of it by load balancer alone.
             traffic()?,
             Statistic::Rate,
+            period_s,
+        )),
+        // Both are there only where the group's own metrics are switched on. Without weights they are the same number.
+        // Source: Amazon EC2 Auto Scaling User Guide, "Available CloudWatch metrics".
+        "capacity" => Ok(series(
+            "AWS/AutoScaling",
+            "GroupInServiceCapacity",
+            own()?,
+            statistic,
+            period_s,
+        )),
+        "instances" => Ok(series(
+            "AWS/AutoScaling",
+            "GroupInServiceInstances",
+            own()?,
+            statistic,
             period_s,
         )),
         "latency" => Ok(series(
