@@ -274,9 +274,9 @@ fn a_provider_that_cannot_be_read_is_a_note_and_stops_a_gate() {
         "mock",
         "fault",
         "denied",
-        "--on",
+        "--call",
         "read_metrics",
-        "--for",
+        "--times",
         "100",
     ];
     directory.run(&fault).exits(0);

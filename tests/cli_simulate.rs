@@ -239,14 +239,14 @@ fn without_a_file_what_the_state_has_recorded_is_replayed() {
     let none = directory.run(&["simulate", "web"]).exits(1);
     assert!(none.stderr.contains("No recorded load"), "{}", none.stderr);
     directory
-        .run(&["reconcile", "--interval", "1m", "--ticks", "61"])
+        .run(&["reconcile", "--interval", "1m", "--ticks", "76"])
         .exits(0);
     let json = directory
         .run(&["simulate", "web", "--json"])
         .exits(0)
         .json();
     let steps = json["trace"]["steps"].as_u64().unwrap_or(0);
-    assert!((55..=61).contains(&steps), "{json}");
+    assert!((70..=76).contains(&steps), "{json}");
     // 300 a second and more, on units of 100; some more where capacity was there and did not serve yet.
     let load = json["measures"]["load_total"].as_f64().unwrap_or(0.0) / (60.0 * steps as f64);
     assert!((300.0..520.0).contains(&load), "{load}");

@@ -37,8 +37,12 @@ pub struct Case {
     pub address: GroupAddress,
     /// Where the state has its history: another address, where the plan moves it.
     pub recorded_as: GroupAddress,
-    /// What was last applied; `None`: nothing, so that what is planned stands alone.
+    /// What was last applied: it says what was recorded. `None`: nothing was.
+    pub was: Option<Group>,
+    /// What is live; `None`: nothing that can be simulated, so that what is planned stands alone.
     pub now: Option<Group>,
+    /// What `now` has at the start where nothing scales it; `None`: what the first load needs.
+    pub now_desired: Option<u32>,
     /// What is planned.
     pub planned: Group,
     /// Its resource is there, so that its provider may have a history of it.
@@ -51,6 +55,8 @@ pub struct Case {
     pub prices_now: Option<Prices>,
     /// The same for what is planned.
     pub prices_planned: Option<Prices>,
+    /// What of it is not simulated, and what `now` is: sentences without their period.
+    pub notes: Vec<String>,
 }
 
 /// Why a group has no backtest, and what to add.

@@ -55,6 +55,7 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
                 throughput: Some(world.throughput),
                 latency_s: Some(world.latency_s),
                 prices: Some(price(case.prices_now)),
+                initial: case.now_desired,
                 ..given
             };
             Some(Scenario::new(&group, trace, &given)?)
@@ -70,8 +71,16 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
         // What is live is what both begin with.
         planned.setup.initial = now.setup.initial;
     }
-    let measures_now = match &now {
-        Some(now) => Some(run(now, trace)?),
+    let mut notes = case.notes.clone();
+    let measures_now = match now.as_ref().map(|now| run(now, trace)) {
+        Some(Ok(measures)) => Some(measures),
+        // What was applied must be comparable; what somebody else made need not be.
+        Some(Err(why @ NoBacktest::NothingToDecideBy(_))) if case.now != case.was => {
+            notes.push(format!("what is live cannot be simulated: {why}"));
+            now = None;
+            None
+        }
+        Some(Err(why)) => return Err(why),
         None => None,
     };
     let measures = run(&planned, trace)?;
@@ -109,7 +118,10 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
             .zip(measures_now.as_ref())
             .map(|(now, measures)| figures(now, measures)),
         planned: figures(&planned, &measures),
-        notes: notes(now.as_ref(), &planned, load, has_price),
+        notes: {
+            notes.extend(said(now.as_ref(), &planned, load, has_price));
+            notes
+        },
         optimum: optimum.each_ref().map(|best| best.said(has_price, hours)),
     })
 }
@@ -302,7 +314,7 @@ fn short_minutes(solution: &Solution, runs: &[Run], weight: u32, trace: &Trace) 
 }
 
 /// What a reader should know of both.
-fn notes(now: Option<&Scenario>, planned: &Scenario, load: &Load, has_price: bool) -> Vec<String> {
+fn said(now: Option<&Scenario>, planned: &Scenario, load: &Load, has_price: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let scenarios = || now.into_iter().chain([planned]);
     let mut said = BTreeSet::new();

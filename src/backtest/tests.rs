@@ -34,13 +34,16 @@ fn case(now: Option<Group>, planned: Group) -> Case {
     Case {
         address: planned.address.clone(),
         recorded_as: planned.address.clone(),
+        was: now.clone(),
         now,
+        now_desired: None,
         planned,
         is_there: true,
         live_limits: None,
         live_mix: None,
         prices_now: Some(price),
         prices_planned: Some(price),
+        notes: Vec::new(),
     }
 }
 
@@ -111,6 +114,28 @@ fn a_policy_is_no_different_from_itself_and_the_same_bytes_come_twice() {
 }
 
 #[test]
+fn what_is_live_and_cannot_be_simulated_is_left_out_and_said() {
+    let mut case = case(Some(fixed(2, 2)), fixed(4, 4));
+    // Nothing scales it: it stays at what it has, whatever the first load needs.
+    case.now_desired = Some(3);
+    let mut free = fixed(1, 9);
+    free.policy.metrics.clear();
+    free.controller = tideform_policies::model::Controller::Native;
+    case.now = Some(free);
+    let played = play(&case, &two_hours()).unwrap();
+    assert_eq!(played.now.unwrap().instance_hours, 6.0);
+    let mut odd = fixed(2, 4);
+    odd.policy.metrics = vec![tideform_policies::model::Metric {
+        rule: Some(crate::plan::fixtures::track(60.0)),
+        ..metric("temperature")
+    }];
+    case.now = Some(odd);
+    let played = play(&case, &two_hours()).unwrap();
+    assert_eq!(played.now, None);
+    assert!(played.notes[0].starts_with("what is live cannot be simulated: `temperature`"));
+}
+
+#[test]
 fn what_is_created_stands_alone() {
     let played = play(&case(None, fixed(2, 2)), &two_hours()).unwrap();
     assert_eq!(played.now, None);
@@ -139,10 +164,7 @@ fn a_load_that_is_counted_in_units_needs_no_throughput() {
     );
     // A policy that looks at the arrivals themselves would not understand it.
     let mut by_load = silent(2, 2);
-    by_load
-        .policy
-        .metrics
-        .push(crate::plan::fixtures::metric("requests"));
+    by_load.policy.metrics.push(metric("requests"));
     let error = play(&case(Some(silent(1, 1)), by_load), &load).unwrap_err();
     assert_eq!(error, NoBacktest::NoThroughput);
 }

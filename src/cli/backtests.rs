@@ -16,6 +16,7 @@ use crate::backtest::{self, Case, NoBacktest};
 use crate::history::{HISTORY, Load, Unit, teller};
 use crate::observe::before;
 use crate::plan::gates::{self, Gate};
+use crate::plan::{PlannedCase, with_live};
 use crate::simulate::Given;
 
 /// What `plan` and `apply` replay, and what must not come of it.
@@ -58,16 +59,17 @@ impl BacktestArgs {
         let traces = self.traces(planned)?;
         let from = self.history.unwrap_or_default();
         // Of a group that is new nothing is recorded, and nobody wonders.
-        let has_history = |case: &&Case| {
-            case.now.is_some()
+        let has_history = |case: &Case| {
+            case.was.is_some()
                 || traces.contains_key(&case.address)
                 || (case.is_there && from != HistoryFrom::State)
         };
-        let cases = planned.plan.cases.iter().filter(has_history);
-        let cases: Vec<Case> = cases.cloned().collect();
+        let cases = planned.plan.cases.iter().filter(|of| has_history(&of.case));
+        let cases: Vec<PlannedCase> = cases.cloned().collect();
         if cases.is_empty() {
             return Ok(());
         }
+        let cases = cx.block_on(with_live(cases, &planned.providers))?;
         let now = planned.plan.made_at;
         let sources = Sources {
             cx,
@@ -137,14 +139,14 @@ impl BacktestArgs {
                     }
                     (group, file)
                 }
-                (None, [case]) => (case.address.clone(), text.as_str()),
+                (None, [of]) => (of.case.address.clone(), text.as_str()),
                 // Nothing changes, so that nothing is replayed.
                 (None, []) => continue,
                 (None, [first, ..]) => {
                     return Err(CliError::Usage(format!(
                         "{} change: say whose load it is, as in `--trace {}={text}`",
                         plural(cases.len(), "group"),
-                        first.address.short()
+                        first.case.address.short()
                     )));
                 }
             };
@@ -157,6 +159,6 @@ impl BacktestArgs {
 
 /// The group that says what the metrics of a case mean: as it was when they were recorded, where that tells a load.
 fn meaning(case: &Case) -> &Group {
-    let was = case.now.as_ref().filter(|was| teller(was).is_some());
+    let was = case.was.as_ref().filter(|was| teller(was).is_some());
     was.unwrap_or(&case.planned)
 }

@@ -8,6 +8,7 @@
 //! What is written plans to no changes: each group is planned against what was read before it is written. It changes
 //! nothing, in the cloud or in the state.
 
+mod as_live;
 mod draft;
 mod terraform;
 mod verify;
@@ -25,6 +26,7 @@ use tideform_provider::{
     GroupFilter, GroupRequest, Identity, LeftControl, LiveGroup, Needs, Provider, ProviderError,
 };
 
+pub use as_live::{AsLive, as_live};
 pub use terraform::terraform;
 
 use crate::plan::ResourceKey;

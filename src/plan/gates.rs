@@ -280,7 +280,7 @@ impl Verdict {
 ///
 /// The numbers are those of the backtest. Without one, `cost` is the plan's monthly cost at the capacity of now.
 pub fn judge(plan: &Plan, gates: &[Gate]) -> Vec<Verdict> {
-    let changed = |group: &&GroupPlan| plan.cases.iter().any(|case| case.address == group.address);
+    let changed = |group: &&GroupPlan| plan.cases.iter().any(|of| of.case.address == group.address);
     let groups: Vec<&GroupPlan> = plan.groups.iter().filter(changed).collect();
     let each = gates
         .iter()

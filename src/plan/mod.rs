@@ -41,6 +41,7 @@ use tideform_provider::{
     ProviderError, Unsupported,
 };
 
+pub use cases::{PlannedCase, with_live};
 pub use compute::{Inputs, ResourceKey, WantedControls, compute};
 pub use cost::{CLOUDWATCH_USD_PER_METRIC_READ, ProviderPrices};
 pub use fingerprint::fingerprint;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::cases::PlannedCase;
 use super::gates::Verdict;
-use crate::backtest::{Backtest, Case};
+use crate::backtest::Backtest;
 use crate::engine::Nearest;
 use crate::engine::explain::Line;
 use jiff::Timestamp;
@@ -502,7 +503,7 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What a backtest of each group whose policy changes compares.
     #[serde(skip)]
-    pub cases: Vec<Case>,
+    pub cases: Vec<PlannedCase>,
     /// What the gates of `--fail-if` said, where any were asked.
     #[serde(skip)]
     pub verdicts: Vec<Verdict>,

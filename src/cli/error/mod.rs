@@ -18,12 +18,12 @@ use super::output::{CYAN, Output, RED, paint};
 use crate::apply::ApplyError;
 use crate::backend::BackendError;
 use crate::engine::observe_json::ObserveError;
+use crate::history::NoHistory;
 use crate::plan::PlanError;
 use crate::plan::saved::{SaveError, SavedPlanError};
 use crate::reconcile::ReconcileError;
 use crate::registry::RegistryError;
 use crate::simulate::ScenarioError;
-use crate::history::NoHistory;
 use crate::simulate::optimum::ProblemError;
 
 /// Anything that ends a command.

@@ -72,13 +72,16 @@ fn played() -> GroupPlan {
     let case = Case {
         address: GroupAddress::new("web"),
         recorded_as: GroupAddress::new("web"),
+        was: Some(fixed(2)),
         now: Some(fixed(2)),
+        now_desired: None,
         planned: fixed(4),
         is_there: true,
         live_limits: None,
         live_mix: None,
         prices_now: Some(price),
         prices_planned: Some(price),
+        notes: Vec::new(),
     };
     let trace = crate::simulate::trace::Trace::new(
         jiff::Timestamp::UNIX_EPOCH,
