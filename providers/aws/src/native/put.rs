@@ -474,6 +474,8 @@ async fn remove(
 }
 
 /// An alarm goes with its policy where it does nothing else; one that also tells somebody stays.
+///
+/// The alarms go first: without the policy nobody would find them again, after a call that was lost.
 async fn remove_policy(
     clients: &Clients,
     resource: &Resource,
@@ -483,17 +485,6 @@ async fn remove_policy(
         return Ok(());
     };
     let alarms = alarms_of(clients, policy).await?;
-    write(clients, || async {
-        clients
-            .autoscaling_writer
-            .delete_policy()
-            .auto_scaling_group_name(&*resource.name)
-            .policy_name(name)
-            .send()
-            .await
-            .map_err(|error| describe_write(DELETE_POLICY, error))
-    })
-    .await?;
     if !alarms.is_empty() {
         write(clients, || async {
             clients
@@ -506,5 +497,16 @@ async fn remove_policy(
         })
         .await?;
     }
+    write(clients, || async {
+        clients
+            .autoscaling_writer
+            .delete_policy()
+            .auto_scaling_group_name(&*resource.name)
+            .policy_name(name)
+            .send()
+            .await
+            .map_err(|error| describe_write(DELETE_POLICY, error))
+    })
+    .await?;
     Ok(())
 }

@@ -186,13 +186,9 @@ pub(super) fn launch_tags(group: &str, value: &Value) -> Result<Vec<Tag>, String
     if value.is_null() {
         return Ok(Vec::new());
     }
-    let Some(map) = value.as_object() else {
-        return if value.is_null() {
-            Ok(Vec::new())
-        } else {
-            Err("`tags` must be a map of texts".to_owned())
-        };
-    };
+    let map = value
+        .as_object()
+        .ok_or_else(|| "`tags` must be a map of texts".to_owned())?;
     map.iter()
         .map(|(key, value)| {
             if key.starts_with("tideform:") || key.starts_with("aws:") {
