@@ -112,6 +112,11 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
+    /// Adds one that is about one group, also where another group of the same block has the same problem.
+    pub fn push_of_group(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity == Severity::Error)

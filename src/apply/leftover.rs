@@ -11,8 +11,9 @@ use tideform_state::{
     ApplyId, Intent, IntentKind, NewApply, Outcome, RunningOutcome, Settlement, State, StateError,
 };
 
+use super::parts::{in_words, is_in_effect, parts};
 use super::step::{self, Seen};
-use super::{Written, write_record};
+use super::{Part, Written, write_record};
 use crate::plan::{Intention, Record, fingerprint};
 use crate::reconcile::LONGEST_CALL;
 use crate::registry::Providers;
@@ -24,13 +25,15 @@ pub struct Leftover {
     pub address: GroupAddress,
     /// For people: what was to change.
     pub text: String,
-    /// What became of it.
+    /// What became of it as a whole.
     pub outcome: Outcome,
+    /// What became of each part, in the order in which they are carried out.
+    pub parts: Vec<Part>,
 }
 
-/// Settles the planned changes that have no outcome: done where they are live, and then what is applied is written
-/// as the apply would have done; else not done, once the longest call time has passed. One whose resource cannot be
-/// read stays open. Nothing is changed in the cloud.
+/// Settles the planned changes that have no outcome: done where all their parts are live, and then what is applied is
+/// written as the apply would have done; not done where none is, once the longest call time has passed; else failed, and
+/// which parts are done is said. One whose resource cannot be read stays open. Nothing is changed in the cloud.
 ///
 /// - `keep`: proves, before every write, that the lease is still ours.
 /// - `waits`: whether to wait out the longest call where one may still be under way; else that one stays open.
@@ -87,7 +90,7 @@ pub async fn settle_leftovers(
         intention
             .steps
             .iter()
-            .any(|step| step::is_in_effect(step, &seen, &lineage) == Some(false))
+            .any(|step| is_in_effect(step, &seen, &lineage) == Some(false))
     });
     if waits
         && is_unclear
@@ -103,23 +106,20 @@ pub async fn settle_leftovers(
     let now = clock.now();
     let mut settled = Vec::new();
     for (intent, intention) in open {
-        let effects: Option<Vec<bool>> = intention
-            .steps
-            .iter()
-            .map(|step| step::is_in_effect(step, &seen, &lineage))
-            .collect();
-        let Some(effects) = effects else { continue };
-        let done = effects.iter().filter(|is_done| **is_done).count();
-        if done < effects.len() && !left(now, intent.at).is_zero() {
+        let Some(parts) = parts(&intention.steps, &seen, &lineage) else {
+            continue;
+        };
+        let done = parts.iter().filter(|part| part.is_done).count();
+        if done < parts.len() && !left(now, intent.at).is_zero() {
             continue;
         }
-        let outcome = if done == effects.len() {
+        let outcome = if done == parts.len() {
             Outcome::Done
         } else if done == 0 {
             Outcome::NotDone
         } else {
             Outcome::Failed {
-                message: format!("interrupted: {done} of {} steps are done", effects.len()),
+                message: format!("interrupted: {}", in_words(&parts)),
             }
         };
         // Reads and the wait take their time: who lost the lease must not write any more.
@@ -140,6 +140,7 @@ pub async fn settle_leftovers(
             address: intention.address,
             text: intention.text,
             outcome,
+            parts,
         });
     }
     Ok(settled)
@@ -154,7 +155,12 @@ fn settle_as(
 ) -> Result<(), StateError> {
     let text = match text {
         "" => String::new(),
-        text => format!("{text}: {}, settled after an interruption", outcome.word()),
+        text => match &outcome {
+            Outcome::Failed { message } => {
+                format!("{text}: {message}, settled after an interruption")
+            }
+            outcome => format!("{text}: {}, settled after an interruption", outcome.word()),
+        },
     };
     let at = providers.clock().now();
     state.write(|tx| tx.settle_intent(intent.id, &Settlement { outcome, at, text }))?;

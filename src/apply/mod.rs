@@ -12,6 +12,7 @@
 
 mod lease;
 mod leftover;
+mod parts;
 mod record;
 mod report;
 mod run;
@@ -37,6 +38,7 @@ use crate::registry::Providers;
 
 pub use lease::HeldLease;
 pub use leftover::{Leftover, settle_leftovers};
+pub use parts::Part;
 use record::{Written, describe, drift_event, moved_from, record, settle, write_record};
 pub use report::{AppliedChange, ApplyReport, FailedChange, Progress};
 use run::Run;
@@ -133,12 +135,19 @@ pub async fn carry_out(
     }
     // Before settling: that writes to the state, and a stale plan is to change nothing at all.
     stale::check_state(plan, state)?;
-    // Nothing is planned for a group that could not be read; the others go on without it.
-    let mut unread: Vec<FailedChange> = plan
-        .failures()
-        .map(|(address, why)| FailedChange {
-            address: address.clone(),
-            message: format!("it could not be read, nothing was changed: {why}"),
+    // Nothing is planned for a group that could not be read or has an error of its own; the others go on without it.
+    let mut left_out: Vec<FailedChange> = plan
+        .groups
+        .iter()
+        .filter_map(|group| {
+            let why = group.failure.as_ref()?;
+            Some(FailedChange {
+                address: group.address.clone(),
+                message: match &group.failure_code {
+                    Some(code) => format!("left out, nothing was changed: {why} ({code})"),
+                    None => format!("it could not be read, nothing was changed: {why}"),
+                },
+            })
         })
         .collect();
     if !plan.has_work() {
@@ -146,13 +155,13 @@ pub async fn carry_out(
         let settled = settle_leftovers(state, providers, &mut keep, options.actor, true).await?;
         return Ok(ApplyReport {
             settled,
-            failed: unread,
+            failed: left_out,
             ..ApplyReport::default()
         });
     }
     let identities = identities(plan, providers).await?;
     let seen = read_all(plan, providers).await?;
-    stale::check_cloud(plan, &seen)?;
+    left_out.extend(stale::check_cloud(plan, &seen, &state.meta()?.lineage)?);
     // A group with calls finds out right before them; nothing looks again for one that only changes its policy.
     let unchecked = plan
         .groups
@@ -164,7 +173,7 @@ pub async fn carry_out(
                 message: unreadable(group, &seen)?,
             })
         });
-    unread.extend(unchecked);
+    left_out.extend(unchecked);
 
     let clock = providers.clock().clone();
     lease.keep(state)?;
@@ -200,7 +209,7 @@ pub async fn carry_out(
         applied,
         report: ApplyReport {
             settled,
-            failed: unread,
+            failed: left_out,
             ..ApplyReport::default()
         },
     };

@@ -193,7 +193,7 @@ impl Run<'_> {
                     }
                     // Left open: the next run looks again, when the call can no longer be under way.
                     step::Performed::Unknown { .. } => {}
-                    step::Performed::Failed { message } => {
+                    step::Performed::Failed { message } | step::Performed::NotBegun { message } => {
                         let outcome = Outcome::Failed {
                             message: message.clone(),
                         };
@@ -206,7 +206,9 @@ impl Run<'_> {
         for (group, _, performed) in settled {
             match performed {
                 step::Performed::Done => self.done(group, progress),
-                step::Performed::Unknown { message } | step::Performed::Failed { message } => {
+                step::Performed::Unknown { message }
+                | step::Performed::Failed { message }
+                | step::Performed::NotBegun { message } => {
                     progress(Progress::Failed {
                         address: &group.address,
                         message: &message,

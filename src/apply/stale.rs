@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 use thiserror::Error;
-use tideform_provider::LiveAttributes;
+use tideform_provider::{LiveAttributes, LiveGroup, Owner};
 use tideform_state::{State, StateError};
 
-use super::ApplyError;
 use super::step::Seen;
+use super::{ApplyError, FailedChange};
 use crate::plan::{GroupPlan, Plan, fingerprint};
 
 /// Something has moved since the plan was made. Nothing was changed: plan again.
@@ -19,6 +19,8 @@ pub struct Stale {
     pub planned: String,
     /// What it is now.
     pub found: String,
+    /// It is one group's own affair: its resource is gone, or another state has it now.
+    pub is_groups_own: bool,
 }
 
 fn stale(
@@ -30,6 +32,7 @@ fn stale(
         what: what.into(),
         planned: planned.into(),
         found: found.into(),
+        is_groups_own: false,
     }))
 }
 
@@ -61,21 +64,40 @@ pub(super) fn check_state(plan: &Plan, state: &State) -> Result<(), ApplyError> 
     }
 }
 
-/// The resources that the plan rests on. One that cannot be read is left to its own group's failure.
-pub(super) fn check_cloud(plan: &Plan, seen: &Seen) -> Result<(), ApplyError> {
-    for group in &plan.groups {
-        if !group.has_work() {
+/// The resources that the plan rests on. One that cannot be read is left to its own group's failure, and so is one that
+/// is gone, or that another state has taken over: those groups are answered, and the others go on.
+///
+/// # Errors
+/// Something else has moved, or nothing that the plan would change is there any more.
+pub(super) fn check_cloud(
+    plan: &Plan,
+    seen: &Seen,
+    lineage: &str,
+) -> Result<Vec<FailedChange>, ApplyError> {
+    let mut gone = Vec::new();
+    let mut first = None;
+    for group in plan.groups.iter().filter(|group| group.has_work()) {
+        let Some(stale) = difference(group, seen, lineage) else {
             continue;
-        }
-        if let Some(stale) = difference(group, seen) {
+        };
+        if !stale.is_groups_own {
             return Err(ApplyError::Stale(Box::new(stale)));
         }
+        gone.push(FailedChange {
+            address: group.address.clone(),
+            message: format!("nothing was changed: {stale}"),
+        });
+        first.get_or_insert(stale);
     }
-    Ok(())
+    let with_work = plan.groups.iter().filter(|group| group.has_work()).count();
+    match first {
+        Some(stale) if gone.len() == with_work => Err(ApplyError::Stale(Box::new(stale))),
+        _ => Ok(gone),
+    }
 }
 
 /// What has moved of a group's resources; `None`: nothing, or it cannot be read.
-pub(super) fn difference(group: &GroupPlan, seen: &Seen) -> Option<Stale> {
+pub(super) fn difference(group: &GroupPlan, seen: &Seen, lineage: &str) -> Option<Stale> {
     let applied = group.before.as_deref();
     let key = (group.provider.clone(), group.resource.clone());
     let what = format!("{} {}", group.resource.kind, group.resource.name);
@@ -84,7 +106,20 @@ pub(super) fn difference(group: &GroupPlan, seen: &Seen) -> Option<Stale> {
         match (&group.fingerprint, &found) {
             (planned, found) if planned == found => {}
             (None, _) => return Some(existence(&what, "not there", "there")),
-            (_, None) => return Some(existence(&what, "there", "gone")),
+            (_, None) => {
+                return Some(Stale {
+                    is_groups_own: true,
+                    ..existence(&what, "there", "gone")
+                });
+            }
+            _ if let Some(owner) = live.as_ref().and_then(|live| stranger(live, lineage)) => {
+                return Some(Stale {
+                    what: format!("the owner of {what}"),
+                    planned: "another".to_owned(),
+                    found: format!("{} of workspace {}", owner.group, owner.workspace),
+                    is_groups_own: true,
+                });
+            }
             (Some(planned), Some(found)) => {
                 let moved = live
                     .as_ref()
@@ -99,6 +134,7 @@ pub(super) fn difference(group: &GroupPlan, seen: &Seen) -> Option<Stale> {
                     ),
                     planned: format!("fingerprint {}", short(planned)),
                     found: short(found).to_owned(),
+                    is_groups_own: false,
                 }));
             }
         }
@@ -113,6 +149,7 @@ pub(super) fn difference(group: &GroupPlan, seen: &Seen) -> Option<Stale> {
         what: format!("{} {}", old.resource.kind, old.resource.name),
         planned: old.fingerprint.as_deref().map_or("gone", short).to_owned(),
         found: found.as_deref().map_or("gone", short).to_owned(),
+        is_groups_own: found.is_none(),
     })
 }
 
@@ -121,7 +158,13 @@ fn existence(what: &str, planned: &str, found: &str) -> Stale {
         what: what.to_owned(),
         planned: planned.to_owned(),
         found: found.to_owned(),
+        is_groups_own: false,
     }
+}
+
+/// Whose the group is, where that is another state.
+fn stranger<'a>(live: &'a LiveGroup, lineage: &str) -> Option<&'a Owner> {
+    live.owner.as_ref().filter(|owner| owner.state != lineage)
 }
 
 fn short(fingerprint: &str) -> &str {
@@ -137,6 +180,7 @@ fn attribute(address: &str, planned: &LiveAttributes, found: &LiveAttributes) ->
         what: format!("{path} of {address}"),
         planned,
         found,
+        is_groups_own: false,
     })
 }
 

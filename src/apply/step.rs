@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use tideform_policies::model::ProviderAddress;
 use tideform_provider::{
-    AttributeChange, GroupChange, GroupRequest, ItemResult, LiveGroup, Needs, Provider,
-    ProviderError,
+    AttributeChange, GroupRequest, ItemResult, LiveGroup, Needs, Provider, ProviderError,
 };
 
 use super::ByResource;
 use super::lease::Deadline;
-use super::stale;
-use crate::plan::{GroupPlan, Record, ResourceKey, Step, same_value};
+use super::{parts, stale};
+use crate::plan::{GroupPlan, Record, ResourceKey, Step};
 use crate::registry::{Providers, RetryPolicy};
 
 /// What was read of the resources that a plan rests on.
@@ -25,8 +24,10 @@ pub(super) enum Performed {
     Done,
     /// One had no answer.
     Unknown { message: String },
-    /// One did not work, or none was made.
+    /// One did not work.
     Failed { message: String },
+    /// None was made.
+    NotBegun { message: String },
 }
 
 /// The resources to read, and how much of each.
@@ -112,14 +113,14 @@ pub(super) async fn perform(
     deadline: Deadline,
 ) -> Performed {
     if let Some(message) = super::unreadable(group, seen) {
-        return Performed::Failed { message };
+        return Performed::NotBegun { message };
     }
-    if let Some(stale) = stale::difference(group, seen) {
-        return Performed::Failed {
+    if let Some(stale) = stale::difference(group, seen, lineage) {
+        return Performed::NotBegun {
             message: format!("nothing was changed: {stale}"),
         };
     }
-    for (done, step) in group.steps.iter().enumerate() {
+    for step in &group.steps {
         let mut step = step.clone();
         fill_lineage(&mut step, lineage);
         let Some(provider) = providers.get(step.provider()) else {
@@ -127,20 +128,16 @@ pub(super) async fn perform(
                 message: format!("{} is not configured", step.provider()),
             };
         };
-        let before = match done {
-            0 => "nothing was changed".to_owned(),
-            n => format!("{n} of {} steps are done", group.steps.len()),
-        };
         match call_with_retries(&**provider, &step, providers, deadline).await {
             Ok(()) => {}
             Err(Failure::TooLate) => {
                 return Performed::Failed {
-                    message: format!("the lease ended before the call, {before}"),
+                    message: "the lease ended before the call".to_owned(),
                 };
             }
             Err(Failure::NoAnswer) => {
                 return Performed::Unknown {
-                    message: format!("no answer before the lease ended, {before}"),
+                    message: "no answer before the lease ended".to_owned(),
                 };
             }
             Err(Failure::Provider(error @ ProviderError::OutcomeUnknown { .. })) => {
@@ -150,7 +147,7 @@ pub(super) async fn perform(
             }
             Err(Failure::Provider(error)) => {
                 return Performed::Failed {
-                    message: format!("{} ({before})", chain(&error)),
+                    message: chain(&error),
                 };
             }
         }
@@ -224,74 +221,35 @@ async fn call(provider: &dyn Provider, step: &Step) -> Result<(), ProviderError>
     }
 }
 
-/// Looks at what is live now where a call had no answer.
+/// Looks at what is live now where a call had no answer, or one of several did not work.
 pub(super) fn resolve(
     group: &GroupPlan,
     performed: Performed,
     after: &Seen,
     lineage: &str,
 ) -> Performed {
-    let Performed::Unknown { message } = performed else {
-        return performed;
+    let found = parts::parts(&group.steps, after, lineage);
+    let said = |message: String| {
+        let done = match &found {
+            Some(parts) if parts.iter().all(|part| !part.is_done) => {
+                "nothing was changed".to_owned()
+            }
+            Some(parts) => parts::in_words(parts),
+            None => "what of it is done could not be read".to_owned(),
+        };
+        format!("{message} ({done})")
     };
-    let is_done = group
-        .steps
-        .iter()
-        .all(|step| is_in_effect(step, after, lineage) == Some(true));
-    if is_done {
-        Performed::Done
-    } else {
-        Performed::Unknown { message }
+    match performed {
+        Performed::Done | Performed::NotBegun { .. } => performed,
+        Performed::Failed { message } => Performed::Failed {
+            message: said(message),
+        },
+        Performed::Unknown { message } => match &found {
+            Some(parts) if parts.iter().all(|part| part.is_done) => Performed::Done,
+            Some(parts) if parts.iter().any(|part| part.is_done) => Performed::Unknown {
+                message: said(message),
+            },
+            _ => Performed::Unknown { message },
+        },
     }
-}
-
-/// Whether a step's change is live; `None`: its resource cannot be read.
-pub(super) fn is_in_effect(step: &Step, seen: &Seen, lineage: &str) -> Option<bool> {
-    let key = (step.provider().clone(), step.resource().clone());
-    let live = seen.get(&key)?.as_ref().ok()?.as_ref();
-    Some(match (step, live) {
-        (Step::Delete { .. }, live) => live.is_none(),
-        (Step::Create { .. } | Step::Update { .. }, None) => false,
-        (Step::Create { spec, .. }, Some(live)) => live
-            .owner
-            .as_ref()
-            .is_some_and(|owner| owner.state == lineage && owner.group == spec.owner.group),
-        (Step::Update { change, .. }, Some(live)) => has_changes(change, live, lineage),
-    })
-}
-
-fn has_changes(change: &GroupChange, live: &LiveGroup, lineage: &str) -> bool {
-    let now = &live.attributes;
-    let wanted = &change.changes;
-    wanted.iter().all(|change| match change {
-        AttributeChange::Limits(limits) => now.limits == *limits,
-        AttributeChange::Warmup(warmup) => now.warmup == Some(*warmup),
-        AttributeChange::Order(order) => now.order == Some(*order),
-        AttributeChange::Drain(drain) => now.drain == *drain,
-        AttributeChange::Mix(mix) => now.mix.as_ref() == Some(mix),
-        AttributeChange::Maintenance(wanted) => now.maintenance == Some(*wanted),
-        AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,
-        // What the provider does not show cannot be told to be done; asking for it again does no harm.
-        AttributeChange::Launch(attributes) => attributes.iter().all(|(name, value)| {
-            same_value(
-                now.launch_as(name, value)
-                    .unwrap_or(&serde_json::Value::Null),
-                value,
-            )
-        }),
-        AttributeChange::Owner(None) => live.owner.is_none(),
-        AttributeChange::Owner(Some(owner)) => live
-            .owner
-            .as_ref()
-            .is_some_and(|live| live.state == lineage && live.group == owner.group),
-        AttributeChange::PutControl(spec) => live.controls.iter().any(|control| {
-            control.name == spec.name && control.settings == spec.settings && control.enabled
-        }),
-        AttributeChange::RemoveControl(name) => {
-            let comes_back = wanted.iter().any(
-                |change| matches!(change, AttributeChange::PutControl(spec) if spec.name == *name),
-            );
-            comes_back || live.controls.iter().all(|control| control.name != *name)
-        }
-    })
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use tideform_policies::model::Settings;
-use tideform_state::{OpenMode, State, StateError};
+use tideform_state::{OpenMode, Outcome, State, StateError};
 
 use super::args::VariableArgs;
 use super::ask::approve;
@@ -19,7 +19,7 @@ use super::error::{CliError, plural};
 use super::opened::lease_holder;
 use super::output::{BOLD, GREEN, RED, paint};
 use super::place::Place;
-use super::plan::{PlanningArgs, check_diagnostics, mode};
+use super::plan::{PlanningArgs, check_diagnostics, check_failures, check_owners, mode};
 use super::show::read_plan;
 use super::{CliResult, exit};
 use crate::apply::{ApplyError, ApplyOptions, ApplyReport, HeldLease, Progress, carry_out};
@@ -103,6 +103,7 @@ pub(super) fn plan_and_apply(
     if !as_json {
         cx.output.print(&views::text(plan, cx.output.wrap_width()));
     }
+    check_owners(plan)?;
     if let n @ 1.. = plan.stopping().count() {
         if as_json {
             cx.output.json(&json!({
@@ -116,6 +117,7 @@ pub(super) fn plan_and_apply(
             "\nThe plan is stopped by {}. Nothing was changed.",
             plural(n, "gate of --fail-if")
         ));
+        check_failures(plan)?;
         return Ok(exit::FOUND);
     }
     if plan.has_work() && !auto_approve {
@@ -262,6 +264,13 @@ fn print_report(cx: &Context, plan: &Plan, report: &ApplyReport) {
             leftover.text,
             leftover.outcome.word()
         ));
+        // All done or none: the line above says it.
+        if matches!(leftover.outcome, Outcome::Failed { .. }) {
+            for part in &leftover.parts {
+                let what = if part.is_done { "done" } else { "not done" };
+                cx.output.note(format!("    {what:<8}   {}", part.text));
+            }
+        }
     }
     if plan.has_work() {
         let style = if report.is_complete() { GREEN } else { RED };

@@ -9,7 +9,7 @@ use tideform_policies::load::VariableArgument;
 use tideform_policies::model::{GroupAddress, Name};
 
 use super::error::CliError;
-use crate::plan::GroupPattern;
+use crate::plan::{GroupPattern, check_patterns};
 
 /// Flags that every command has.
 #[derive(Args, Clone, Debug)]
@@ -118,14 +118,7 @@ impl GroupArgs {
     /// A pattern that none matches.
     pub(super) fn select(&self, all: &[GroupAddress]) -> Result<Vec<GroupAddress>, CliError> {
         let patterns = self.patterns();
-        for pattern in &patterns {
-            if !all.iter().any(|address| pattern.matches(address)) {
-                return Err(CliError::NoSuchGroup {
-                    text: pattern.text().to_owned(),
-                    nearest: nearest(pattern.text(), all.iter().map(GroupAddress::short)),
-                });
-            }
-        }
+        check_patterns(&patterns, &all.iter().collect::<Vec<_>>())?;
         let is_meant = |address: &&GroupAddress| {
             patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(address))
         };

@@ -373,6 +373,13 @@ fn carried_out(
             Line { subject, text }
         })
         .collect();
+    if let (Some(condition @ Condition::NoData { .. }), false) = (came.condition, stored.shadow) {
+        lines.push(Line {
+            subject: "policies".to_owned(),
+            text: condition.summary(),
+        });
+        return lines;
+    }
     if intents.is_empty() && decision.direction != Direction::Hold && !stored.shadow {
         let why = came
             .since

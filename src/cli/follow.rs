@@ -192,6 +192,9 @@ impl<'a> Follower<'a> {
             }
         };
         if !plan.has_work() {
+            for (group, why) in plan.failures() {
+                output.warn(format!("{group} is left out of the apply: {why}"));
+            }
             return Ok(Followed::Now);
         }
         output.note(
@@ -239,7 +242,12 @@ impl<'a> Follower<'a> {
             error::report(&CliError::from(failed), output, false);
         }
         match done {
-            Ok(report) => output.note(report.summary_line()),
+            Ok(report) => {
+                output.note(report.summary_line());
+                for failed in &report.failed {
+                    output.warn(format!("{}: {}", failed.address, failed.message));
+                }
+            }
             Err(failed) => {
                 error::report(&CliError::Apply(failed), output, false);
             }

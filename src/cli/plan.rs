@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use tideform_policies::codes;
 use tideform_policies::model::Configuration;
 use tideform_policies::render;
 use tideform_state::{OpenMode, State};
@@ -15,7 +16,7 @@ use super::context::Context;
 use super::error::{CliError, Problems, plural};
 use super::place::Place;
 use super::{CliResult, exit};
-use crate::plan::{Known, Mode, Plan, PlanOptions, saved, views};
+use crate::plan::{GroupPlan, Known, Mode, Plan, PlanOptions, saved, views};
 use crate::registry::Providers;
 
 /// What plan, apply and destroy have in common.
@@ -136,13 +137,14 @@ pub(super) fn open_providers(
 pub(super) fn check_diagnostics(cx: &Context, plan: &Plan) -> Result<(), CliError> {
     if plan.diagnostics.has_errors() {
         return Err(CliError::Problems(Box::new(Problems {
-            diagnostics: plan.diagnostics.clone(),
+            diagnostics: plan.all_diagnostics(),
             sources: plan.sources.clone(),
         })));
     }
-    if !plan.diagnostics.is_empty() {
+    let all = plan.all_diagnostics();
+    if !all.is_empty() {
         cx.output.print_error(&render::terminal(
-            &plan.diagnostics,
+            &all,
             &plan.sources,
             cx.diagnostic_style(),
         ));
@@ -150,7 +152,22 @@ pub(super) fn check_diagnostics(cx: &Context, plan: &Plan) -> Result<(), CliErro
     Ok(())
 }
 
-/// The groups that could not be read, as the error that ends the command.
+/// Whether another state has every group of the plan.
+///
+/// # Errors
+/// It has: the files are fine, and it is the state that is not the one which made these groups.
+pub(super) fn check_owners(plan: &Plan) -> Result<(), CliError> {
+    let is_elsewhere =
+        |group: &GroupPlan| group.failure_code.as_deref() == Some(codes::OWNED_ELSEWHERE.0);
+    if !plan.groups.is_empty() && plan.groups.iter().all(is_elsewhere) {
+        return Err(CliError::OwnedElsewhere {
+            groups: plan.groups.len(),
+        });
+    }
+    Ok(())
+}
+
+/// The groups that are left out, as the error that ends the command.
 ///
 /// # Errors
 /// There are such groups.
@@ -163,7 +180,10 @@ pub(super) fn check_failures(plan: &Plan) -> Result<(), CliError> {
         Ok(())
     } else {
         Err(CliError::GroupsFailed {
-            what: "read",
+            what: match plan.summary().with_errors {
+                0 => "read",
+                _ => "planned",
+            },
             others: failed.len() < plan.groups.len(),
             failed,
         })
@@ -236,7 +256,7 @@ impl PlanArgs {
                 cx.output.print(&views::text(plan, cx.output.wrap_width()));
             }
         }
-        check_failures(plan)?;
+        check_owners(plan)?;
         if let n @ 1.. = plan.stopping().count() {
             let saved = match &self.out {
                 Some(path) => format!(" {} was not written.", path.display()),
@@ -246,15 +266,21 @@ impl PlanArgs {
                 "\nThe plan is stopped by {}.{saved}",
                 plural(n, "gate of --fail-if")
             ));
+            check_failures(plan)?;
             return Ok(exit::FOUND);
         }
         if let Some(path) = &self.out {
             write_new(path, &saved::save(plan)?)?;
+            let others = match plan.failures().next() {
+                Some(_) => " of the other groups",
+                None => "",
+            };
             cx.output.note(format!(
-                "\nSaved the plan. To carry out exactly it: tideform apply {}",
+                "\nSaved the plan{others}. To carry out exactly it: tideform apply {}",
                 path.display()
             ));
         }
+        check_failures(plan)?;
         let changes = match mode {
             Mode::RefreshOnly => plan.has_drift(),
             Mode::Apply | Mode::Destroy => plan.has_changes(),

@@ -379,9 +379,7 @@ fn line(report: &TickReport, group: &GroupReport, policy: Option<&Group>) -> Str
             group.desired,
             view::time(*until)
         )),
-        (None, VisitResult::Changed(what)) => {
-            text.push_str(&format!("   {}   {}", group.desired, paint(CYAN, what)));
-        }
+        (None, VisitResult::Changed(_)) => text.push_str(&format!("   {}", group.desired)),
         (None, VisitResult::Stopped) => text.push_str("   stopped before the change was made"),
         (None, result) => match trouble(result) {
             Some(why) => text.push_str(&format!("   {}", paint(RED, why))),
@@ -397,6 +395,9 @@ fn line(report: &TickReport, group: &GroupReport, policy: Option<&Group>) -> Str
             }
         },
     }
+    if !group.changed.is_empty() {
+        text.push_str(&format!("   {}", paint(CYAN, group.changed.join(", "))));
+    }
     text
 }
 
@@ -404,7 +405,7 @@ fn as_json(report: &TickReport, group: &GroupReport) -> serde_json::Value {
     let (result, detail) = match &group.result {
         VisitResult::Held => ("held", None),
         VisitResult::Moved(_) => ("moved", None),
-        VisitResult::Changed(what) => ("changed", Some(what.clone())),
+        VisitResult::Changed(_) => ("changed", Some(group.changed.join(", "))),
         VisitResult::Would(_) => ("would_move", None),
         VisitResult::NotDone(why) => ("not_done", Some(why.clone())),
         VisitResult::Unknown(why) => ("unknown", Some(why.clone())),
@@ -427,6 +428,7 @@ fn as_json(report: &TickReport, group: &GroupReport) -> serde_json::Value {
         "direction": decision.map(|decision| decision.direction),
         "reasons": decision.map(|decision| &decision.reasons),
         "dry_run": report.is_shadow,
+        "changed": group.changed,
         "result": result,
         "detail": detail,
     })

@@ -20,7 +20,7 @@ use super::{CliResult, exit};
 use crate::cost::{Spending, Timeline, month_start};
 use crate::engine::{Decision, explain};
 use crate::observe::{Read, read_live};
-use crate::reconcile::{Progress, count_ready};
+use crate::reconcile::{Condition, Progress, count_ready};
 use crate::registry::Providers;
 use crate::wrap::wrapped;
 
@@ -45,7 +45,8 @@ struct Row {
     live: Result<Option<Live>, String>,
     decision: Option<StoredDecision>,
     overrides: Vec<Override>,
-    condition: Option<String>,
+    /// What stood in the way at the loop's latest visit, and when that was.
+    condition: Option<(Condition, Option<Timestamp>)>,
     cost_usd: Option<f64>,
 }
 
@@ -57,6 +58,8 @@ struct Live {
     max: u32,
     blocked: Vec<String>,
     is_paused: bool,
+    /// Whose it is, where it is another state's.
+    foreign: Option<String>,
 }
 
 impl StatusArgs {
@@ -78,19 +81,20 @@ impl StatusArgs {
         for one in state.open_overrides(now)? {
             overrides.entry(one.group.clone()).or_default().push(one);
         }
+        let lineage = state.meta()?.lineage;
         let mut spent = spent(&state, &self.groups, now)?;
         let mut rows = Vec::with_capacity(applied.len());
         for (address, applied) in applied {
             let live = match live.remove(&address) {
-                Some(Ok(read)) => Ok(view_live(&read, &applied.group, now)),
+                Some(Ok(read)) => Ok(view_live(&read, &applied.group, &lineage, now)),
                 Some(Err(error)) => Err(super::error::sentence(&error)),
                 None => Ok(None),
             };
             rows.push(Row {
-                live,
                 decision: decisions.remove(&address),
                 overrides: overrides.remove(&address).unwrap_or_default(),
-                condition: condition(progress.remove(&address))?,
+                condition: condition(progress.remove(&address), &live)?,
+                live,
                 cost_usd: spent.remove(&address),
                 group: applied.group,
                 address,
@@ -147,7 +151,7 @@ async fn identities(providers: &Providers) -> Vec<ProviderIdentity> {
     found
 }
 
-fn view_live(read: &Read, group: &Group, now: Timestamp) -> Option<Live> {
+fn view_live(read: &Read, group: &Group, lineage: &str, now: Timestamp) -> Option<Live> {
     let live = read.live.as_ref()?;
     Some(Live {
         desired: live.desired,
@@ -157,6 +161,11 @@ fn view_live(read: &Read, group: &Group, now: Timestamp) -> Option<Live> {
         max: live.attributes.limits.max().get(),
         blocked: live.blocked.clone(),
         is_paused: live.is_paused,
+        foreign: live
+            .owner
+            .as_ref()
+            .filter(|owner| owner.state != lineage)
+            .map(|owner| format!("{} of workspace `{}`", owner.group, owner.workspace)),
     })
 }
 
@@ -197,13 +206,25 @@ fn spent(
         .collect())
 }
 
-/// What stands in the way of scaling, as the loop last found it.
-fn condition(progress: Option<JsonText>) -> Result<Option<String>, CliError> {
-    let progress = match progress {
-        Some(text) => text.read::<Progress>()?,
-        None => return Ok(None),
+/// What stood in the way of scaling at the loop's latest visit, and when that was. What is seen to be over is not told.
+fn condition(
+    progress: Option<JsonText>,
+    live: &Result<Option<Live>, String>,
+) -> Result<Option<(Condition, Option<Timestamp>)>, CliError> {
+    let Some(text) = progress else {
+        return Ok(None);
     };
-    Ok(progress.condition.map(|condition| condition.summary()))
+    let progress = text.read::<Progress>()?;
+    let is_over = |condition: &Condition| match (condition, live) {
+        // The resource is there: whatever is wrong with it, it is not that it is missing.
+        (Condition::Missing, Ok(Some(_))) => true,
+        (Condition::Foreign { owner }, Ok(Some(live))) => live.foreign.as_ref() != Some(owner),
+        _ => false,
+    };
+    Ok(progress
+        .condition
+        .filter(|condition| !is_over(condition))
+        .map(|condition| (condition, progress.last_visit)))
 }
 
 fn as_json(row: &Row) -> Json {
@@ -237,7 +258,8 @@ fn as_json(row: &Row) -> Json {
             "direction": decision.as_ref().map(|d| d.direction),
             "reasons": decision.as_ref().map(|d| &d.reasons),
         })),
-        "condition": row.condition,
+        "condition": row.condition.as_ref().map(|(condition, _)| condition.summary()),
+        "condition_at": row.condition.as_ref().and_then(|(_, at)| *at),
         "overrides": row.overrides,
         "month_cost_usd": row.cost_usd,
     })
@@ -338,7 +360,16 @@ fn notes(row: &Row, now: Timestamp) -> Vec<String> {
         Ok(None) => notes.push("the resource does not exist".to_owned()),
         Err(_) => notes.push("cannot be read".to_owned()),
     }
-    notes.extend(row.condition.iter().cloned());
-    notes.dedup();
+    if let Some((condition, at)) = &row.condition {
+        let is_told = match condition {
+            Condition::Missing => matches!(row.live, Ok(None)),
+            Condition::Blocked { reasons } => reasons.iter().all(|reason| notes.contains(reason)),
+            _ => false,
+        };
+        let at = at.map_or_else(String::new, |at| format!(" (at {})", view::time(at)));
+        if !is_told {
+            notes.push(format!("{}{at}", condition.summary()));
+        }
+    }
     notes
 }

@@ -10,7 +10,7 @@ use super::args::{VariableArgs, nearest};
 use super::context::Context;
 use super::error::CliError;
 use super::{CliResult, exit};
-use crate::plan::GroupPattern;
+use crate::plan::{GroupPattern, check_patterns};
 use crate::suite::{self, SuiteReport, render};
 
 /// Run the `test` blocks.
@@ -51,6 +51,7 @@ impl TestArgs {
             .iter()
             .map(|text| GroupPattern::new(text))
             .collect();
+        check_patterns(&groups, &configuration.groups.keys().collect::<Vec<_>>())?;
         let wanted = |test: &Test| {
             let by_name =
                 self.filters.is_empty() || self.filters.iter().any(|text| test.name.contains(text));

@@ -6,7 +6,7 @@ use tideform_policies::model::{Capacity, Direction, InstanceId};
 
 use super::memory::Memory;
 use super::nearest::Nearest;
-use super::reason::Reason;
+use super::reason::{Combination, Reason};
 
 /// How a capacity is divided into on-demand and spot, in units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,42 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Whether the number rests on more than the absence of data: a metric that had a say, people who said so, a floor
+    /// that is the ceiling too, or a group without any metric to wait for.
+    pub fn has_basis(&self) -> bool {
+        self.reasons.iter().any(|reason| match reason {
+            Reason::Opinion { .. }
+            | Reason::Want { .. }
+            | Reason::Step { .. }
+            | Reason::Substituted { .. }
+            | Reason::Pinned { .. }
+            | Reason::Paused { .. } => true,
+            Reason::Combined { combination, .. } => *combination == Combination::Floor,
+            Reason::WithinLimits { floor, ceiling, .. } => Some(*floor) == *ceiling,
+            Reason::NoData { .. }
+            | Reason::AddedOnMissing { .. }
+            | Reason::Cut { .. }
+            | Reason::Warming { .. }
+            | Reason::Stabilized { .. }
+            | Reason::RateLimited { .. }
+            | Reason::DirectionDisabled { .. }
+            | Reason::InCooldown { .. }
+            | Reason::GuardTripped { .. }
+            | Reason::Guarded { .. }
+            | Reason::Frozen { .. }
+            | Reason::OverBudget { .. }
+            | Reason::RaisedToFloor { .. }
+            | Reason::LoweredToCeiling { .. }
+            | Reason::ForecastObserved { .. }
+            | Reason::ScheduleUnusable { .. }
+            | Reason::MixSplit { .. }
+            | Reason::Fallback { .. }
+            | Reason::Victims { .. } => false,
+            // The value of what has no instance to describe is none.
+            Reason::Abstained { observed, .. } => observed.is_some(),
+        })
+    }
+
     /// Whether any reason is of this kind.
     pub fn has(&self, kind: &str) -> bool {
         self.reasons.iter().any(|reason| reason.kind() == kind)

@@ -89,7 +89,7 @@ async fn problem(
     let options = PlanOptions::new("import");
     let plan = plan::of_live(&configuration, live, providers, &options).await;
     if let Some(error) = plan
-        .diagnostics
+        .all_diagnostics()
         .iter()
         .find(|d| d.severity == Severity::Error)
     {

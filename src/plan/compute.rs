@@ -191,6 +191,7 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
     let options = inputs.options;
     let places = Places::new(configuration);
     let mut diagnostics = Diagnostics::default();
+    let mut group_errors = Diagnostics::default();
     let mut groups: Vec<GroupPlan> = Vec::new();
     if options.mode == Mode::Apply {
         report_shared_resources(configuration, &places, &mut diagnostics);
@@ -253,8 +254,14 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
             options,
             now: inputs.now,
         };
-        groups.extend(group::plan(&situation, &places, &mut diagnostics));
+        groups.extend(group::plan(
+            &situation,
+            &places,
+            &mut diagnostics,
+            &mut group_errors,
+        ));
     }
+    leave_out_without_heirs(&mut groups);
     let mark = inputs.known.and_then(|known| known.mark.clone());
     let knows_nothing = inputs.known.is_none_or(|known| known.groups.is_empty());
     let lineage = mark.as_ref().map(|mark| mark.lineage.as_str());
@@ -297,7 +304,27 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
         cases: Vec::new(),
         verdicts: Vec::new(),
         diagnostics,
+        group_errors,
         sources: configuration.sources.clone(),
+    }
+}
+
+/// A group that hands its resource over stays as long as the one that is to take it is left out.
+fn leave_out_without_heirs(groups: &mut [GroupPlan]) {
+    let failed: BTreeMap<GroupAddress, Option<String>> = groups
+        .iter()
+        .filter(|group| group.failure.is_some())
+        .map(|group| (group.address.clone(), group.failure_code.clone()))
+        .collect();
+    for group in groups {
+        if let Some(heir) = group.heir.clone()
+            && let Some(code) = failed.get(&heir)
+        {
+            group.leave_out(
+                format!("it stays until {heir} has taken its resource over"),
+                code.as_deref(),
+            );
+        }
     }
 }
 

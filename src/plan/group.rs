@@ -3,9 +3,12 @@
 //! ```text
 //!            in the files                         not in the files
 //!   live     Adopt, Update, Move, NoOp, Replace   Release, Destroy, Forget
-//!   gone     Create, or an error                  Forget
+//!   gone     Create, or an error of its own       Forget
 //!   unread   a failure, and nothing planned       a failure, and nothing planned
 //! ```
+//!
+//! What the cloud shows to be wrong with a group (it is gone, another state owns it, another policy moves it) leaves
+//! out that group alone. What the files say wrong is a problem of the whole plan.
 
 mod control_drift;
 mod controls;
@@ -24,7 +27,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tideform_policies::codes;
-use tideform_policies::diagnostic::{Diagnostic, Diagnostics};
+use tideform_policies::diagnostic::{Diagnostic, Diagnostics, Severity};
 use tideform_policies::model::units::format_duration;
 use tideform_policies::model::{Adopt, Controller, Group, GroupAddress, ProviderAddress};
 use tideform_provider::{
@@ -98,9 +101,30 @@ pub(super) fn plan(
     situation: &Situation<'_>,
     places: &Places<'_>,
     diagnostics: &mut Diagnostics,
+    group_errors: &mut Diagnostics,
 ) -> Option<GroupPlan> {
     match (situation.configured, situation.applied) {
-        (Some(group), _) => Some(plan_configured(situation, group, places, diagnostics)),
+        (Some(group), _) => {
+            let mut own = Diagnostics::default();
+            let mut plan = plan_configured(situation, group, places, diagnostics, &mut own);
+            let (errors, warnings): (Vec<_>, Vec<_>) = own
+                .iter()
+                .cloned()
+                .partition(|problem| problem.severity == Severity::Error);
+            diagnostics.extend(warnings);
+            if let Some(first) = errors.first() {
+                let said = errors.iter().map(|error| match &error.why {
+                    Some(why) => why.clone(),
+                    None => error.summary.clone(),
+                });
+                let why = said.collect::<Vec<_>>().join(" ");
+                plan.leave_out(why, Some(first.code.0));
+            }
+            for error in errors {
+                group_errors.push_of_group(error);
+            }
+            Some(plan)
+        }
         (None, Some(applied)) => Some(plan_leaving(situation, applied)),
         (None, None) => None,
     }
@@ -129,6 +153,7 @@ fn empty(situation: &Situation<'_>, group: &Group) -> GroupPlan {
         steps: Vec::new(),
         record: Record::Keep,
         failure: None,
+        failure_code: None,
     }
 }
 
@@ -155,6 +180,7 @@ fn plan_configured(
     group: &Group,
     places: &Places<'_>,
     diagnostics: &mut Diagnostics,
+    own: &mut Diagnostics,
 ) -> GroupPlan {
     let mut plan = empty(situation, group);
     plan.calendar = calendar::week(group, &started_surges(situation, group), situation.now);
@@ -186,15 +212,16 @@ fn plan_configured(
         return plan;
     }
     if let Some(live) = live {
-        report_owner(situation, group, live, places, diagnostics);
-        report_foreign_controls(situation, group, live, places, diagnostics);
+        report_owner(situation, group, live, places, own);
+        report_foreign_controls(situation, group, live, places, own);
         report_deregistration(situation, group, live, places, diagnostics);
     }
     // What an error stands in the way of is not planned: the error says what to mend first.
     if diagnostics
         .iter()
         .skip(errors_before)
-        .any(|d| d.severity == tideform_policies::diagnostic::Severity::Error)
+        .any(|problem| problem.severity == Severity::Error)
+        || own.has_errors()
     {
         return plan;
     }
@@ -226,7 +253,7 @@ fn plan_configured(
             changes.extend(more);
             false
         }
-        None => match create(situation, group, places, diagnostics) {
+        None => match create(situation, group, places, own) {
             Some((step, more)) => {
                 steps.push(step);
                 changes.extend(more);

@@ -208,7 +208,8 @@ fn changes(intention: &Intention) -> usize {
             change: GroupChange { changes, .. },
             ..
         } => changes.len(),
-        Step::Create { .. } | Step::Delete { .. } => 1,
+        Step::Create { spec, .. } => 1 + spec.changes.len(),
+        Step::Delete { .. } => 1,
     };
     intention.steps.iter().map(of_step).sum()
 }

@@ -48,7 +48,7 @@ pub use fingerprint::fingerprint;
 pub use flatten::flat_values;
 pub(crate) use known::Details;
 pub use known::{Applied, Known};
-pub use pattern::GroupPattern;
+pub use pattern::{GroupPattern, Unmatched, check_patterns};
 pub use types::{
     Action, CalendarEntry, CalendarKind, ChangeAction, CostChange, Drift, DriftOutcome, GroupPlan,
     Intention, Mode, NextDecision, OldResource, Place, Plan, PlannedChange, Reason, Record,
@@ -84,13 +84,8 @@ pub enum PlanError {
         found: String,
     },
     /// A pattern of `--group` that matches no group.
-    #[error("no group matches `{pattern}`{hint}")]
-    NoSuchGroup {
-        /// As typed.
-        pattern: String,
-        /// `; did you mean …?`, or nothing.
-        hint: String,
-    },
+    #[error(transparent)]
+    NoSuchGroup(#[from] Unmatched),
 }
 
 /// What a plan is to be.
@@ -135,7 +130,12 @@ pub async fn make(
     providers: &Providers,
     options: &PlanOptions,
 ) -> Result<Plan, PlanError> {
-    check_patterns(configuration, known, options)?;
+    let addresses: Vec<&GroupAddress> = configuration
+        .groups
+        .keys()
+        .chain(known.iter().flat_map(|known| known.groups.keys()))
+        .collect();
+    check_patterns(&options.only, &addresses)?;
     let resources = compute::resources(configuration, known, options);
     let mut by_provider: BTreeMap<ProviderAddress, Vec<GroupRequest>> = BTreeMap::new();
     for ((address, resource), needs) in resources {
@@ -163,7 +163,7 @@ pub async fn make(
             Vec::new()
         };
         let live = provider.read_groups(requests).await;
-        Ok((address, identity, tagged, live))
+        Ok::<_, PlanError>((address, identity, tagged, live))
     });
     let mut live = BTreeMap::new();
     let mut tagged = Vec::new();
@@ -428,32 +428,4 @@ async fn read_prices(
         notes.extend(note);
     }
     (known, notes)
-}
-
-fn check_patterns(
-    configuration: &Configuration,
-    known: Option<&Known>,
-    options: &PlanOptions,
-) -> Result<(), PlanError> {
-    let addresses: Vec<_> = configuration
-        .groups
-        .keys()
-        .chain(known.iter().flat_map(|known| known.groups.keys()))
-        .collect();
-    for pattern in &options.only {
-        if addresses.iter().any(|address| pattern.matches(address)) {
-            continue;
-        }
-        let nearest = addresses
-            .iter()
-            .map(|address| address.short())
-            .map(|name| (strsim::damerau_levenshtein(pattern.text(), &name), name))
-            .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-            .min_by_key(|(distance, _)| *distance);
-        return Err(PlanError::NoSuchGroup {
-            pattern: pattern.text().to_owned(),
-            hint: nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?")),
-        });
-    }
-    Ok(())
 }

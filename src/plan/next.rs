@@ -93,6 +93,7 @@ pub(super) async fn add_decisions(
     if !unseen.is_empty() {
         observed.extend(observe(&unseen, providers, &beside, now).await);
     }
+    let mut without_data = Vec::new();
     let mut decisions: BTreeMap<GroupAddress, NextDecision> = BTreeMap::new();
     for group in groups {
         let Some(Ok(Some(observed))) = observed.get(&group.address) else {
@@ -110,11 +111,24 @@ pub(super) async fn add_decisions(
         decision.nearest = Some(Box::new(nearest));
         let (before, after) = (decision.current.get(), decision.desired.get());
         let cost = hourly_change(group, &observed.live, before, after, prices);
+        if !decision.has_basis() {
+            without_data.push(group.address.clone());
+        }
         let said = said(group, decision, now, cost);
         decisions.insert(group.address.clone(), said);
     }
     for group in &mut plan.groups {
         group.decision = decisions.remove(&group.address);
+        let hands_over = group
+            .changes
+            .iter()
+            .any(|change| change.reason.as_deref() == Some(super::PlannedChange::AT_FIRST_RUN));
+        if hands_over && without_data.contains(&group.address) {
+            plan.notes.push(format!(
+                "No metric of {} has data now: its policies in the cloud stay, and go on scaling it, until one has.",
+                group.address
+            ));
+        }
     }
 }
 

@@ -153,7 +153,7 @@ pub struct PlannedChange {
 impl PlannedChange {
     /// Why a policy of the cloud's own goes that `apply` leaves in place.
     pub(crate) const AT_FIRST_RUN: &str =
-        "the loop takes it away at its first run that holds the group";
+        "the loop takes it away at its first run that has data to decide from";
 
     /// Whether the loop carries it out, and not apply.
     pub fn is_the_loops(&self) -> bool {
@@ -448,15 +448,38 @@ pub struct GroupPlan {
     pub steps: Vec<Step>,
     /// What apply writes to the state.
     pub record: Record,
-    /// The group could not be read, and nothing is planned for it.
+    /// The group could not be read, or has an error of its own, and nothing is planned for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Of the error of its own: `P0601`; `None`: it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_code: Option<String>,
 }
 
 impl GroupPlan {
     /// Whether apply has anything to do here.
     pub fn has_work(&self) -> bool {
         self.action != Action::NoOp
+    }
+
+    /// Whether it could not be read.
+    pub fn is_unread(&self) -> bool {
+        self.failure.is_some() && self.failure_code.is_none()
+    }
+
+    /// Leaves it out: whatever was planned for it is not.
+    pub(super) fn leave_out(&mut self, why: String, code: Option<&str>) {
+        self.failure = Some(why);
+        self.failure_code = code.map(str::to_owned);
+        self.action = Action::NoOp;
+        self.heir = None;
+        self.note = None;
+        self.changes.clear();
+        self.drift.clear();
+        self.calendar.clear();
+        self.cost = None;
+        self.steps.clear();
+        self.record = Record::Keep;
     }
 
     /// Whether what scales the group changes: more than who owns it.
@@ -510,6 +533,9 @@ pub struct Plan {
     /// Problems in the files, seen from the cloud. With an error apply refuses.
     #[serde(skip)]
     pub diagnostics: Diagnostics,
+    /// Errors that are one group's own, as the cloud is now: that group is left out, and the others go on.
+    #[serde(skip)]
+    pub group_errors: Diagnostics,
     /// The files, for showing them.
     #[serde(skip)]
     pub sources: SourceMap,
@@ -536,13 +562,18 @@ pub struct Summary {
     /// Could not be read: nothing is planned for them.
     #[serde(default)]
     pub unread: usize,
+    /// Have an error of their own, such as a resource that is gone: nothing is planned for them.
+    #[serde(default)]
+    pub with_errors: usize,
 }
 
 impl Plan {
     /// How many groups come, change and go.
     pub fn summary(&self) -> Summary {
+        let unread = self.groups.iter().filter(|group| group.is_unread()).count();
         let mut summary = Summary {
-            unread: self.failures().count(),
+            unread,
+            with_errors: self.failures().count() - unread,
             ..Summary::default()
         };
         summary.change += usize::from(!self.provider_changes.is_empty());
@@ -609,7 +640,7 @@ impl Plan {
         self.groups.iter().any(|group| !group.drift.is_empty())
     }
 
-    /// Groups that could not be read, with what was said.
+    /// Groups that are left out, with why: they could not be read, or have an error of their own.
     pub fn failures(&self) -> impl Iterator<Item = (&GroupAddress, &str)> {
         self.groups
             .iter()
@@ -621,6 +652,15 @@ impl Plan {
         self.verdicts.iter().filter(|verdict| verdict.stops())
     }
 
+    /// Problems in the files, and errors of single groups.
+    pub fn all_diagnostics(&self) -> Diagnostics {
+        let mut all = self.diagnostics.clone();
+        for error in self.group_errors.iter() {
+            all.push_of_group(error.clone());
+        }
+        all
+    }
+
     /// The last line: `Plan: 2 to add, 1 to change, 0 to remove.` or `No changes.`, and what is not in the plan.
     pub fn summary_line(&self) -> String {
         let Summary {
@@ -628,29 +668,48 @@ impl Plan {
             change,
             remove,
             unread,
+            with_errors,
         } = self.summary();
+        let left_out = unread + with_errors;
         let planned = if self.has_changes() {
             format!("Plan: {add} to add, {change} to change, {remove} to remove.")
-        } else if unread == 0 {
+        } else if left_out == 0 {
             "No changes.".to_owned()
-        } else if unread == self.groups.len() {
+        } else if left_out == self.groups.len() {
             "Nothing is planned.".to_owned()
-        } else {
+        } else if with_errors == 0 {
             "No changes to the groups that could be read.".to_owned()
+        } else {
+            "No changes to the other groups.".to_owned()
         };
-        match self.unread_line() {
-            Some(unread) => format!("{planned} {unread}"),
+        match self.left_out_line() {
+            Some(left_out) => format!("{planned} {left_out}"),
             None => planned,
         }
     }
 
-    /// `1 of 3 groups could not be read, and is not in the plan.`; `None`: all could be read.
-    pub fn unread_line(&self) -> Option<String> {
-        let (unread, all) = (self.failures().count(), self.groups.len());
+    /// `1 of 3 groups could not be read, and is not in the plan.`; `None`: all are.
+    pub fn left_out_line(&self) -> Option<String> {
+        let all = self.groups.len();
         let groups = if all == 1 { "group" } else { "groups" };
-        let are = if unread == 1 { "is" } else { "are" };
-        (unread > 0).then(|| {
-            format!("{unread} of {all} {groups} could not be read, and {are} not in the plan.")
-        })
+        let Summary {
+            unread,
+            with_errors,
+            ..
+        } = self.summary();
+        let said = |count: usize, what: &str| {
+            let are = if count == 1 { "is" } else { "are" };
+            (count > 0)
+                .then(|| format!("{count} of {all} {groups} {what}, and {are} not in the plan."))
+        };
+        let errors = match with_errors {
+            1 => "has an error of its own",
+            _ => "have errors of their own",
+        };
+        let lines: Vec<String> = [said(unread, "could not be read"), said(with_errors, errors)]
+            .into_iter()
+            .flatten()
+            .collect();
+        (!lines.is_empty()).then(|| lines.join(" "))
     }
 }

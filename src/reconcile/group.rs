@@ -150,6 +150,8 @@ pub struct GroupReport {
     pub warming: u32,
     /// What was decided; `None` where nothing could be.
     pub decision: Option<Arc<Decision>>,
+    /// What was changed beside the capacity, in order: a policy of the cloud's own that went, the mix.
+    pub changed: Vec<String>,
     /// What became of it.
     pub result: VisitResult,
 }

@@ -136,6 +136,9 @@ pub(super) fn clear_condition(progress: &mut Progress, write: &mut GroupWrite) {
             Condition::Missing => "the resource is there again".to_owned(),
             Condition::Blocked { .. } => "no longer held by the provider".to_owned(),
             Condition::Foreign { .. } => "no longer held by another state".to_owned(),
+            Condition::NoData { .. } => {
+                "there is data to decide from: the cloud's own policies go".to_owned()
+            }
             Condition::Failing { .. } => "works again".to_owned(),
         };
         write

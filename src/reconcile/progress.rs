@@ -71,6 +71,11 @@ pub enum Condition {
         /// Whose.
         owner: String,
     },
+    /// No metric has data, and policies of the cloud's own are there: they stay, and go on scaling it.
+    NoData {
+        /// Their names.
+        policies: Vec<String>,
+    },
     /// Reading or changing it fails.
     Failing {
         /// The error.
@@ -85,6 +90,25 @@ impl Condition {
             Condition::Missing => "the resource does not exist".to_owned(),
             Condition::Blocked { reasons } => format!("held: {}", reasons.join("; ")),
             Condition::Foreign { owner } => format!("held: it belongs to {owner}"),
+            Condition::NoData { policies } => {
+                const SHOWN: usize = 3;
+                let mut names: Vec<String> = policies
+                    .iter()
+                    .take(SHOWN)
+                    .map(|name| format!("`{name}`"))
+                    .collect();
+                if policies.len() > SHOWN {
+                    names.push(format!("{} more", policies.len() - SHOWN));
+                }
+                let (stay, go) = match policies.len() {
+                    1 => ("stays", "goes"),
+                    _ => ("stay", "go"),
+                };
+                format!(
+                    "no metric has data: {} {stay}, and {go} on scaling it in the cloud until one has",
+                    names.join(", ")
+                )
+            }
             Condition::Failing { message } => message.clone(),
         }
     }

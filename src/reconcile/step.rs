@@ -437,6 +437,9 @@ fn acted(
             if goes_on {
                 report.desired = intent.change.after.get();
             }
+            if let VisitResult::Changed(what) = &result {
+                report.changed.push(what.clone());
+            }
             // Of several calls for one decision, the whole way is told.
             report.result = match (&report.result, result) {
                 (VisitResult::Moved(first), VisitResult::Moved(mut last)) => {

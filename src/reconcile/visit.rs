@@ -119,7 +119,28 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
         run.progress.visited(context.now);
         return done(run, write, Vec::new(), report, None, context);
     }
-    let mut acts = plan_controls(live, &context.workspace, &run.group().adopt);
+    let taken = plan_controls(live, &context.workspace, &run.group().adopt);
+    // Without them and without data nobody would scale it: they stay until there is something to decide from.
+    let waiting = if decision.has_basis() {
+        None
+    } else {
+        waiting_for_data(&taken)
+    };
+    let mut acts = match &waiting {
+        Some(condition) => {
+            if run.progress.set_condition(Some(condition.clone())) {
+                let said = note(EventKind::DataMissing, condition.summary());
+                write.notes.push(said);
+            }
+            Vec::new()
+        }
+        None => {
+            if matches!(run.progress.condition, Some(Condition::NoData { .. })) {
+                clear_condition(&mut run.progress, &mut write);
+            }
+            taken
+        }
+    };
     acts.extend(plan_mix(run.group(), live, &decision, context.now));
     let (desired, held_back) = within_reach(live, decision.current, decision.desired);
     acts.extend(plan_acts(
@@ -129,6 +150,11 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
         desired,
         run.chooses_victims,
     ));
+    if acts.is_empty()
+        && let Some(condition) = waiting
+    {
+        return hold(run, condition, write, report, context);
+    }
     if acts.is_empty() && !held_back.is_empty() {
         let condition = Condition::Blocked { reasons: held_back };
         return hold(run, condition, write, report, context);
@@ -212,7 +238,10 @@ pub fn after_act(
     let result = match answer {
         ActAnswer::Done => {
             record_action(&mut run.memory, intent);
-            clear_condition(&mut run.progress, &mut write);
+            // Whether there is data is said by the visit, and not by what a call came to.
+            if !matches!(run.progress.condition, Some(Condition::NoData { .. })) {
+                clear_condition(&mut run.progress, &mut write);
+            }
             run.progress.visited(now);
             write.memory = Some(run.memory.clone());
             write.progress = Some(run.progress.clone());
@@ -343,6 +372,18 @@ fn record_action(memory: &mut Memory, intent: &OpenIntent) {
     });
 }
 
+/// That the group's policies in the cloud stay, where there are any to take away.
+fn waiting_for_data(taken: &[PlannedAct]) -> Option<Condition> {
+    let policies: Vec<String> = taken
+        .iter()
+        .filter_map(|planned| match &planned.act {
+            Act::Change(AttributeChange::RemoveControl(name)) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    (!policies.is_empty()).then_some(Condition::NoData { policies })
+}
+
 /// The group was read, and something stands in the way of a change.
 fn hold(
     mut run: GroupRun,
@@ -372,7 +413,9 @@ fn fail(
     if run.progress.set_condition(Some(condition.clone())) {
         let kind = match condition {
             Condition::Missing | Condition::Failing { .. } => EventKind::ProviderFailed,
-            Condition::Blocked { .. } | Condition::Foreign { .. } => EventKind::Note,
+            Condition::Blocked { .. } | Condition::Foreign { .. } | Condition::NoData { .. } => {
+                EventKind::Note
+            }
         };
         let tries = describe_back_off(every, run.progress.failures);
         write
@@ -422,6 +465,7 @@ fn report_unseen(group: GroupAddress) -> GroupReport {
         ready: 0,
         warming: 0,
         decision: None,
+        changed: Vec::new(),
         result: VisitResult::Held,
     }
 }
@@ -435,6 +479,7 @@ fn report_seen(group: &Group, observed: &Observed, now: Timestamp) -> GroupRepor
         ready,
         warming,
         decision: None,
+        changed: Vec::new(),
         result: VisitResult::Held,
     }
 }

@@ -122,7 +122,7 @@ fn an_apply_that_dies_at_any_moment_leaves_a_scaler_and_the_next_one_goes_on() {
             is_scaled(&stage, &format!("{when}, and another apply"));
             assert_eq!(is_the_loops(&stage), controller == "tideform", "{when}");
             stage.plans_nothing();
-            stage.reconcile();
+            stage.reconcile_at(60.0);
             is_scaled(&stage, &format!("{when}, and the loop's first run"));
             assert_eq!(has_policy(&stage), controller == "native", "{when}");
         }
@@ -154,7 +154,8 @@ fn a_call_of_the_change_that_is_lost_leaves_a_scaler() {
             stage.run(&["apply", "--auto-approve"]);
             is_scaled(&stage, &format!("{op} lost {when}, to {controller}"));
             for _ in 0..2 {
-                stage.pass(60);
+                stage.pass(900);
+                stage.cpu(60.0);
                 stage.run(&["reconcile", "--once"]);
                 is_scaled(
                     &stage,
@@ -164,7 +165,7 @@ fn a_call_of_the_change_that_is_lost_leaves_a_scaler() {
             stage.account.clear_faults();
             stage.apply();
             stage.plans_nothing();
-            stage.reconcile();
+            stage.reconcile_at(60.0);
             is_scaled(
                 &stage,
                 &format!("{op} lost {when}, to {controller}, settled"),
@@ -173,4 +174,28 @@ fn a_call_of_the_change_that_is_lost_leaves_a_scaler() {
         }
         stage.no_violations();
     }
+}
+
+#[test]
+fn without_data_the_policy_stays_and_goes_on_scaling() {
+    let mut stage = Stage::new(&of("native"));
+    stage.group(2, "");
+    stage.apply();
+    stage.write(&of("tideform"));
+    let planned = stage.run(&["plan"]).exits(0);
+    has(&planned.stdout, "No metric of group.web has data now");
+    stage.apply();
+    for _ in 0..2 {
+        let ran = stage.reconcile();
+        has(&ran.stdout, "no metric has data");
+        assert!(has_policy(&stage));
+    }
+    assert_eq!(stage.said("no metric has data"), 1);
+    has(
+        &stage.run(&["status"]).exits(0).stdout,
+        "no metric has data",
+    );
+    stage.reconcile_at(60.0);
+    assert!(!has_policy(&stage));
+    stage.no_violations();
 }

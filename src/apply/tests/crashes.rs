@@ -199,7 +199,7 @@ fn a_launch_attribute_counts_as_done_only_where_it_shows() {
                 )],
             },
         };
-        step::is_in_effect(&step, &seen.into(), "s1").unwrap()
+        parts::is_in_effect(&step, &seen.into(), "s1").unwrap()
     };
     assert!(!is_done(json!(2), None), "it does not show");
     assert!(!is_done(json!(2), Some(json!(3))));
@@ -250,4 +250,91 @@ async fn a_leftover_move_leaves_no_group_behind_at_the_old_address() {
     };
     assert_eq!(at("web"), 0);
     assert!(at("shop") > 2);
+}
+
+#[tokio::test]
+async fn each_part_of_a_change_that_died_is_judged_by_itself_and_in_order() {
+    use tideform_provider::{AttributeChange, GroupChange};
+    // How many of the parts were carried out -> what became of the whole, and what its event says.
+    for (made, outcome, said) in [
+        (
+            0,
+            Outcome::NotDone,
+            "created: not_done, settled after an interruption",
+        ),
+        (
+            1,
+            Outcome::Failed {
+                message: "interrupted: 1 of 3 parts is done: limits 3 to 20".into(),
+            },
+            "created: interrupted: 1 of 3 parts is done: limits 3 to 20, settled after an interruption",
+        ),
+        (
+            2,
+            Outcome::Failed {
+                message: "interrupted: 2 of 3 parts are done: limits 3 to 20, warmup 4m".into(),
+            },
+            "created: interrupted: 2 of 3 parts are done: limits 3 to 20, warmup 4m, settled after an interruption",
+        ),
+        (
+            3,
+            Outcome::Done,
+            "created: done, settled after an interruption",
+        ),
+    ] {
+        let mut world = world();
+        world.apply([launched("web")]).await;
+        let mut web = launched("web");
+        limits(&mut web, 3, 20);
+        web.policy.warmup = Duration::from_secs(240);
+        web.policy.warmup_is_set = true;
+        web.policy.scale_in.drain = Some(Duration::from_secs(60));
+        let plan = world.plan([web.clone()]).await;
+        let steps = die_after_the_intent(&mut world, &plan);
+        let [crate::plan::Step::Update { provider, change }] = steps.as_slice() else {
+            panic!("not one update: {steps:?}");
+        };
+        let is_made = |change: &AttributeChange| match change {
+            AttributeChange::Limits(_) => made > 0,
+            AttributeChange::Warmup(_) => made > 1,
+            _ => made > 2,
+        };
+        let call = GroupChange {
+            resource: change.resource.clone(),
+            changes: change
+                .changes
+                .iter()
+                .filter(|one| is_made(one))
+                .cloned()
+                .collect(),
+        };
+        let mock = world.providers.get(provider).unwrap().clone();
+        mock.update_group(&call).await.unwrap();
+        world.admin.advance(Duration::from_secs(60)).unwrap();
+        let settled = settle_open(&mut world).await.unwrap();
+        assert_eq!(settled[0].outcome, outcome, "{made}");
+        let parts: Vec<(&str, bool)> = settled[0]
+            .parts
+            .iter()
+            .map(|part| (part.text.as_str(), part.is_done))
+            .collect();
+        assert_eq!(
+            parts,
+            [
+                ("limits 3 to 20", made > 0),
+                ("warmup 4m", made > 1),
+                ("scale_in.drain 1m", made > 2)
+            ]
+        );
+        let events = world.state.events(&EventFilter::default()).unwrap();
+        assert!(
+            events.iter().any(|event| event.text == said),
+            "{made}: {events:?}"
+        );
+        // What is done is no drift, and what is left is what the next apply does.
+        let next = world.plan([web.clone()]).await;
+        assert!(!next.has_drift(), "{made}: {:?}", next.groups[0].drift);
+        world.carry(&next).await.unwrap();
+        assert!(!world.plan([web]).await.has_changes(), "{made}");
+    }
 }

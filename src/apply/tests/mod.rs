@@ -122,7 +122,7 @@ impl World {
 
 /// The codes and reasons of a plan's problems.
 fn said(plan: &Plan) -> Vec<String> {
-    plan.diagnostics
+    plan.all_diagnostics()
         .iter()
         .map(|d| format!("{} {}", d.code.0, d.why.as_deref().unwrap_or_default()))
         .collect()

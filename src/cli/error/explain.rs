@@ -4,7 +4,6 @@
 
 use std::path::Path;
 
-use tideform_policies::codes;
 use tideform_policies::diagnostic::Severity;
 use tideform_provider::ProviderError;
 use tideform_remote::RemoteError;
@@ -53,6 +52,15 @@ impl Explained {
     }
 }
 
+/// A group that nobody knows, whichever command was asked.
+fn no_such_group(text: &str, nearest: Option<&str>) -> Explained {
+    let explained = Explained::new("Unknown group").why(format!("No group matches `{text}`."));
+    match nearest {
+        Some(nearest) => explained.hint(format!("did you mean `{nearest}`?")),
+        None => explained.hint("`tideform validate --resolved` lists the groups of the files, `tideform state list` those of the state."),
+    }
+}
+
 /// Says what an error means.
 pub(super) fn explain(error: &CliError) -> Explained {
     match error {
@@ -66,13 +74,7 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::BadWorkspace(name) => Explained::new("Workspace name not usable")
             .why(format!("`{name}` becomes part of file names and tags."))
             .hint("use at most 90 letters, digits, `-`, `_` and `.`, not beginning with a dot."),
-        CliError::NoSuchGroup { text, nearest } => {
-            let explained = Explained::new("Unknown group").why(format!("No group matches `{text}`."));
-            match nearest {
-                Some(nearest) => explained.hint(format!("did you mean `{nearest}`?")),
-                None => explained.hint("`tideform validate --resolved` lists the groups of the files, `tideform state list` those of the state."),
-            }
-        }
+        CliError::NoSuchGroup { text, nearest } => no_such_group(text, nearest.as_deref()),
         CliError::NoSuchTest {
             filter,
             nearest,
@@ -96,24 +98,17 @@ pub(super) fn explain(error: &CliError) -> Explained {
                     .count()
             };
             let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-            let all_owned_elsewhere = errors > 0 && problems
-                .diagnostics
-                .iter()
-                .filter(|diagnostic| diagnostic.severity == Severity::Error)
-                .all(|diagnostic| diagnostic.code == codes::OWNED_ELSEWHERE);
             let counted = format!(
                 "{} and {}. Nothing was changed.",
                 plural(errors, "error"),
                 plural(warnings, "warning")
             );
-            if all_owned_elsewhere {
-                // The files are fine; it is the state that is not the one which made these groups.
-                Explained::new("Another state owns what the files name")
-                    .why(counted)
-                    .hint("was this workspace's state lost? Restore its backup, or name it with `--state FILE`. `--take-over` begins with a new state: cooldowns, history, and what was created by the old one are forgotten.")
-            } else {
-                Explained::new("The files have errors").why(counted)
-            }
+            Explained::new("The files have errors").why(counted)
+        }
+        CliError::OwnedElsewhere { groups } => {
+            Explained::new("Another state owns what the files name")
+                .why(format!("{} of {groups}. Nothing was changed.", plural(*groups, "group")))
+                .hint("was this workspace's state lost? Restore its backup, or name it with `--state FILE`. `--take-over` begins with a new state: cooldowns, history, and what was created by the old one are forgotten.")
         }
         CliError::Expression(_) => Explained::new("No value").why("The expression has no value."),
         CliError::File { verb, path, source } => Explained::new(format!("File cannot be {verb}"))
@@ -433,7 +428,9 @@ fn explain_plan(error: &PlanError) -> Explained {
             .hint(
                 "use the credentials of the first account, or another workspace for the new one.",
             ),
-        PlanError::NoSuchGroup { .. } => told("Unknown group"),
+        PlanError::NoSuchGroup(unmatched) => {
+            no_such_group(&unmatched.pattern, unmatched.nearest.as_deref())
+        }
     }
 }
 

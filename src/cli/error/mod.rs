@@ -19,8 +19,8 @@ use crate::apply::ApplyError;
 use crate::backend::BackendError;
 use crate::engine::observe_json::ObserveError;
 use crate::history::NoHistory;
-use crate::plan::PlanError;
 use crate::plan::saved::{SaveError, SavedPlanError};
+use crate::plan::{PlanError, Unmatched};
 use crate::reconcile::ReconcileError;
 use crate::registry::RegistryError;
 use crate::simulate::ScenarioError;
@@ -123,12 +123,17 @@ pub(super) enum CliError {
     },
     /// Some groups failed.
     GroupsFailed {
-        /// `read`, `changed`.
+        /// `read`, `planned`, `changed`.
         what: &'static str,
         /// Address and reason.
         failed: Vec<(String, String)>,
         /// There were other groups, which went on.
         others: bool,
+    },
+    /// Another state owns every group of the plan.
+    OwnedElsewhere {
+        /// How many.
+        groups: usize,
     },
     /// A group that a surge, an override or a flag asks for has no such thing.
     Nothing {
@@ -202,6 +207,15 @@ impl From<ApplyError> for CliError {
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> CliError {
         CliError::Plan(error)
+    }
+}
+
+impl From<Unmatched> for CliError {
+    fn from(error: Unmatched) -> CliError {
+        CliError::NoSuchGroup {
+            text: error.pattern,
+            nearest: error.nearest,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn create(
                 group.provider, group.resource.kind, group.resource.name
             ))
             .help(
-                "correct the name, create the resource first, or add a `launch` block. To go on without it, name the other groups with `--group`.",
+                "create the resource, correct the name, add a `launch` block, or take the group out of the files. Until then it is left out, and the other groups go on.",
             );
         diagnostics.push(at(diagnostic, "resource.name", "not found"));
         return None;

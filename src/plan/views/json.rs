@@ -36,7 +36,7 @@ pub fn json(plan: &Plan) -> Json {
             "owner": owner,
         })).collect::<Vec<_>>(),
         "notes": plan.notes,
-        "diagnostics": tideform_policies::render::json(&plan.diagnostics, &plan.sources),
+        "diagnostics": tideform_policies::render::json(&plan.all_diagnostics(), &plan.sources),
     })
 }
 
@@ -49,6 +49,7 @@ fn group(group: &GroupPlan) -> Json {
         "action": group.action,
         "fingerprint": group.fingerprint,
         "failure": group.failure,
+        "failure_code": group.failure_code,
     })
 }
 

@@ -9,6 +9,9 @@ use crate::plan::types::{Action, GroupPlan, Mode, Plan, PlannedChange};
 /// Comments on the usual platforms end at 65,536 characters; what would go beyond is counted instead.
 const LONGEST: usize = 60_000;
 
+/// Errors of groups that stand above the table; the others are only in it.
+const ERRORS: usize = 20;
+
 /// The whole plan: the summary first, then a table of the groups, then a folded part for each.
 pub fn markdown(plan: &Plan) -> String {
     let mut out = String::new();
@@ -21,7 +24,7 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(out, "### tideform plan: `{}`\n", code(&plan.workspace))?;
     if plan.mode == Mode::RefreshOnly {
         writeln!(out, "**Refresh only.** Nothing would be changed.\n")?;
-        if let Some(unread) = plan.unread_line() {
+        if let Some(unread) = plan.left_out_line() {
             writeln!(out, "> **Warning:** {}\n", escape(&unread))?;
         }
     } else {
@@ -48,6 +51,18 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
             "> **Warning:** {} {}\n",
             escape(&group.address.to_string()),
             escape(&words::action(group))
+        )?;
+    }
+    let errors = plan.groups.iter().filter_map(|group| {
+        let failure = group.failure.as_ref()?;
+        Some((&group.address, group.failure_code.as_ref()?, failure))
+    });
+    for (address, code, failure) in errors.take(ERRORS) {
+        writeln!(
+            out,
+            "> **Error {code}:** {}: {}\n",
+            escape(&address.to_string()),
+            escape(failure)
         )?;
     }
     for verdict in plan.verdicts.iter().filter(|verdict| verdict.stops()) {

@@ -433,7 +433,7 @@ fn policies_that_the_loops_first_run_takes_away_are_told_when_the_loop_takes_a_g
         let shown = text(&plan, None);
         let lines = shown
             .lines()
-            .filter(|line| line.contains("first run that holds the group"));
+            .filter(|line| line.contains("first run that has data to decide from"));
         let adopted_now = usize::from(name == "adopted now");
         assert_eq!(
             lines.count(),

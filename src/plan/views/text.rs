@@ -99,7 +99,7 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
     }
     if plan.mode == Mode::RefreshOnly {
         let n = plan.groups.iter().filter(|g| !g.drift.is_empty()).count();
-        let unread = plan.unread_line().map(|line| format!(" {line}"));
+        let unread = plan.left_out_line().map(|line| format!(" {line}"));
         let line = format!(
             "{HEAD}Refresh only: {n} of {} groups changed outside tideform.{}{HEAD:#}",
             plan.groups.len(),

@@ -25,7 +25,7 @@ pub(super) fn lines(value: &Json) -> Option<&str> {
     value.as_str().filter(|text| text.contains('\n'))
 }
 
-/// The sign in front of a group; `!` for one that cannot be read.
+/// The sign in front of a group; `!` for one that is left out.
 pub(super) fn sign(group: &GroupPlan) -> &'static str {
     match group.failure {
         Some(_) => "!",
@@ -38,7 +38,10 @@ pub(super) fn action(group: &GroupPlan) -> String {
     let resource = format!("{} {}", group.resource.kind, group.resource.name);
     match group.action {
         Action::NoOp => match &group.failure {
-            Some(failure) => format!("cannot be read: {failure}"),
+            Some(failure) => match &group.failure_code {
+                Some(code) => format!("error {code}, left out: {failure}"),
+                None => format!("cannot be read: {failure}"),
+            },
             None => "no changes".to_owned(),
         },
         Action::Create => format!("creates {resource}"),
