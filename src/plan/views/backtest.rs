@@ -17,6 +17,11 @@ pub(super) const HEAD: [&str; 7] = [
     "REGRET",
 ];
 
+/// The width of the first column.
+const WHOSE: usize = 7;
+/// What 80 columns leave behind the indent.
+const WIDTH: usize = 74;
+
 /// A row: whose, then its cells.
 pub(super) type Row = (&'static str, [String; 7]);
 
@@ -96,10 +101,13 @@ pub(super) fn table(rows: &[Row]) -> Vec<String> {
             *width = (*width).max(cell.len());
         }
     }
+    // Long numbers keep to the line, closer together.
+    let wide = widths.iter().map(|width| width + 2).sum::<usize>() + WHOSE;
+    let gap = if wide > WIDTH { " " } else { "  " };
     let line = |whose: &str, cells: Vec<&str>| {
-        let mut line = format!("{whose:<7}");
+        let mut line = format!("{whose:<WHOSE$}");
         for (width, cell) in widths.iter().zip(cells) {
-            line.push_str(&format!("  {cell:>width$}"));
+            line.push_str(&format!("{gap}{cell:>width$}"));
         }
         line
     };
