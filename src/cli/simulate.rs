@@ -1,11 +1,12 @@
 //! `tideform simulate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tideform_mock::world::cost::DEFAULT_PRICES;
+use tideform_policies::layers;
 use tideform_policies::model::{Configuration, Group, GroupAddress, Lifecycle};
 use tideform_provider::Prices as ProviderPrices;
 use tideform_state::OpenMode;
@@ -23,10 +24,13 @@ use crate::demo::{Ink, Picture};
 use crate::history::{HISTORY, Load, NoHistory, Unit, is_free_of_throughput};
 use crate::observe::before;
 use crate::simulate::compare::{self, Comparison};
+use crate::simulate::page::{self, Origin, Page, Recorder, Setting};
 use crate::simulate::peers::Peer;
 use crate::simulate::trace::Trace;
 use crate::simulate::world::{Boot, Faults, Work};
-use crate::simulate::{Given, Note, Prices, Report, Scenario, Step, Watch, play, render};
+use crate::simulate::{
+    Given, Note, Prices, Report, Scenario, Step, Watch, play, play_beside_optimum, render,
+};
 
 /// Columns of the chart.
 const COLUMNS: usize = 70;
@@ -127,6 +131,10 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_compared)]
     compare: Vec<Compared>,
 
+    /// Write a report as one self-contained HTML page into this file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
     #[command(flatten)]
     variables: VariableArgs,
 
@@ -198,6 +206,11 @@ impl SimulateArgs {
         };
         let trace = self.cut(load.trace)?;
         let mut scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
+        let named = match &self.trace {
+            Some(file) if file == Path::new("-") => "standard input".to_owned(),
+            Some(file) => file.display().to_string(),
+            None => format!("recorded, {}", load.source),
+        };
         if self.trace.is_none() {
             scenario.notes.insert(0, Note::Recorded(load.source));
         }
@@ -208,12 +221,41 @@ impl SimulateArgs {
             .notes
             .extend(load.notes.into_iter().map(Note::Said));
         let chart = Chart::new(&trace, !self.json);
-        let (report, chart) = play(&scenario, &trace, chart).map_err(CliError::Optimum)?;
+        let (report, chart, record) = if self.report.is_some() {
+            let length_ms = i64::try_from(trace.length().as_millis()).unwrap_or(i64::MAX);
+            let watch = (chart, Recorder::new(length_ms));
+            let (report, (chart, recorder), optimum) =
+                play_beside_optimum(&scenario, &trace, watch).map_err(CliError::Optimum)?;
+            let path = page::shown_path(&optimum);
+            let record = recorder.finish(path, scenario.setup.model.weight.max(1));
+            (report, chart, Some(record))
+        } else {
+            let (report, chart) = play(&scenario, &trace, chart).map_err(CliError::Optimum)?;
+            (report, chart, None)
+        };
         let peers = self.peers();
         let comparison = (!peers.is_empty())
             .then(|| compare::compare(&scenario, &trace, &peers))
             .transpose()
             .map_err(CliError::Optimum)?;
+        if let (Some(file), Some(record)) = (&self.report, &record) {
+            let text = page::render(&Page {
+                report: &report,
+                record,
+                scenario: &scenario,
+                trace: &trace,
+                comparison: comparison.as_ref(),
+                origin: &self.origin(&configuration, named),
+            });
+            write_whole(file, &text).map_err(|source| CliError::File {
+                verb: "written",
+                path: file.clone(),
+                source,
+            })?;
+            let size = text.len().div_ceil(1000);
+            cx.output
+                .note(format!("Wrote {} ({size} kB)", file.display()));
+        }
         if self.json {
             cx.output.json(&WithComparison {
                 report: &report,
@@ -276,6 +318,38 @@ impl SimulateArgs {
             found = Some(load)
         })?;
         found.unwrap_or(Err(NoHistory::Nothing)).map_err(fail)
+    }
+
+    /// Where a report says that it comes from.
+    fn origin(&self, configuration: &Configuration, load: String) -> Origin {
+        let settings: Vec<Setting> = layers::render(configuration, &self.group)
+            .into_iter()
+            .filter(|setting| !setting.origin.starts_with("default"))
+            .map(|setting| Setting {
+                path: setting.path,
+                value: setting.value,
+                origin: setting.origin,
+            })
+            .collect();
+        let mut files: Vec<String> = Vec::new();
+        for origin in configuration.origins(&self.group).into_values() {
+            let place = origin
+                .span
+                .and_then(|span| configuration.sources.place(span));
+            if let Some((file, _, _)) = place
+                && !files.iter().any(|known| **known == *file)
+            {
+                files.push(file.to_string());
+            }
+        }
+        files.sort();
+        Origin {
+            files,
+            digest: configuration.digest.clone(),
+            settings,
+            load,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
     }
 
     /// Whom to compare with, each once, in the order in which they were named.
@@ -353,6 +427,21 @@ impl SimulateArgs {
             ))
         })
     }
+}
+
+/// Writes beside and renames: whoever opens the file sees the old one or the whole new one.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory));
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let done = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    if done.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    done
 }
 
 /// What instances of a group cost, without asking its provider: the files, the bundled list, the mock cloud's own.
@@ -451,7 +540,7 @@ impl Chart {
             width = COLUMNS - 16
         );
         text.push_str(&paint(DIM, axis));
-        text.push_str("      █ units that the load needs, at most   ━ units in service\n");
+        text.push_str("      █ units needed, at most   ━ in service, least and most   ▒ short\n");
         text
     }
 }

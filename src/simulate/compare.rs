@@ -12,7 +12,7 @@ use super::controller::Controller;
 use super::measure::Measures;
 use super::optimum::ProblemError;
 use super::peers::{Common, Peer};
-use super::render::{grouped, percent};
+use super::render::{grouped, percent, wrap};
 use super::report::{Regret, regret};
 use super::run::{Run, Setup};
 use super::scenario::Scenario;
@@ -226,7 +226,7 @@ pub fn table(comparison: &Comparison) -> String {
     }
     text.push('\n');
     for row in comparison.rows.iter().skip(1) {
-        let _ = writeln!(text, "  {}: {}", row.name, row.settings);
+        wrap(&mut text, &format!("  {}:", row.name), 4, &row.settings);
     }
     text
 }

@@ -9,6 +9,7 @@
 //! - [`Controller`]: who decides: a [`Policy`], or a model of something else.
 //! - [`peers`]: what a user would use instead; [`native`]: what the cloud's own policies do; [`compare`]: all on one load.
 //! - [`Scenario`]: a group and its world, from the files; [`play`] runs it and makes the [`Report`].
+//! - [`page`]: all of it as one HTML page, for a review.
 //! - [`Run`]: a load through a world under a controller, measured ([`measure`]).
 
 pub mod compare;
@@ -17,6 +18,7 @@ pub mod measure;
 pub mod native;
 pub mod optimum;
 mod own;
+pub mod page;
 pub mod peers;
 mod policy;
 mod prices;

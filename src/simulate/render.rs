@@ -131,7 +131,7 @@ pub fn table(report: &Report) -> String {
     text.push_str(&regret(report));
     for note in &report.notes {
         text.push('\n');
-        wrap(&mut text, note);
+        wrap(&mut text, "  note:", 8, note);
     }
     text
 }
@@ -170,27 +170,32 @@ pub fn heading(report: &Report) -> String {
     let (trace, world) = (&report.trace, &report.world);
     let seconds = |s: f64| format_duration(Duration::from_secs_f64(s.max(0.0)));
     let minute = "%Y-%m-%d %H:%MZ";
-    format!(
-        "group.{}   {} to {}\n  {} steps of {}; decides every {}; boot {}, {} per second and unit\n",
+    let mut text = format!(
+        "group.{}   {} to {}\n",
         report.group,
         trace.start.strftime(minute),
         trace.end.strftime(minute),
+    );
+    let facts = format!(
+        "{} steps of {}; decides every {}; boot {}, {} per second and unit",
         grouped(trace.steps as f64, 0),
         seconds(trace.step_s as f64),
         seconds(world.every_s),
         seconds((world.boot_s * 1000.0).round() / 1000.0),
         world.throughput,
-    )
+    );
+    wrap(&mut text, " ", 2, &facts);
+    text
 }
 
-/// A note in lines of at most [`WIDTH`].
-fn wrap(text: &mut String, note: &str) {
-    let mut length = 8;
-    text.push_str("  note:");
-    for word in note.split_whitespace() {
-        if length + word.chars().count() + 1 > WIDTH {
-            text.push_str("\n       ");
-            length = 7;
+/// A text in lines of at most [`WIDTH`]: the first behind `begin`, the others behind so many spaces.
+pub(super) fn wrap(text: &mut String, begin: &str, indent: usize, said: &str) {
+    let mut length = begin.chars().count();
+    text.push_str(begin);
+    for word in said.split_whitespace() {
+        if length + word.chars().count() + 1 > WIDTH && length > indent {
+            let _ = write!(text, "\n{:width$}", "", width = indent - 1);
+            length = indent - 1;
         }
         text.push(' ');
         text.push_str(word);
@@ -255,7 +260,12 @@ mod tests {
     #[test]
     fn notes_are_wrapped_at_80_columns() {
         let mut text = String::new();
-        wrap(&mut text, &"a word of some length ".repeat(12));
+        wrap(
+            &mut text,
+            "  note:",
+            8,
+            &"a word of some length ".repeat(12),
+        );
         assert!(
             text.lines().all(|line| line.chars().count() <= WIDTH),
             "{text}"

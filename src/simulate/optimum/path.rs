@@ -18,6 +18,11 @@ pub struct Path {
 }
 
 impl Path {
+    /// No instance, ever.
+    pub const NONE: Path = Path {
+        moments: Vec::new(),
+    };
+
     /// Its moments, in order of time; two in a row differ in capacity.
     pub fn moments(&self) -> &[Moment] {
         &self.moments
