@@ -686,6 +686,39 @@ fn a_help_never_changes_the_meaning_of_a_value() {
 }
 
 #[test]
+fn an_address_in_quotes_says_how_it_is_written() {
+    for (address, wanted) in [
+        ("group.web", "write group.web, without quotes"),
+        ("web", "write group.web, without quotes"),
+        (
+            "group.svc[\\\"api\\\"]",
+            "write group.svc[\"api\"], without quotes",
+        ),
+        ("the web group", ""),
+    ] {
+        let (_, diagnostics) = decode(&format!("removed {{ from = \"{address}\" }}\n"));
+        let found = diagnostics.iter().find(|d| d.code.0 == "P0103");
+        let found = found.unwrap_or_else(|| panic!("{address}: {diagnostics:#?}"));
+        assert_eq!(
+            found.help.as_deref().unwrap_or_default(),
+            wanted,
+            "{address}"
+        );
+    }
+    let provider = "provider = \"provider.aws.us\"";
+    assert_eq!(
+        help(
+            &format!(
+                "metric \"cpu\" {{\n  {}\n}}",
+                provider.replace("provider =", "source =")
+            ),
+            "P0103"
+        ),
+        "write provider.aws.us, without quotes"
+    );
+}
+
+#[test]
 fn a_target_of_0_and_a_setting_without_effect_say_what_to_write() {
     let zero = help("metric \"cpu\" {\n  track { target = 0 }\n}", "P0107");
     for part in [

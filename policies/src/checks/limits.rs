@@ -75,7 +75,7 @@ pub(super) fn check_zero(subject: &Subject<'_>, cx: &mut Context) {
     let by_floor = policy.schedules.iter().any(|s| above_zero(s.min))
         || !policy.surges.is_empty()
         || policy.forecast.is_some();
-    if by_metric || by_floor {
+    if by_metric || by_floor || is_left_to_people(subject, cx) {
         return;
     }
     let place = subject
@@ -92,6 +92,15 @@ pub(super) fn check_zero(subject: &Subject<'_>, cx: &mut Context) {
     } else {
         diagnostic.help("`scale_out { enabled = false }` keeps metrics from growing it: write `min = 1`")
     });
+}
+
+/// Whether neither the cloud nor tideform ever moves the group: it is never emptied either.
+fn is_left_to_people(subject: &Subject<'_>, cx: &mut Context) -> bool {
+    let policy = subject.policy;
+    let words = &["tideform", "native"];
+    subject.body.word("controller", words, cx) == Some("native")
+        && policy.schedules.is_empty()
+        && policy.metrics.iter().all(|metric| metric.rule.is_none())
 }
 
 fn leaves_zero(metric: &Metric) -> bool {

@@ -20,7 +20,7 @@ super::codes! {
         "What the block waits for cannot happen: more breaching periods than are looked at, a breach longer than a day, or a threshold above what the metric can show.",
         "breach = \"5 of 3\"";
     CANNOT_LEAVE_ZERO = "P0407", "Nothing can leave zero",
-        "With `min = 0` the group may be empty, and an empty group has no instances to measure: a metric with `scope = \"instance\"` has no opinion there. A metric with `scope = \"group\"` or `\"shared\"`, a schedule, a surge or a forecast with a floor can bring it back.",
+        "With `min = 0` the group may be empty, and an empty group has no instances to measure: a metric with `scope = \"instance\"` has no opinion there. A metric with `scope = \"group\"` or `\"shared\"`, a schedule, a surge or a forecast with a floor can bring it back. Under `controller = \"native\"` a group without any rule or schedule may have it: only people scale it.",
         "limits {\n  min = 0\n  max = 10\n}\nmetric \"cpu\" {\n  track { target = 60 }\n}";
     WEIGHTS = "P0408", "Weights for some types only",
         "Where one type of a mix has a weight, all capacities of the group are in units, and every type needs one.",

@@ -44,6 +44,7 @@ pub(crate) fn settings(tree: &Tree, cx: &mut Context) -> Settings {
     Settings {
         workspace: merged.text("workspace", cx),
         backend: backend.unwrap_or_default(),
+        span: Some(block.span),
     }
 }
 

@@ -498,11 +498,16 @@ fn known_value(value: &Value, kind: Kind, span: Span, cx: &mut Context) -> Resul
 
 fn address_problem(value: &Value, want: &str, prefix: &str) -> Problem {
     let problem = read::wrong_type(value, want);
-    match value {
-        Value::String(text) if is_identifier(text) => {
-            problem.help(format!("write {prefix}{text}, without quotes"))
-        }
-        _ => problem,
+    let Value::String(text) = value else {
+        return problem;
+    };
+    let name = text.strip_prefix(prefix).unwrap_or(text);
+    // Of `svc["api"]` the name is `svc`; of `aws.us` each part is one.
+    let head = name.split_once('[').map_or(name, |(head, _)| head);
+    if head.split('.').all(is_identifier) {
+        problem.help(format!("write {prefix}{name}, without quotes"))
+    } else {
+        problem
     }
 }
 

@@ -73,6 +73,9 @@ pub struct Settings {
     pub workspace: Option<String>,
     /// Where the state is kept.
     pub backend: Backend,
+    /// Where the block is written; `None`: nowhere.
+    #[serde(skip)]
+    pub span: Option<Span>,
 }
 
 /// Where the state is kept.
