@@ -64,16 +64,37 @@ pub(super) fn policies(
     }
 }
 
-/// The whole name of a control, cut where AWS ends it.
+/// The whole name of a control. What AWS does not take as it is gets a mark of its own, so that no two names become one.
 pub(super) fn name(workspace: &str, group: &Group, block: &str) -> String {
     let address = group.address.to_string();
     let address = address.strip_prefix("group.").unwrap_or(&address);
+    fitted(&format!("tideform/{workspace}/{address}"), block)
+}
+
+/// - `start`: all but the last part.
+fn fitted(start: &str, block: &str) -> String {
+    let whole = format!("{start}/{block}");
     // `:` is not allowed in names of policies.
-    format!("tideform/{workspace}/{address}/{block}")
-        .replace(':', "-")
-        .chars()
-        .take(LONGEST_NAME)
-        .collect()
+    if whole.chars().count() <= LONGEST_NAME && !whole.contains(':') {
+        return whole;
+    }
+    // The block stays last and readable: the name of a dated action ends in its time.
+    let cut = block.chars().count().saturating_sub(LONGEST_BLOCK);
+    let block: String = block.chars().skip(cut).collect();
+    let end = format!("~{:016x}/{block}", mark(&whole));
+    let room = LONGEST_NAME - end.chars().count();
+    let start: String = start.chars().take(room).collect();
+    format!("{start}{end}").replace(':', "-")
+}
+
+/// Most characters of the last part of a name that is cut.
+const LONGEST_BLOCK: usize = 80;
+
+/// FNV-1a over 64 bits: the same in every version and on every machine.
+fn mark(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// What tideform's loop does, and AWS does not.
@@ -226,5 +247,51 @@ fn of_metric(
                 }]
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_aws_does_not_take_as_they_are_stay_apart_and_keep_their_ends() {
+        let long = "x".repeat(300);
+        let start = |key: &str| format!("tideform/shop/svc[\"{key}\"]");
+        let (a, b) = (start(&format!("{long}a")), start(&format!("{long}b")));
+        let dated = "window-20261127T110000Z";
+        let mut seen = std::collections::BTreeSet::new();
+        for (start, block) in [
+            (start("a:b").as_str(), "cpu"),
+            (&start("a-b"), "cpu"),
+            (&a, "cpu"),
+            (&b, "cpu"),
+            (&a, dated),
+            (&a, "queue-out"),
+            (&a, "queue-in"),
+            ("tideform/shop/web", &format!("{long}a-out")),
+            ("tideform/shop/web", &format!("{long}b-out")),
+            ("tideform/shop/web", &format!("a{long}")),
+            ("tideform/shop/web", &format!("b{long}")),
+        ] {
+            let name = fitted(start, block);
+            assert!(name.chars().count() <= LONGEST_NAME, "{name}");
+            assert!(!name.contains(':'), "{name}");
+            assert!(tideform_provider::is_ours(&name, "shop"), "{name}");
+            let end = &block[block.len() - block.len().min(20)..];
+            assert!(name.ends_with(end), "{name}");
+            assert_eq!(tideform_provider::dated_at(&name).is_some(), block == dated);
+            assert!(seen.insert(name.clone()), "{name}");
+        }
+        assert_eq!(fitted("tideform/shop/web", "cpu"), "tideform/shop/web/cpu");
+        // It must never change: the names are in the cloud.
+        assert_eq!(
+            fitted("tideform/shop/svc[\"a:b\"]", "cpu"),
+            format!(
+                "tideform/shop/svc[\"a-b\"]~{:016x}/cpu",
+                mark("tideform/shop/svc[\"a:b\"]/cpu")
+            )
+        );
+        assert_eq!(mark("a"), 0xaf63_dc4c_8601_ec8c);
     }
 }
