@@ -8,6 +8,7 @@
 mod common;
 
 mod apply;
+mod login;
 mod messages;
 mod permissions;
 mod reconcile;

@@ -11,7 +11,7 @@ use aws_sdk_autoscaling::config::retry::RetryPartition;
 use tideform_provider::{Clock, Identity, ProviderError};
 
 use crate::answers::{WholeCbor, WholeXml};
-use crate::error::describe;
+use crate::error::describe_first;
 use crate::settings::AwsSettings;
 
 /// Longest time for a connection to be made.
@@ -53,7 +53,7 @@ impl Clients {
                     .to_owned(),
             }
         })?;
-        let account = account(&config).await?;
+        let account = account(&config, settings.profile.as_deref()).await?;
         if !settings.allowed_account_ids.is_empty()
             && !settings.allowed_account_ids.contains(&account)
         {
@@ -168,7 +168,8 @@ pub(crate) async fn taken_on(
     SharedCredentialsProvider::new(provider.build().await)
 }
 
-async fn account(config: &SdkConfig) -> Result<String, ProviderError> {
+/// - `profile`: what the provider's block names.
+async fn account(config: &SdkConfig, profile: Option<&str>) -> Result<String, ProviderError> {
     let config = aws_sdk_sts::config::Builder::from(config)
         .interceptor(WholeXml)
         .build();
@@ -176,7 +177,7 @@ async fn account(config: &SdkConfig) -> Result<String, ProviderError> {
         .get_caller_identity()
         .send()
         .await
-        .map_err(|error| describe("sts:GetCallerIdentity", error))?;
+        .map_err(|error| describe_first("sts:GetCallerIdentity", error, profile))?;
     answer.account.ok_or_else(|| ProviderError::Unavailable {
         request: "sts:GetCallerIdentity",
         message: "the answer names no account".to_owned(),

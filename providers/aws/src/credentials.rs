@@ -9,12 +9,18 @@ use serde_json::{Map, Value};
 use tideform_provider::ProviderError;
 
 use crate::client::taken_on;
+use crate::error::causes;
+use crate::login::{self, Profile};
 use crate::settings::AwsSettings;
+
+/// What stands for a call where no call was made yet.
+const REQUEST: &str = "credentials";
 
 /// Where credentials come from, and the region and address that go with them.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     provider: SharedCredentialsProvider,
+    profile: Option<String>,
     region: Option<String>,
     endpoint_url: Option<String>,
 }
@@ -62,7 +68,10 @@ impl Credentials {
             None => config.credentials_provider(),
         };
         Ok(Credentials {
-            provider: provider.ok_or_else(|| no_credentials("none are configured"))?,
+            provider: provider.ok_or_else(|| ProviderError::Configuration {
+                message: "there are no credentials: none are configured".to_owned(),
+            })?,
+            profile: settings.profile,
             region,
             endpoint_url,
         })
@@ -81,13 +90,12 @@ impl Credentials {
     /// Asks for credentials: may call STS, the instance, or a single sign-on. The caller keeps them until they expire.
     ///
     /// # Errors
-    /// `Configuration`: there are none, or they cannot be had.
+    /// `Configuration`: there are none. `Denied`, `Unavailable`: they cannot be had, or not now.
     pub async fn keys(&self) -> Result<Keys, ProviderError> {
-        let found = self
-            .provider
-            .provide_credentials()
-            .await
-            .map_err(|error| no_credentials(&chain(&error)))?;
+        let found = self.provider.provide_credentials().await.map_err(|error| {
+            let profile = Profile::meant(self.profile.as_deref());
+            login::explain(REQUEST, &error, &causes(Some(&error)), &profile)
+        })?;
         let expires_at = found
             .expiry()
             .and_then(|expiry| Timestamp::try_from(expiry).ok());
@@ -98,21 +106,4 @@ impl Credentials {
             expires_at,
         })
     }
-}
-
-fn no_credentials(why: &str) -> ProviderError {
-    ProviderError::Configuration {
-        message: format!("no credentials for AWS: {why}"),
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

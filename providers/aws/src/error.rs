@@ -3,12 +3,13 @@
 //! A call is named as its IAM action is (`autoscaling:SetDesiredCapacity`), so that the name in a message is also the
 //! permission that is needed. No credential, header or body of a request ever gets into a message.
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tideform_provider::{BoxError, ProviderError};
+
+use crate::login::{self, Profile};
 
 /// Codes for "slow down"; nothing was done.
 const THROTTLED: &[&str] = &[
@@ -25,7 +26,7 @@ const THROTTLED: &[&str] = &[
 ];
 
 /// Codes for "you may not", and for credentials that are no good.
-const DENIED: &[&str] = &[
+pub(crate) const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
     "UnauthorizedOperation",
@@ -36,7 +37,7 @@ const DENIED: &[&str] = &[
 ];
 
 /// Codes for credentials that have run out or were never good.
-const CREDENTIALS: &[&str] = &[
+pub(crate) const CREDENTIALS: &[&str] = &[
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
@@ -68,7 +69,21 @@ pub(crate) fn describe<E>(request: &'static str, error: SdkError<E, HttpResponse
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    match describe_write(request, error) {
+    describe_first(request, error, None)
+}
+
+/// The error of the call that proves the credentials.
+///
+/// - `profile`: what the provider's block names.
+pub(crate) fn describe_first<E>(
+    request: &'static str,
+    error: SdkError<E, HttpResponse>,
+    profile: Option<&str>,
+) -> ProviderError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match of_call(request, error, profile) {
         ProviderError::OutcomeUnknown { request, source } => ProviderError::Unavailable {
             request,
             message: source.to_string(),
@@ -81,6 +96,17 @@ where
 pub(crate) fn describe_write<E>(
     request: &'static str,
     error: SdkError<E, HttpResponse>,
+) -> ProviderError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    of_call(request, error, None)
+}
+
+fn of_call<E>(
+    request: &'static str,
+    error: SdkError<E, HttpResponse>,
+    profile: Option<&str>,
 ) -> ProviderError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -106,7 +132,7 @@ where
         SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
             let text = chain(&error);
             match cause(&error) {
-                Some(why) => without_credentials(request, why, text),
+                Some(why) => login::explain(request, why, &text, &Profile::meant(profile)),
                 None => ProviderError::OutcomeUnknown {
                     request,
                     source: text.into(),
@@ -147,7 +173,7 @@ fn by_code(request: &'static str, code: &str, said: String, status: Option<u16>)
         return ProviderError::Denied {
             request,
             message: format!(
-                "{said} ({code}): this machine's clock is wrong by more than five minutes; set it"
+                "this machine's clock is wrong by more than five minutes; set it. AWS says: {said} ({code})"
             ),
         };
     }
@@ -155,14 +181,17 @@ fn by_code(request: &'static str, code: &str, said: String, status: Option<u16>)
         return ProviderError::Denied {
             request,
             message: format!(
-                "{said} ({code}): the credentials have run out or are wrong; log in again"
+                "the credentials have run out or are wrong; log in again. AWS says: {said} ({code})"
             ),
         };
     }
     if DENIED.contains(&code) {
         return ProviderError::Denied {
             request,
-            message: format!("{said} ({code}): the role needs the permission {request}"),
+            message: format!(
+                "the role needs the permission {request}; AWS says: {} ({code})",
+                named(&said)
+            ),
         };
     }
     match status {
@@ -177,60 +206,69 @@ fn by_code(request: &'static str, code: &str, said: String, status: Option<u16>)
     }
 }
 
+/// What EC2 says before it says who may not do what.
+const NOT_AUTHORIZED: &str = "You are not authorized to perform this operation.";
+
+/// AWS's sentence without what goes before the one that says something.
+fn named(said: &str) -> &str {
+    match said.strip_prefix(NOT_AUTHORIZED).map(str::trim_start) {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => said,
+    }
+}
+
 /// The whole chain of causes, in one line.
 fn chain<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: std::error::Error + 'static,
 {
+    let text = causes(std::error::Error::source(error));
+    if text.is_empty() {
+        DisplayErrorContext(error).to_string()
+    } else {
+        text
+    }
+}
+
+/// An error and what is behind it, each once, in one line.
+pub(crate) fn causes(mut next: Option<&dyn std::error::Error>) -> String {
+    /// The SDK's own words for its rooms say nothing to a reader.
+    const ROOMS: &[&str] = &[
+        "other",
+        "service error",
+        "an error occurred while loading credentials",
+        "an error occurred while loading an access token",
+        "the credential provider was not enabled",
+    ];
     let mut parts: Vec<String> = Vec::new();
-    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(cause) = next {
-        let text = cause.to_string();
-        // The SDK's own words for its rooms say nothing to a reader.
-        let is_room = text == "other" || text.ends_with("interceptor encountered an error");
-        if !is_room && parts.last() != Some(&text) {
+        next = cause.source();
+        let text = plain(&cause.to_string());
+        let is_room = ROOMS.contains(&text.as_str())
+            || text.ends_with("interceptor encountered an error")
+            // What it is comes behind it.
+            || (text.starts_with("unhandled error") && next.is_some());
+        let is_said = parts.last().is_some_and(|last| last.contains(&text));
+        if !is_room && !is_said {
             parts.push(text);
         }
-        next = cause.source();
-    }
-    if parts.is_empty() {
-        parts.push(DisplayErrorContext(error).to_string());
     }
     parts.join(": ")
 }
 
-/// There are no credentials to sign the call with, so it was not sent.
-fn without_credentials(
-    request: &'static str,
-    why: &CredentialsError,
-    text: String,
-) -> ProviderError {
-    let has = |codes: &[&str]| codes.iter().any(|code| text.contains(code));
-    if text.contains("sts:AssumeRole") && has(DENIED) {
-        return ProviderError::Denied {
-            request: "sts:AssumeRole",
-            message: format!(
-                "the role of `assume_role` may not be taken on ({text}): the credentials need the permission \
-                 sts:AssumeRole for it, and its trust policy must name them, with `external_id` where it asks for one"
-            ),
-        };
-    }
-    let is_passing = match why {
-        CredentialsError::ProviderTimedOut(_) => true,
-        CredentialsError::ProviderError(_) => !has(DENIED) && !has(CREDENTIALS),
-        _ => false,
+/// One line, and an error that shows its insides as what it says: `Error { code: "X", message: "what", .. }`.
+fn plain(text: &str) -> String {
+    let part = |name: &str| {
+        let (_, rest) = text.split_once(&format!("{name}: \""))?;
+        Some(rest.split_once('"')?.0)
     };
-    if is_passing {
-        return ProviderError::Unavailable {
-            request,
-            message: format!("the credentials could not be fetched: {text}"),
-        };
-    }
-    ProviderError::Denied {
-        request,
-        message: format!(
-            "there are no usable credentials ({text}): set AWS_PROFILE, log in, or give this machine a role"
-        ),
+    let insides = text
+        .starts_with("Error {")
+        .then(|| (part("code"), part("message")));
+    match insides {
+        Some((Some(code), Some(message))) => format!("{message} ({code})"),
+        Some((Some(code), None)) => code.to_owned(),
+        _ => text.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
 
@@ -261,6 +299,32 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_aws_says_is_said_once() {
+        let text = "You are not authorized to perform this operation. User: me is not authorized to perform: ec2:DescribeInstances";
+        let said = by_code(
+            "ec2:DescribeInstances",
+            "UnauthorizedOperation",
+            text.into(),
+            Some(403),
+        );
+        assert_eq!(
+            said.to_string(),
+            "`ec2:DescribeInstances` is not allowed: the role needs the permission ec2:DescribeInstances; AWS says: User: me \
+             is not authorized to perform: ec2:DescribeInstances (UnauthorizedOperation)"
+        );
+        for (text, wanted) in [
+            (
+                "Error { code: \"X\", message: \"what\", aws_request_id: \"r\" }",
+                "what (X)",
+            ),
+            ("Error { code: \"X\" }", "X"),
+            ("two\n  lines", "two lines"),
+        ] {
+            assert_eq!(plain(text), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn a_code_says_what_may_be_done_about_it() {

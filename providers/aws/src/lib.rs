@@ -6,6 +6,7 @@
 //! write/     changes, capacity, create    client     credentials, retries, time limits
 //! native/    AWS's own policies: `controller = "native"`
 //! import/    the same the other way round: what is there, in the words of the files
+//! login      why there are no credentials, and what to do
 //! ```
 //!
 //! Nothing outside this crate knows the SDK. It decides nothing and keeps no state; every write is preceded by a fresh
@@ -17,6 +18,7 @@ mod client;
 mod credentials;
 mod error;
 mod import;
+mod login;
 mod metrics;
 mod native;
 mod prices;
