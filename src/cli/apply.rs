@@ -117,7 +117,7 @@ pub(super) fn plan_and_apply(
             "\nThe plan is stopped by {}. Nothing was changed.",
             plural(n, "gate of --fail-if")
         ));
-        check_failures(plan)?;
+        check_failures(plan, false)?;
         return Ok(exit::FOUND);
     }
     if plan.has_work() && !auto_approve {

@@ -147,6 +147,11 @@ impl Output {
         self.stdout_is_terminal
     }
 
+    /// Whether one person reads results and what stands beside them, on the same screen.
+    pub(super) fn is_one_screen(&self) -> bool {
+        self.stdout_is_terminal && self.stderr_is_terminal
+    }
+
     /// Whether the results have color.
     pub(super) fn has_color(&self) -> bool {
         self.color

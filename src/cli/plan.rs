@@ -169,12 +169,21 @@ pub(super) fn check_owners(plan: &Plan) -> Result<(), CliError> {
 
 /// The groups that are left out, as the error that ends the command.
 ///
+/// - `is_said`: whoever reads the error has the reasons before his eyes.
+///
 /// # Errors
 /// There are such groups.
-pub(super) fn check_failures(plan: &Plan) -> Result<(), CliError> {
+pub(super) fn check_failures(plan: &Plan, is_said: bool) -> Result<(), CliError> {
     let failed: Vec<(String, String)> = plan
         .failures()
-        .map(|(group, why)| (group.to_string(), why.to_owned()))
+        .map(|(group, why)| {
+            let why = if is_said {
+                "the plan above says why"
+            } else {
+                why
+            };
+            (group.to_string(), why.to_owned())
+        })
         .collect();
     if failed.is_empty() {
         Ok(())
@@ -193,8 +202,8 @@ pub(super) fn check_failures(plan: &Plan) -> Result<(), CliError> {
 /// Show what would change, and what the next decisions would be.
 ///
 /// Compares the files with what was last applied and with what is live, and shows what `apply` would change, what was
-/// changed outside tideform, the next decision of each group with its reasons, the coming schedules, and the change in
-/// monthly cost. Changes nothing.
+/// changed outside tideform, and for each group that changes the next decision with its reasons, the coming schedules,
+/// and the change in monthly cost. Changes nothing.
 #[derive(Args, Debug)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
@@ -257,6 +266,7 @@ impl PlanArgs {
             }
         }
         check_owners(plan)?;
+        let is_said = !self.json && !self.markdown && cx.output.is_one_screen();
         if let n @ 1.. = plan.stopping().count() {
             let saved = match &self.out {
                 Some(path) => format!(" {} was not written.", path.display()),
@@ -266,7 +276,7 @@ impl PlanArgs {
                 "\nThe plan is stopped by {}.{saved}",
                 plural(n, "gate of --fail-if")
             ));
-            check_failures(plan)?;
+            check_failures(plan, is_said)?;
             return Ok(exit::FOUND);
         }
         if let Some(path) = &self.out {
@@ -280,7 +290,7 @@ impl PlanArgs {
                 path.display()
             ));
         }
-        check_failures(plan)?;
+        check_failures(plan, is_said)?;
         let changes = match mode {
             Mode::RefreshOnly => plan.has_drift(),
             Mode::Apply | Mode::Destroy => plan.has_changes(),

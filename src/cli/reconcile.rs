@@ -172,6 +172,11 @@ impl ReconcileArgs {
                 plural(watcher.changes, "change"),
             ));
         }
+        if !self.json && cx.output.is_one_screen() {
+            for (_, why) in &mut watcher.failed {
+                "its line above says why".clone_into(why);
+            }
+        }
         if finished.failed_groups > 0 && !finished.was_asked {
             return Err(CliError::GroupsFailed {
                 what: "scaled",

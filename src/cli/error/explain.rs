@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use tideform_policies::diagnostic::Severity;
+use tideform_policies::model::ProviderAddress;
 use tideform_provider::ProviderError;
 use tideform_remote::RemoteError;
 use tideform_state::StateError;
@@ -108,7 +109,7 @@ pub(super) fn explain(error: &CliError) -> Explained {
         CliError::OwnedElsewhere { groups } => {
             Explained::new("Another state owns what the files name")
                 .why(format!("{} of {groups}. Nothing was changed.", plural(*groups, "group")))
-                .hint("was this workspace's state lost? Restore its backup, or name it with `--state FILE`. `--take-over` begins with a new state: cooldowns, history, and what was created by the old one are forgotten.")
+                .hint("another directory may use this workspace's name too: then give this one a name of its own, `tideform { workspace = \"...\" }`. Was this workspace's state lost? Restore its backup, or name it with `--state FILE`. `--take-over` begins with a new state: cooldowns, history, and what was created by the old one are forgotten.")
         }
         CliError::Expression(_) => Explained::new("No value").why("The expression has no value."),
         CliError::File { verb, path, source } => Explained::new(format!("File cannot be {verb}"))
@@ -167,11 +168,24 @@ pub(super) fn explain(error: &CliError) -> Explained {
                 "{} could not be {what}",
                 plural(failed.len(), "group")
             ));
-            for (group, why) in failed.iter().take(SHOWN) {
-                explained = explained.why(format!("{group}: {why}"));
+            // What stands in the way of many is said once.
+            let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+            for (group, why) in failed {
+                match reasons.iter_mut().find(|(known, _)| *known == why.as_str()) {
+                    Some((_, groups)) => groups.push(group),
+                    None => reasons.push((why, vec![group])),
+                }
             }
-            if failed.len() > SHOWN {
-                explained = explained.why(format!("and {} more", failed.len() - SHOWN));
+            for (why, groups) in reasons.iter().take(SHOWN) {
+                let mut names = groups.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+                if groups.len() > SHOWN {
+                    names.push_str(&format!(" and {} more", groups.len() - SHOWN));
+                }
+                explained = explained.why(format!("{names}: {why}"));
+            }
+            if reasons.len() > SHOWN {
+                let more: usize = reasons.iter().skip(SHOWN).map(|(_, groups)| groups.len()).sum();
+                explained = explained.why(format!("and {more} more"));
             }
             explained.hint(if *others {
                 "the others went on; run it again when the cause is mended."
@@ -361,17 +375,13 @@ fn explain_apply(error: &ApplyError) -> Explained {
                 .hint("plan again, and review what is different.")
         },
         ApplyError::HasErrors => told("The plan has errors").why("Nothing was changed."),
-        ApplyError::StateLost { .. } => told("State lost")
-            .why("Applying without it would lose history, memory and ownership. Nothing was changed.")
-            .hint("restore the state from a backup, or point `--state` at it; `--take-over` makes a new one the owner."),
+        ApplyError::StateLost { .. } => told("Another state owns groups of this workspace")
+            .why("Either another directory uses this workspace's name too, or this workspace's state was lost. Nothing was changed.")
+            .hint("with another directory, give this one a name of its own: `tideform { workspace = \"...\" }`. A state that was lost: restore its backup, or point `--state` at it. Only where nobody uses the other state any more, `--take-over` makes this one the owner; history and memory begin anew."),
         ApplyError::UnknownProvider(_) => told("Provider not configured")
             .hint("plan again: the `provider` block is missing."),
-        ApplyError::Provider { source, .. } => {
-            let explained = told("Provider does not answer").why("Nothing was changed.");
-            match provider_hint(source) {
-                Some(hint) => explained.hint(hint),
-                None => explained,
-            }
+        ApplyError::Provider { address, source } => {
+            explain_provider(error, address, source).why("Nothing was changed.")
         }
         ApplyError::State(source) => explain_state(source),
         ApplyError::Stopped { source, report } => {
@@ -399,13 +409,7 @@ fn explain_reconcile(error: &ReconcileError) -> Explained {
             .hint("run `tideform apply` first: the loop runs what was last applied."),
         ReconcileError::State(source) => explain_state(source),
         ReconcileError::Registry(source) => explain_registry(source),
-        ReconcileError::Identity { source, .. } => {
-            let explained = told("Provider does not answer");
-            match provider_hint(source) {
-                Some(hint) => explained.hint(hint),
-                None => explained,
-            }
-        }
+        ReconcileError::Identity { provider, source } => explain_provider(error, provider, source),
         ReconcileError::Follow { .. } => told("The followed directory cannot be applied"),
     }
 }
@@ -416,13 +420,7 @@ fn explain_plan(error: &PlanError) -> Explained {
         PlanError::UnknownProvider(_) => told("Provider not configured").hint(
             "add its `provider` block; one that was applied must stay until its groups are gone.",
         ),
-        PlanError::Provider { source, .. } => {
-            let explained = told("Provider does not answer");
-            match provider_hint(source) {
-                Some(hint) => explained.hint(hint),
-                None => explained,
-            }
-        }
+        PlanError::Provider { address, source } => explain_provider(error, address, source),
         PlanError::AccountMoved { .. } => told("Another account")
             .why("Planning there what was applied elsewhere would change the wrong groups.")
             .hint(
@@ -462,6 +460,27 @@ fn explain_saved_plan(path: &Path, error: &SavedPlanError) -> Explained {
             .hint("use the version of tideform that wrote it, or plan again."),
         SavedPlanError::Changed => told("Plan file changed")
             .hint("plan again: a plan is applied as it was reviewed, or not at all."),
+    }
+}
+
+/// A provider that nothing can be asked of.
+fn explain_provider(
+    error: &(dyn std::error::Error + 'static),
+    address: &ProviderAddress,
+    source: &ProviderError,
+) -> Explained {
+    let explained = match source {
+        // It was not asked at all.
+        ProviderError::Configuration { message } => {
+            Explained::new("Provider not usable").why(format!("{address}: {message}."))
+        }
+        ProviderError::Denied { .. } => Explained::new("Provider refuses these credentials")
+            .why(format!("{address}: {source}.")),
+        _ => Explained::new("Provider does not answer").why(sentence(error)),
+    };
+    match provider_hint(source) {
+        Some(hint) => explained.hint(hint),
+        None => explained,
     }
 }
 

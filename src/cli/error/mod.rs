@@ -25,6 +25,7 @@ use crate::reconcile::ReconcileError;
 use crate::registry::RegistryError;
 use crate::simulate::ScenarioError;
 use crate::simulate::optimum::ProblemError;
+use crate::wrap::wrapped;
 
 /// Anything that ends a command.
 #[derive(Debug)]
@@ -267,6 +268,17 @@ pub(super) fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
     }
 }
 
+/// A line as far in as it stands, broken between its words.
+fn broken(line: &str, width: Option<usize>) -> String {
+    let words = line.trim_start();
+    let inset = " ".repeat(2 + line.len() - words.len());
+    let lines = wrapped(&inset, words, width);
+    lines
+        .iter()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
 /// Prints an error to standard error and gives its exit code.
 pub(super) fn report(error: &CliError, output: &Output, json: bool) -> u8 {
     let explained = explain::explain(error);
@@ -312,13 +324,16 @@ pub(super) fn report(error: &CliError, output: &Output, json: bool) -> u8 {
         paint(RED.bold(), "error:"),
         explained.summary
     ));
+    // A program wants lines whole.
+    let width = output.error_is_terminal().then(|| output.width());
     for line in explained.why.iter().flat_map(|why| why.lines()) {
-        text.push_str(if line.is_empty() { "" } else { "  " });
-        text.push_str(line);
-        text.push('\n');
+        text.push_str(&broken(line, width));
     }
     if let Some(hint) = &explained.hint {
-        text.push_str(&format!("  {} {hint}\n", paint(CYAN, "help:")));
+        let head = format!("  {} ", paint(CYAN, "help:"));
+        for line in wrapped(&head, hint, width) {
+            text.push_str(&format!("{line}\n"));
+        }
     }
     output.print_error(&text);
     explained.code
@@ -363,5 +378,49 @@ fn lower_sentence(error: &(dyn std::error::Error + 'static)) -> String {
         text
     } else {
         text + "."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_on_a_terminal_and_stay_whole_for_programs() {
+        let line = "group.web: `ec2:DescribeInstances` is not allowed: the role needs it";
+        assert_eq!(broken(line, None), format!("  {line}\n"));
+        assert_eq!(broken(line, Some(100)), format!("  {line}\n"));
+        assert_eq!(
+            broken(&format!("  {line}"), Some(46)),
+            "    group.web: `ec2:DescribeInstances` is not\n    allowed: the role needs it\n"
+        );
+        assert_eq!(broken("", Some(40)), "\n");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_many_groups_is_said_once() {
+        let failed = |group: &str, why: &str| (group.to_owned(), why.to_owned());
+        let explained = explain::explain(&CliError::GroupsFailed {
+            what: "read",
+            failed: vec![
+                failed("group.a", "denied"),
+                failed("group.b", "gone"),
+                failed("group.c", "denied"),
+            ],
+            others: false,
+        });
+        assert_eq!(explained.why, ["group.a, group.c: denied", "group.b: gone"]);
+        let many = (0..30).map(|n| failed(&format!("group.g{n}"), "denied"));
+        let explained = explain::explain(&CliError::GroupsFailed {
+            what: "read",
+            failed: many.collect(),
+            others: false,
+        });
+        assert_eq!(explained.why.len(), 1);
+        assert!(
+            explained.why[0].contains("group.g9 and 20 more: denied"),
+            "{:?}",
+            explained.why
+        );
     }
 }

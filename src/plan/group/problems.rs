@@ -65,7 +65,7 @@ pub(super) fn report_owner(
             group.resource.kind, group.resource.name, owner.workspace, owner.group, owner.state
         ))
         .help(if owner.workspace == situation.options.workspace {
-            "if this workspace's state was lost, restore it; else take the resource over with --take-over."
+            "another directory may use this workspace's name too: then give this one a name of its own, `tideform { workspace = \"...\" }`. If this workspace's state was lost, restore it. Only where nobody uses the other state any more: --take-over."
         } else {
             "take the group out of the other configuration and apply it there, or use --take-over."
         });

@@ -214,8 +214,9 @@ pub(super) fn lost(plan: &Plan) -> Option<String> {
         n => format!(" and {} more", n - 1),
     };
     Some(format!(
-        "The cloud carries the tag of workspace `{}` on {} `{}`{more}, and the state is empty: apply will refuse. \
-         Restore the state, name another workspace, or use --take-over.",
+        "The cloud carries the tag of workspace `{}` on {} `{}`{more}, and the state here is empty: apply will refuse. \
+         Another directory may use this workspace's name too: then give this one a name of its own, `tideform {{ workspace \
+         = \"...\" }}`. If the state was lost, restore it. Only where nobody uses the other state any more: --take-over.",
         owner.workspace, resource.kind, resource.name
     ))
 }
