@@ -108,6 +108,12 @@ fn a_group_that_is_moved_takes_its_names_along_and_one_that_is_forgotten_keeps_e
         "{}\nremoved {{\n  from = group.site\n}}\n",
         crate::NONE
     ));
+    // What goes on without anybody is said before it is left behind.
+    let plan = stage.run(&["plan"]).exits(0).stdout;
+    has(
+        &plan,
+        "asg web-prod is not touched: its owner's tag, 1 policy of tideform's stay there",
+    );
     stage.account.clear_log();
     stage.apply();
     for op in ["DeletePolicy", "DeleteTags", "UpdateAutoScalingGroup"] {

@@ -58,7 +58,11 @@ pub(super) fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> Grou
             {
                 format!("{resource} {whose}: it is not touched")
             } else {
-                format!("a `removed` block says so; {resource} is not touched")
+                let stays = live.map(|live| left_behind(situation, live));
+                format!(
+                    "a `removed` block says so; {resource} is not touched{}",
+                    stays.unwrap_or_default()
+                )
             };
             plan.changes.push(PlannedChange {
                 target: Target::Policy,
@@ -73,6 +77,39 @@ pub(super) fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> Grou
         }
     }
     plan
+}
+
+/// What tideform has made of a resource that it forgets, and that goes on by itself.
+fn left_behind(situation: &Situation<'_>, live: &LiveGroup) -> String {
+    let ours: Vec<&Control> = live
+        .controls
+        .iter()
+        .filter(|control| is_ours(control, &situation.options.workspace))
+        .collect();
+    let count = |kind: ControlKind| ours.iter().filter(|control| control.kind == kind).count();
+    let mut what = Vec::new();
+    if is_tagged_ours(situation, live) {
+        what.push("its owner's tag".to_owned());
+    }
+    for (n, one, many) in [
+        (count(ControlKind::Dynamic), "policy", "policies"),
+        (
+            count(ControlKind::Schedule),
+            "scheduled action",
+            "scheduled actions",
+        ),
+    ] {
+        match n {
+            0 => {}
+            1 => what.push(format!("1 {one} of tideform's")),
+            n => what.push(format!("{n} {many} of tideform's")),
+        }
+    }
+    if what.is_empty() {
+        String::new()
+    } else {
+        format!(": {} stay there", what.join(", "))
+    }
 }
 
 /// Why a resource that was last applied here is not ours any more; `None`: it is.
