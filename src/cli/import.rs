@@ -10,12 +10,13 @@ use tideform_policies::model::{Configuration, ProviderAddress, ProviderConfigura
 use tideform_provider::GroupFilter;
 
 use super::args::VariableArgs;
-use super::context::Context;
+use super::context::{Context, DEFAULT_WORKSPACE};
 use super::error::{CliError, plural};
 use super::init::find_hcl;
 use super::output::{BOLD, YELLOW, paint};
+use super::place::FOLDER;
 use super::{CliResult, exit};
-use crate::import::{Import, ImportError, ImportOptions, import, terraform};
+use crate::import::{Import, ImportError, ImportOptions, import, moved_words, terraform};
 use crate::plan::PlanError;
 use crate::registry::Providers;
 
@@ -110,6 +111,7 @@ impl ImportArgs {
             Configuration::default()
         };
         let (provider, is_in_files) = self.provider(&files)?;
+        let workspace = new_workspace(cx, &files)?;
         let providers = cx
             .block_on(Providers::open(
                 std::slice::from_ref(&provider),
@@ -122,6 +124,7 @@ impl ImportArgs {
             &ImportOptions {
                 provider: &provider,
                 with_provider: !is_in_files,
+                workspace: workspace.as_deref(),
                 filters: &self.filters,
                 files: &files,
             },
@@ -131,7 +134,13 @@ impl ImportArgs {
         if imported.groups.is_empty() && !imported.skipped.iter().any(|skipped| skipped.failed) {
             return Err(nothing(&imported, &self.filters));
         }
-        self.write(cx, &imported)?;
+        // A file without a group would only stand in the way of the next try.
+        if !imported.groups.is_empty() {
+            self.write(cx, &imported)?;
+            if workspace.is_none() && files.settings.workspace.is_none() {
+                tell_workspace(cx)?;
+            }
+        }
         let failed: Vec<(String, String)> = imported
             .skipped
             .iter()
@@ -233,6 +242,12 @@ impl ImportArgs {
         }
         for group in &imported.groups {
             let address = paint(BOLD, &group.address);
+            if let Some(moved) = moved_words(&group.changes) {
+                cx.output.note(format!(
+                    "{address}: {} its scheduled actions say so of this hour, and somebody has set other numbers",
+                    paint(YELLOW, format!("planning it changes {moved}:"))
+                ));
+            }
             for note in &group.notes {
                 cx.output.note(format!("{address}: {note}"));
             }
@@ -250,16 +265,60 @@ impl ImportArgs {
             .iter()
             .map(|group| group.adopted.len())
             .sum();
-        let place = match &self.out {
-            Some(path) => format!(" to {}", path.display()),
-            None => String::new(),
-        };
-        cx.output.note(format!(
-            "Wrote {}{place}, with {} of the cloud's own. Next: tideform plan",
-            plural(imported.groups.len(), "group"),
-            plural(adopted, "control"),
-        ));
+        let what = format!("with {} of the cloud's own", plural(adopted, "control"));
+        let groups = plural(imported.groups.len(), "group");
+        cx.output.note(match &self.out {
+            Some(path) => format!(
+                "Wrote {groups} to {}, {what}. Next: tideform plan",
+                path.display()
+            ),
+            None => format!(
+                "Printed {groups}, {what}; no file was written. Save it as a file of this directory (`--out FILE` does), \
+                 then: tideform plan"
+            ),
+        });
     }
+}
+
+/// The workspace that the new file is to name: two directories that name none would both be `default`, and each would
+/// take the other's groups for its own. `None`: the files have their `tideform` block, or a state is here already.
+fn new_workspace(cx: &Context, files: &Configuration) -> Result<Option<String>, CliError> {
+    if files.settings.span.is_some() || cx.directory().join(FOLDER).exists() {
+        return Ok(None);
+    }
+    let directory = cx.directory().canonicalize().ok();
+    let name = directory
+        .as_deref()
+        .and_then(Path::file_name)
+        .and_then(|name| workspace_name(&name.to_string_lossy()));
+    let workspace = cx.workspace(name.as_deref())?;
+    Ok((workspace != DEFAULT_WORKSPACE).then_some(workspace))
+}
+
+/// A directory's name as the name of a workspace, as far as that can be one.
+fn workspace_name(directory: &str) -> Option<String> {
+    let name: String = directory
+        .chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') => c,
+            _ => '-',
+        })
+        .collect();
+    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let name: String = name.chars().take(60).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// What a workspace without a name of its own means.
+fn tell_workspace(cx: &Context) -> Result<(), CliError> {
+    let workspace = cx.workspace(None)?;
+    if workspace == DEFAULT_WORKSPACE && !cx.directory().join(FOLDER).exists() {
+        cx.output.note(
+            "The files name no workspace, so theirs is `default`, as in each directory that names none. Before the first \
+             apply, give it a name of its own: `workspace = \"NAME\"` in the `tideform` block.",
+        );
+    }
+    Ok(())
 }
 
 fn nothing(imported: &Import, filters: &[GroupFilter]) -> CliError {
@@ -267,18 +326,15 @@ fn nothing(imported: &Import, filters: &[GroupFilter]) -> CliError {
         "account {} in {}",
         imported.identity.account, imported.identity.region
     );
-    match imported.skipped.first() {
-        Some(first) => CliError::Nothing {
+    match imported.skipped.len() {
+        n @ 1.. => CliError::Nothing {
             summary: "Nothing to import",
-            why: format!(
-                "All {} that were found are managed already: {}, {}.",
-                plural(imported.skipped.len(), "group"),
-                first.resource.name,
-                first.why
-            ),
-            hint: "look with `tideform plan` at those that these files have.".to_owned(),
+            why: managed(imported, n),
+            hint: "`tideform plan` looks at the groups of these files. One with an owner's tag is managed in another \
+                   directory, or was in this one: take it out of the files there, or see `--take-over` of `tideform apply`."
+                .to_owned(),
         },
-        None => CliError::Nothing {
+        0 => CliError::Nothing {
             summary: "Nothing to import",
             why: if filters.is_empty() {
                 format!("There are no groups in {place}.")
@@ -288,6 +344,21 @@ fn nothing(imported: &Import, filters: &[GroupFilter]) -> CliError {
             hint: "check --region, --profile and --filter.".to_owned(),
         },
     }
+}
+
+/// Which groups were found, and who has each.
+fn managed(imported: &Import, all: usize) -> String {
+    const SHOWN: usize = 10;
+    let mut lines = vec![match all {
+        1 => "The group that was found is managed already:".to_owned(),
+        n => format!("The {n} groups that were found are managed already:"),
+    }];
+    let shown = imported.skipped.iter().take(SHOWN);
+    lines.extend(shown.map(|skipped| format!("  {}: {}", skipped.resource.name, skipped.why)));
+    if all > SHOWN {
+        lines.push(format!("  and {} more", all - SHOWN));
+    }
+    lines.join("\n")
 }
 
 fn there_already(path: &Path) -> CliError {
@@ -355,6 +426,19 @@ mod tests {
             ("team=shop", None),
         ] {
             assert_eq!(parse_filter(text).ok(), filter, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_is_named_after_its_directory_as_far_as_that_can_be() {
+        for (directory, name) in [
+            ("shop-prod", Some("shop-prod")),
+            (".tmpAbC", Some("tmpAbC")),
+            ("my fleet (eu)", Some("my-fleet--eu")),
+            ("é", None),
+            ("", None),
+        ] {
+            assert_eq!(workspace_name(directory).as_deref(), name, "{directory}");
         }
     }
 

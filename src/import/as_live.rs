@@ -46,7 +46,7 @@ pub async fn as_live(
         let pieces = draft.pieces();
         let without = |piece| {
             let mut draft = draft.clone();
-            draft.leave_out(piece, "the language cannot say it");
+            draft.leave_out(piece, "the language cannot say it", None);
             draft
         };
         let readable = pieces

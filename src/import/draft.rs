@@ -7,7 +7,7 @@ use tideform_policies::model::{GroupAddress, InstanceType, Limits, ProviderAddre
 use tideform_policies::write::{Block, Item, Written};
 use tideform_provider::{ControlKind, Imported, ImportedPart, LeftControl, LiveGroup, LiveMix};
 
-use super::{ImportedGroup, terraform};
+use super::{ImportedGroup, Moved, terraform};
 
 /// A group, and what is said of it.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Draft {
     pub(super) never_scales_in: bool,
     pub(super) parts: Vec<ImportedPart>,
     pub(super) left: Vec<LeftControl>,
+    /// Where its windows and somebody's hand say different limits: what planning it shows.
+    pub(super) moved: Vec<Moved>,
     /// Sentences about the group.
     pub(super) notes: Vec<String>,
 }
@@ -52,9 +54,8 @@ impl Draft {
         let mut notes = Vec::new();
         if imported.limits.is_none() {
             notes.push(format!(
-                "Its limits are not managed: scheduled actions that stay move them. They are {} to {} now.",
-                attributes.limits.min(),
-                attributes.limits.max()
+                "Its limits are not managed: scheduled actions that stay move them. They are {}.",
+                now(attributes.limits)
             ));
         }
         Draft {
@@ -72,6 +73,7 @@ impl Draft {
             never_scales_in: imported.never_scales_in,
             parts: imported.parts,
             left: imported.left,
+            moved: Vec::new(),
             notes,
             live,
         }
@@ -94,15 +96,33 @@ impl Draft {
         pieces
     }
 
+    /// Whether windows that the files have move its limits.
+    pub(super) fn has_windows(&self) -> bool {
+        self.is_native
+            && self.limits.is_some()
+            && self.parts.iter().any(|part| self.is_window(part))
+    }
+
+    fn is_window(&self, part: &ImportedPart) -> bool {
+        self.live.controls.iter().any(|control| {
+            control.kind == ControlKind::Schedule && part.controls.contains(&control.name)
+        })
+    }
+
     /// Leaves something out.
     ///
     /// - `why`: a lowercase fragment.
-    pub(super) fn leave_out(&mut self, piece: Piece, why: &str) {
-        let not_managed = |what: &str| format!("Its {what} not managed: {why}.");
+    /// - `help`: a sentence.
+    pub(super) fn leave_out(&mut self, piece: Piece, why: &str, help: Option<&str>) {
+        let more = help.map(|help| format!(" {help}")).unwrap_or_default();
+        let not_managed = |what: &str| format!("Its {what} not managed: {why}.{more}");
         match piece {
             Piece::Limits => {
                 self.limits = None;
-                self.notes.push(not_managed("limits are"));
+                self.notes.push(format!(
+                    "Its limits are not managed: {why}. They are {}.{more}",
+                    now(self.live.attributes.limits)
+                ));
             }
             Piece::Mix => {
                 self.mix = None;
@@ -129,29 +149,27 @@ impl Draft {
                     return;
                 }
                 let part = self.parts.remove(n);
-                self.leave_part(&part, why);
+                self.leave_part(&part, why, help);
             }
         }
     }
 
-    fn leave_part(&mut self, part: &ImportedPart, why: &str) {
-        let mut moves_limits = false;
+    fn leave_part(&mut self, part: &ImportedPart, why: &str, help: Option<&str>) {
         for name in &part.controls {
             let control = self
                 .live
                 .controls
                 .iter()
                 .find(|control| control.name == *name);
-            moves_limits |= control.is_some_and(|control| control.kind == ControlKind::Schedule);
             self.left.push(LeftControl {
                 name: name.clone(),
                 summary: control.map_or_else(String::new, |control| control.summary.clone()),
                 why: why.to_owned(),
-                help: None,
+                help: help.map(str::to_owned),
             });
         }
-        if moves_limits && self.limits.is_some() {
-            self.leave_out(Piece::Limits, "scheduled actions that stay move them");
+        if self.is_window(part) && self.limits.is_some() {
+            self.leave_out(Piece::Limits, "scheduled actions that stay move them", None);
         }
     }
 
@@ -194,16 +212,18 @@ impl Draft {
             &self.live.resource.kind,
             vec![Item::attribute("name", &*self.live.resource.name)],
         )));
-        let mut blocks = Vec::new();
         if let Some(limits) = self.limits {
-            blocks.push(Block::new(
+            items.push(Item::Gap);
+            items.extend(self.moved_comment().map(Item::Comment));
+            items.push(Item::Block(Block::new(
                 "limits",
                 vec![
                     Item::attribute("min", limits.min().get()),
                     Item::attribute("max", limits.max().get()),
                 ],
-            ));
+            )));
         }
+        let mut blocks = Vec::new();
         blocks.extend(self.mix.as_ref().map(mix));
         if let Some(maintenance) = attributes.maintenance.filter(|_| self.has_maintenance) {
             blocks.push(Block::new(
@@ -224,6 +244,16 @@ impl Draft {
         }
         items.extend(self.comments());
         vec![Item::Block(Block::named("group", &self.label, items))]
+    }
+
+    /// What planning the limits shows, and why.
+    fn moved_comment(&self) -> Option<String> {
+        let moved = moved_words(&self.moved)?;
+        Some(format!(
+            "Planning it changes {moved}.\n\
+             Why: its scheduled actions say so of this hour, and somebody has set other numbers since. The next of these\n\
+             actions writes its own in any case. To keep others, write them here, or in the `schedule` that is open."
+        ))
     }
 
     fn scale_in(&self) -> Option<Block> {
@@ -288,11 +318,25 @@ impl Draft {
                 .iter()
                 .flat_map(|part| part.made_of.iter().cloned())
                 .collect(),
+            changes: self.moved,
             resource: self.live.resource,
             left: self.left.into_iter().map(Into::into).collect(),
             notes: self.notes,
         }
     }
+}
+
+fn now(limits: Limits) -> String {
+    format!("{} to {} now", limits.min(), limits.max())
+}
+
+/// `limits.min from 3 to 2, desired from 5 to 4`; `None`: nothing is moved.
+pub fn moved_words(moved: &[Moved]) -> Option<String> {
+    let words: Vec<String> = moved
+        .iter()
+        .map(|one| format!("`{}` from {} to {}", one.path, one.before, one.after))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" and "))
 }
 
 fn mix(mix: &LiveMix) -> Block {

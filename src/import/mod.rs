@@ -27,6 +27,7 @@ use tideform_provider::{
 };
 
 pub use as_live::{AsLive, as_live};
+pub use draft::moved_words;
 pub use terraform::terraform;
 
 use crate::plan::ResourceKey;
@@ -62,6 +63,8 @@ pub struct ImportOptions<'a> {
     pub provider: &'a ProviderConfiguration,
     /// The file begins with the provider's block.
     pub with_provider: bool,
+    /// The file names this workspace; `None`: the files do, or one was used here before.
+    pub workspace: Option<&'a str>,
     /// Which groups; all must hold.
     pub filters: &'a [GroupFilter],
     /// The files that are there already: their groups are not imported again, their labels are taken.
@@ -79,12 +82,25 @@ pub struct ImportedGroup {
     pub adopted: Vec<String>,
     /// The controls that stay as they are, and are not managed.
     pub left: Vec<Left>,
+    /// Limits that planning it changes: its scheduled actions say another number of this hour than somebody's hand.
+    pub changes: Vec<Moved>,
     /// What else is not managed and why: sentences.
     pub notes: Vec<String>,
     /// The attributes that tideform manages from now on, in Terraform's words.
     pub terraform_ignore: Vec<String>,
     /// The resources of Terraform's that tideform takes over, by kind and name there.
     pub terraform_removed: Vec<(String, String)>,
+}
+
+/// A limit that planning the file changes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Moved {
+    /// `limits.min`, `limits.max`, `desired`.
+    pub path: String,
+    /// As it is.
+    pub before: serde_json::Value,
+    /// As the group's scheduled actions say of this hour.
+    pub after: serde_json::Value,
 }
 
 /// A control that stays as it is.
@@ -163,8 +179,8 @@ pub async fn import(
                 Some(owner) => skipped.push(Skipped {
                     resource: request.resource,
                     why: format!(
-                        "workspace `{}` manages it already, as {}",
-                        owner.workspace, owner.group
+                        "it carries the owner's tag of workspace `{}`, {}, state {}",
+                        owner.workspace, owner.group, owner.state
                     ),
                     failed: false,
                 }),
@@ -206,7 +222,14 @@ pub async fn import(
         }
     }
     skipped.sort_by(|a, b| a.resource.name.cmp(&b.resource.name));
-    let mut items = head(address, &identity, drafts.len());
+    let mut items = head(address, &identity, &drafts);
+    if let Some(workspace) = options.workspace {
+        items.push(Item::Gap);
+        items.push(Item::Block(Block::new(
+            "tideform",
+            vec![Item::attribute("workspace", workspace)],
+        )));
+    }
     if options.with_provider {
         items.push(Item::Gap);
         items.push(Item::Block(settings));
@@ -261,8 +284,11 @@ fn choose(found: Vec<Resource>, options: &ImportOptions<'_>) -> (Vec<GroupReques
             }),
             None => requests.push(GroupRequest {
                 resource,
+                // What no file says costs calls, and permissions that reading does not have.
                 needs: Needs {
+                    deregistration: false,
                     failed_launches: false,
+                    obstacles: false,
                     ..Needs::ALL
                 },
             }),
@@ -319,16 +345,28 @@ fn written(value: &serde_json::Value) -> Option<Written> {
     })
 }
 
-fn head(address: &ProviderAddress, identity: &Identity, groups: usize) -> Vec<Item> {
+fn head(address: &ProviderAddress, identity: &Identity, drafts: &[Draft]) -> Vec<Item> {
     let name = address.to_string();
     let name = name.strip_prefix("provider.").unwrap_or(&name);
-    let count = match groups {
+    let count = match drafts.len() {
         1 => "1 group".to_owned(),
         n => format!("{n} groups"),
     };
+    let moved: Vec<String> = drafts
+        .iter()
+        .filter(|draft| !draft.moved.is_empty())
+        .map(|draft| draft.address().to_string())
+        .collect();
+    let but = match moved.as_slice() {
+        [] => String::new(),
+        names => format!(
+            "\nBut for limits that somebody has moved by hand: see {}.",
+            names.join(", ")
+        ),
+    };
     vec![Item::Comment(format!(
         "Written by `tideform import {name}`: {count} of account {} in {}, as found.\n\
-         Planning it shows no changes. What is not said here is not managed, and stays as it is.",
+         Planning it shows no changes. What is not said here is not managed, and stays as it is.{but}",
         identity.account, identity.region
     ))]
 }

@@ -52,12 +52,12 @@ pub(super) fn ignored(draft: &Draft) -> Vec<String> {
 /// The blocks for all groups; `None`: no group is one that Terraform makes so.
 pub fn terraform(groups: &[ImportedGroup]) -> Option<String> {
     let mut out = String::new();
-    let mut names = BTreeSet::new();
+    let mut seen = Seen::default();
     for group in groups {
         if group.terraform_ignore.is_empty() {
             continue;
         }
-        let _ = write_group(&mut out, group, &mut names);
+        let _ = write_group(&mut out, group, &mut seen);
     }
     if out.is_empty() {
         return None;
@@ -68,11 +68,16 @@ pub fn terraform(groups: &[ImportedGroup]) -> Option<String> {
     ))
 }
 
-fn write_group(
-    out: &mut String,
-    group: &ImportedGroup,
-    names: &mut BTreeSet<String>,
-) -> std::fmt::Result {
+/// What the blocks before have named.
+#[derive(Default)]
+struct Seen {
+    /// Addresses, each of one resource.
+    addresses: BTreeSet<String>,
+    /// Alarms are the account's: one that starts several policies is one resource.
+    alarms: BTreeSet<String>,
+}
+
+fn write_group(out: &mut String, group: &ImportedGroup, seen: &mut Seen) -> std::fmt::Result {
     let Resource { name, .. } = &group.resource;
     writeln!(
         out,
@@ -85,9 +90,12 @@ fn write_group(
     }
     writeln!(out, "#     ]\n#   }}")?;
     for (kind, control) in &group.terraform_removed {
+        if kind == "aws_cloudwatch_metric_alarm" && !seen.alarms.insert(control.clone()) {
+            continue;
+        }
         let mut label = identifier(control);
         let mut number = 2;
-        while !names.insert(format!("{kind}.{label}")) {
+        while !seen.addresses.insert(format!("{kind}.{label}")) {
             label = format!("{}_{number}", identifier(control));
             number += 1;
         }

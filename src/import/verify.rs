@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tideform_policies::diagnostic::Severity;
+use tideform_policies::codes;
+use tideform_policies::diagnostic::{Diagnostic, Severity};
 use tideform_policies::model::ProviderAddress;
 use tideform_policies::write::{self, Block, Item};
 use tideform_provider::{ItemResult, LiveGroup};
 
+use super::Moved;
 use super::draft::{Draft, Piece};
 use crate::plan::{self, Action, PlanOptions, ResourceKey};
 use crate::registry::Providers;
@@ -14,12 +16,21 @@ use crate::registry::Providers;
 /// More pieces than any group has.
 const ROUNDS: usize = 64;
 
+/// What planning a draft shows.
+enum Verdict {
+    /// No changes; or none but these, of limits that the draft's windows and somebody's hand say differently.
+    Fits(Vec<Moved>),
+    Problem(Problem),
+}
+
 /// What stands between a draft and no changes.
 struct Problem {
     /// Which piece, where that is known.
     piece: Option<Piece>,
     /// A lowercase fragment.
     what: String,
+    /// What to do: a sentence.
+    help: Option<String>,
 }
 
 /// Leaves out of a draft whatever would change the group.
@@ -31,11 +42,16 @@ pub(super) async fn settle(
     providers: &Providers,
 ) {
     for _ in 0..ROUNDS {
-        let Some(problem) = problem(draft, address, settings, live, providers).await else {
-            return;
+        let problem = match verdict(draft, address, settings, live, providers).await {
+            Verdict::Fits(moved) => {
+                draft.moved = moved;
+                return;
+            }
+            Verdict::Problem(problem) => problem,
         };
+        let help = problem.help.as_deref();
         if let Some(piece) = problem.piece {
-            draft.leave_out(piece, &problem.what);
+            draft.leave_out(piece, &problem.what, help);
             continue;
         }
         // Nobody says which piece it is: the first one without which all is well, else the first one.
@@ -43,17 +59,15 @@ pub(super) async fn settle(
         let mut culprit = None;
         for piece in &pieces {
             let mut without = draft.clone();
-            without.leave_out(*piece, &problem.what);
-            if self::problem(&without, address, settings, live, providers)
-                .await
-                .is_none()
-            {
+            without.leave_out(*piece, &problem.what, help);
+            let verdict = verdict(&without, address, settings, live, providers).await;
+            if matches!(verdict, Verdict::Fits(_)) {
                 culprit = Some(*piece);
                 break;
             }
         }
         match culprit.or_else(|| pieces.last().copied()) {
-            Some(piece) => draft.leave_out(piece, &problem.what),
+            Some(piece) => draft.leave_out(piece, &problem.what, help),
             None => {
                 draft.notes.push(format!(
                     "Planning this group does not show no changes: {}.",
@@ -65,15 +79,21 @@ pub(super) async fn settle(
     }
 }
 
-/// The first thing that would change, or that is wrong.
-async fn problem(
+/// Whether planning a draft shows no changes; else the first thing that would change, or that is wrong.
+async fn verdict(
     draft: &Draft,
     address: &ProviderAddress,
     settings: &Block,
     live: &BTreeMap<ResourceKey, ItemResult<Option<LiveGroup>>>,
     providers: &Providers,
-) -> Option<Problem> {
-    let unknown = |what: String| Some(Problem { piece: None, what });
+) -> Verdict {
+    let unknown = |(what, help): (String, Option<String>)| {
+        Verdict::Problem(Problem {
+            piece: None,
+            what,
+            help,
+        })
+    };
     let mut items = vec![Item::Block(settings.clone())];
     items.extend(draft.items(address));
     let text = match write::text(&items) {
@@ -95,21 +115,46 @@ async fn problem(
     {
         return unknown(said(Some(error)));
     }
-    let group = plan.groups.first()?;
-    if matches!(group.action, Action::Record | Action::NoOp) {
-        return None;
-    }
-    let change = group.changes.iter().find(|change| {
-        change.target == plan::Target::Cloud
-            && change.path != "owner"
-            && change.action != plan::ChangeAction::Adopt
-    });
-    let Some(change) = change else {
-        return unknown("it would come under management with a change".to_owned());
+    let Some(group) = plan.groups.first() else {
+        return unknown(("no group came of it".to_owned(), None));
     };
-    let what = match change.path.rsplit_once(": ") {
-        Some((_, key)) => format!("tideform would write its `{key}` another way"),
-        None => format!("`{}` would change", change.path),
+    if let Some(failure) = &group.failure {
+        return unknown((fragment(failure), None));
+    }
+    if matches!(group.action, Action::Record | Action::NoOp) {
+        return Verdict::Fits(Vec::new());
+    }
+    let (moved, others): (Vec<_>, Vec<_>) = group
+        .changes
+        .iter()
+        .filter(|change| {
+            change.target == plan::Target::Cloud
+                && change.path != "owner"
+                && change.action != plan::ChangeAction::Adopt
+        })
+        .partition(|change| is_of_windows(draft, &change.path));
+    let Some(change) = others.first() else {
+        if moved.is_empty() {
+            let what = "it would come under management with a change";
+            return unknown((what.to_owned(), None));
+        }
+        let moved = moved.into_iter().map(|change| Moved {
+            path: change.path.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+        });
+        return Verdict::Fits(moved.collect());
+    };
+    let (before, after) = (&change.before, &change.after);
+    let (what, help) = match change.path.rsplit_once(": ") {
+        Some((name, key)) => (
+            format!("tideform would write its `{key}` as {after}, and it is {before}"),
+            format!("To have it so, write it here, and `{name}` in `adopt`."),
+        ),
+        None => (
+            format!("`{}` would change from {before} to {after}", change.path),
+            "To have it so, write it here.".to_owned(),
+        ),
     };
     let name = change
         .path
@@ -131,14 +176,30 @@ async fn problem(
             _ => None,
         },
     });
-    Some(Problem { piece, what })
+    Verdict::Problem(Problem {
+        piece,
+        what,
+        help: Some(help),
+    })
 }
 
-/// A problem of the files as a lowercase fragment: what it says of the reason, else of the place, else at all.
-fn said(problem: Option<&tideform_policies::diagnostic::Diagnostic>) -> String {
+/// Whether windows of the draft say something else of this hour than somebody's hand.
+fn is_of_windows(draft: &Draft, path: &str) -> bool {
+    matches!(path, "limits.min" | "limits.max" | "desired") && draft.has_windows()
+}
+
+/// A problem of the files as a lowercase fragment (what it says of the reason, else of the place, else at all), and what
+/// to do as a sentence.
+fn said(problem: Option<&Diagnostic>) -> (String, Option<String>) {
     let Some(problem) = problem else {
-        return "it cannot be written".to_owned();
+        return ("it cannot be written".to_owned(), None);
     };
+    let help = problem.help.as_deref().map(sentence);
+    if problem.code == codes::CANNOT_LEAVE_ZERO {
+        // The group may have instances now.
+        let what = "they let it become empty, and nothing that scales it could then start it again";
+        return (what.to_owned(), help);
+    }
     let label = problem.labels.first().map(|label| label.text.as_ref());
     let text = match (&problem.why, label) {
         // "group.web, metric.cpu: what the provider cannot do."
@@ -149,10 +210,43 @@ fn said(problem: Option<&tideform_policies::diagnostic::Diagnostic>) -> String {
         (Some(why), None) => why,
         (None, None) => problem.summary.as_ref(),
     };
+    (fragment(text), help)
+}
+
+/// Without the period, and with a small letter unless it begins with a name such as AWS or CloudWatch.
+fn fragment(text: &str) -> String {
     let text = text.trim_end_matches('.');
+    let word = text.split(' ').next().unwrap_or_default();
+    let is_name = word.chars().skip(1).any(char::is_uppercase);
     let mut letters = text.chars();
     match letters.next() {
-        Some(first) => first.to_lowercase().chain(letters).collect(),
+        Some(first) if !is_name => first.to_lowercase().chain(letters).collect(),
+        Some(_) => text.to_owned(),
         None => "it cannot be written".to_owned(),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_goes_on_in_small_letters_unless_it_begins_with_a_name() {
+        for (text, wanted) in [
+            ("Nothing can leave zero.", "nothing can leave zero"),
+            ("AWS's actions write both.", "AWS's actions write both"),
+            ("CloudWatch has no such", "CloudWatch has no such"),
+            ("the metric is unknown", "the metric is unknown"),
+            ("", "it cannot be written"),
+        ] {
+            assert_eq!(fragment(text), wanted, "{text}");
+        }
+        assert_eq!(sentence("write `min = 1`"), "Write `min = 1`.");
     }
 }

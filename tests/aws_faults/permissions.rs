@@ -235,6 +235,27 @@ const CONTROLS: &str = r#"
   }
 "#;
 
+const IMPORTED: &str = "
+scaling, elb = client('autoscaling'), client('elbv2')
+target = elb.describe_target_groups(Names=['a'])['TargetGroups'][0]
+group = 'web-imported'
+scaling.create_auto_scaling_group(AutoScalingGroupName=group, MinSize=1, MaxSize=5, AvailabilityZones=['us-east-1a'],
+    LaunchTemplate={'LaunchTemplateName': 'web', 'Version': '$Default'}, TargetGroupARNs=[target['TargetGroupArn']])
+scaling.put_lifecycle_hook(AutoScalingGroupName=group, LifecycleHookName='drain', HeartbeatTimeout=300,
+    LifecycleTransition='autoscaling:EC2_INSTANCE_TERMINATING', DefaultResult='CONTINUE')
+label = target['LoadBalancerArns'][0].split('loadbalancer/')[1] + '/' + target['TargetGroupArn'].split(':')[-1]
+scaling.put_scaling_policy(AutoScalingGroupName=group, PolicyName='requests', PolicyType='TargetTrackingScaling',
+    TargetTrackingConfiguration={'TargetValue': 600.0, 'PredefinedMetricSpecification': {
+        'PredefinedMetricType': 'ALBRequestCountPerTarget', 'ResourceLabel': label}})
+policy = scaling.put_scaling_policy(AutoScalingGroupName=group, PolicyName='out', PolicyType='StepScaling',
+    AdjustmentType='ChangeInCapacity', StepAdjustments=[{'MetricIntervalLowerBound': 0.0, 'ScalingAdjustment': 1}])
+client('cloudwatch').put_metric_alarm(AlarmName='busy', AlarmActions=[policy['PolicyARN']], Namespace='AWS/SQS',
+    MetricName='ApproximateNumberOfMessagesVisible', Dimensions=[{'Name': 'QueueName', 'Value': 'jobs'}],
+    Statistic='Maximum', Period=60, EvaluationPeriods=1, Threshold=100.0, ComparisonOperator='GreaterThanOrEqualToThreshold')
+scaling.put_scheduled_update_group_action(AutoScalingGroupName=group, ScheduledActionName='up', Recurrence='0 8 * * *',
+    MinSize=2, MaxSize=5)
+";
+
 #[test]
 fn the_documented_policies_are_enough_and_nothing_in_them_is_unused() {
     let reads = documented(0);
@@ -242,6 +263,21 @@ fn the_documented_policies_are_enough_and_nothing_in_them_is_unused() {
     let mut story = Story::new();
     let native = NATIVE.replace("CONTROLS", CONTROLS);
     story.write(&[MADE, THEIRS, &native]);
+
+    // A group with everything that an import looks up: hooks, alarms, target groups.
+    story.outside(&reads, IMPORTED);
+    story.run(&["import", "aws", "--no-terraform"]);
+    let (called, denied) = story.called();
+    assert_eq!(denied, BTreeSet::new());
+    assert!(called.is_subset(&reads), "{called:?}");
+    for looked_up in [
+        "autoscaling:DescribeLifecycleHooks",
+        "cloudwatch:DescribeAlarms",
+        "elasticloadbalancing:DescribeTargetGroups",
+    ] {
+        assert!(called.contains(looked_up), "{looked_up}: {called:?}");
+    }
+    story.account.clear_log();
 
     story.allow(&reads);
     story.run(&["plan"]);

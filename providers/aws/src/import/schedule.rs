@@ -113,11 +113,11 @@ fn windows(
         });
     }
     // A floor can only raise and a ceiling only lower: outside is the widest of all.
-    let outside = (
+    let widest = (
         actions.iter().map(|action| action.limits.0).min(),
         actions.iter().map(|action| action.limits.1).max(),
     );
-    let (Some(least), Some(most)) = outside else {
+    let (Some(least), Some(most)) = widest else {
         return Err("there are no actions".to_owned());
     };
     let outside = Limits::new(Capacity(least), Capacity(most))
@@ -125,6 +125,12 @@ fn windows(
     let (mut closing, opening): (Vec<&Action<'_>>, Vec<&Action<'_>>) = actions
         .iter()
         .partition(|action| action.limits == (least, most));
+    if closing.is_empty() {
+        return Err(format!(
+            "no action of the group sets {least} to {most} again, the widest of their limits, as one that closes a window \
+             does"
+        ));
+    }
     let mut labels = Labels::default();
     let mut parts = Vec::new();
     for open in opening {

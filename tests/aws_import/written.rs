@@ -1,105 +1,9 @@
-//! `import aws` with the built binary: whatever scales groups today is written down, plans to no changes, and goes on
-//! as it is.
-#![cfg(feature = "aws")]
+//! Each kind of group as it is written.
 
-mod common;
+use serde_json::json;
+use tideform_aws_testserver::AwsServer;
 
-use common::Directory;
-use serde_json::{Value, json};
-use tideform_aws_testserver::{Account, AwsServer};
-
-/// What somebody else made: helpers for the scripts below.
-const MAKE: &str = r#"
-ec2, scaling, cloudwatch = client("ec2"), client("autoscaling"), client("cloudwatch")
-ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-12c6146b", "InstanceType": "m5.large"})
-TEMPLATE = {"LaunchTemplateName": "web", "Version": "$Default"}
-def group(name, low=2, high=20, desired=4, **more):
-    if "MixedInstancesPolicy" not in more:
-        more["LaunchTemplate"] = TEMPLATE
-    scaling.create_auto_scaling_group(AutoScalingGroupName=name, MinSize=low, MaxSize=high, DesiredCapacity=desired,
-        AvailabilityZones=["us-east-1a"], Tags=[{"Key": "team", "Value": "shop", "PropagateAtLaunch": True}], **more)
-def track(name, policy, target, **more):
-    metric = {k: more.pop(k) for k in list(more) if k.endswith("Specification")}
-    scaling.put_scaling_policy(AutoScalingGroupName=name, PolicyName=policy, PolicyType="TargetTrackingScaling",
-        TargetTrackingConfiguration={"TargetValue": target, "DisableScaleIn": more.pop("DisableScaleIn", False), **metric}, **more)
-def predefined(kind):
-    return {"PredefinedMetricSpecification": {"PredefinedMetricType": kind}}
-def step(name, policy, alarm, steps, kind="ChangeInCapacity", least=None, actions=(), **spec):
-    more = {"MinAdjustmentMagnitude": least} if least else {}
-    arn = scaling.put_scaling_policy(AutoScalingGroupName=name, PolicyName=policy, PolicyType="StepScaling", AdjustmentType=kind,
-        StepAdjustments=[{k: v for k, v in zip(["MetricIntervalLowerBound", "MetricIntervalUpperBound", "ScalingAdjustment"], s) if v is not None} for s in steps], **more)["PolicyARN"]
-    if alarm:
-        cloudwatch.put_metric_alarm(AlarmName=alarm, AlarmActions=[arn, *actions], **spec)
-def cpu(name, **more):
-    return {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Statistic": "Average",
-        "Dimensions": [{"Name": "AutoScalingGroupName", "Value": name}], "Period": 300, "EvaluationPeriods": 2, **more}
-def series(id, namespace, name, stat, dimensions, answer=False):
-    return {"Id": id, "ReturnData": answer, "MetricStat": {"Stat": stat, "Metric": {"Namespace": namespace, "MetricName": name,
-        "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()]}}}
-def in_service(id, name, answer=False):
-    return series(id, "AWS/AutoScaling", "GroupInServiceInstances", "Average", {"AutoScalingGroupName": name}, answer)
-def action(name, called, **more):
-    scaling.put_scheduled_update_group_action(AutoScalingGroupName=name, ScheduledActionName=called, **more)
-"#;
-
-/// Everything that scales the groups of an account; of the groups all but their tags.
-const SNAPSHOT: &str = r#"
-scaling, cloudwatch = client("autoscaling"), client("cloudwatch")
-def plain(thing):
-    return {k: v for k, v in thing.items() if k not in ("StateUpdatedTimestamp", "StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp", "StateReason", "StateReasonData", "StateValue", "Tags", "Instances")}
-groups = [plain(g) for g in scaling.describe_auto_scaling_groups()["AutoScalingGroups"]]
-policies = [plain(p) for p in scaling.describe_policies()["ScalingPolicies"]]
-alarms = [plain(a) for a in cloudwatch.describe_alarms()["MetricAlarms"]]
-actions = [plain(a) for a in scaling.describe_scheduled_actions()["ScheduledUpdateGroupActions"]]
-hooks = [h for g in groups for h in scaling.describe_lifecycle_hooks(AutoScalingGroupName=g["AutoScalingGroupName"])["LifecycleHooks"]]
-import json
-out = json.loads(json.dumps([groups, policies, alarms, actions, hooks], default=str))
-"#;
-
-/// An account with these groups, and an empty directory that reaches it.
-fn account_with<'a>(server: &'a AwsServer, script: &str) -> (Account<'a>, Directory) {
-    let account = server.account();
-    account.boto3(&format!("{MAKE}\n{script}\nout = None"));
-    let mut directory = Directory::empty();
-    for (name, value) in account.environment() {
-        directory.set(&name, &value);
-    }
-    (account, directory)
-}
-
-/// Imports, and holds the file to what is promised of it: formatted, no changes before and after apply, nothing else
-/// than tags written.
-fn import(account: &Account<'_>, directory: &Directory) -> (String, String) {
-    let before = account.boto3(SNAPSHOT);
-    let imported = directory
-        .run(&[
-            "import",
-            "aws",
-            "--out",
-            "shop.hcl",
-            "--filter",
-            "tag:team=shop",
-        ])
-        .exits(0);
-    let file = directory.read("shop.hcl");
-    directory.run(&["fmt", "--check"]).exits(0);
-    let plan = directory.run(&["plan", "--detailed-exitcode"]);
-    assert_eq!(plan.code, Some(0), "{file}\n{}{}", plan.stdout, plan.stderr);
-    assert!(plan.stdout.ends_with("No changes.\n"), "{}", plan.stdout);
-    assert!(
-        plan.stdout.contains("Apply would take ownership of"),
-        "{}",
-        plan.stdout
-    );
-    assert_eq!(account.boto3(SNAPSHOT), before, "before apply");
-    directory.run(&["apply", "--auto-approve"]).exits(0);
-    assert_eq!(account.boto3(SNAPSHOT), before, "{file}");
-    let plan = directory.run(&["plan", "--detailed-exitcode"]).exits(0);
-    assert!(plan.stdout.contains("No changes."), "{}", plan.stdout);
-    assert!(!plan.stdout.contains("ownership"), "{}", plan.stdout);
-    assert_eq!(account.violations(), Vec::<Value>::new());
-    (file, imported.stderr)
-}
+use crate::support::{account_with, import};
 
 #[test]
 fn limits_warmup_order_tracking_and_windows_are_written_as_they_are() {
@@ -408,7 +312,10 @@ group "plain" {
 
   resource "asg" { name = "plain" }
 
-  # Its limits are not managed: an empty group stays empty.
+  limits {
+    min = 0
+    max = 3
+  }
 }
 "#
     );
@@ -416,6 +323,31 @@ group "plain" {
         said.contains("mixed_instances_policy[0].launch_template[0].override"),
         "{said}"
     );
+}
+
+#[test]
+fn an_alarm_that_starts_two_policies_is_one_resource_of_terraforms() {
+    let (account, directory) = account_with(
+        AwsServer::shared(),
+        r#"
+def adding(n):
+    return scaling.put_scaling_policy(AutoScalingGroupName="web", PolicyName=f"add-{n}", PolicyType="StepScaling",
+        AdjustmentType="ChangeInCapacity", StepAdjustments=[{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": n}])["PolicyARN"]
+group("web")
+cloudwatch.put_metric_alarm(AlarmName="busy", AlarmActions=[adding(1), adding(2)], Threshold=70.0,
+    ComparisonOperator="GreaterThanOrEqualToThreshold", **cpu("web"))
+"#,
+    );
+    let (file, said) = import(&account, &directory);
+    assert!(
+        file.contains("adopt      = [\"add-1\", \"add-2\"]"),
+        "{file}"
+    );
+    assert!(
+        said.contains("aws_cloudwatch_metric_alarm.busy\n"),
+        "{said}"
+    );
+    assert!(!said.contains("busy_2"), "{said}");
 }
 
 #[test]
@@ -462,6 +394,9 @@ track("odd", "rate", 50.0, CustomizedMetricSpecification={"Metrics": [series("a"
     {"Id": "r", "Expression": "RATE(a)", "ReturnData": True}]})
 track("odd", "samples", 50.0, CustomizedMetricSpecification={"Namespace": "Shop", "MetricName": "Orders", "Statistic": "SampleCount"})
 action("odd", "friday", Recurrence="0 8 * * FRI", DesiredCapacity=8)
+group("night", low=0, high=0, desired=0)
+action("night", "stop", Recurrence="0 20 * * *", MinSize=0, MaxSize=0)
+action("night", "start", Recurrence="0 6 * * *", MinSize=2, MaxSize=10)
 group("moved")
 action("moved", "up", Recurrence="0 8 * * *", MinSize=4, MaxSize=20, DesiredCapacity=4)
 action("moved", "down", Recurrence="0 20 * * *", MinSize=2, MaxSize=20, DesiredCapacity=2)
@@ -480,6 +415,7 @@ action("moved", "down", Recurrence="0 20 * * *", MinSize=2, MaxSize=20, DesiredC
         "# Why: it asks for a capacity, and windows of the files move the limits.",
         "# Its limits are not managed: scheduled actions that stay move them. They are 2 to 20 now.",
         "# Why: an action of the group also asks for a capacity.",
+        "# Why: no action of the group sets 0 to 10 again, the widest of their limits, as one that closes a window does.",
     ] {
         assert!(file.contains(part), "{part}\n{file}");
     }
@@ -492,88 +428,47 @@ action("moved", "down", Recurrence="0 20 * * *", MinSize=2, MaxSize=20, DesiredC
 }
 
 #[test]
-fn many_groups_are_found_and_read_in_few_calls() {
-    let account = AwsServer::shared().account();
-    account.seed_groups(json!({ "count": 150, "prefix": "web", "tags": { "team": "shop" } }));
-    let mut directory = Directory::empty();
-    for (name, value) in account.environment() {
-        directory.set(&name, &value);
-    }
-    let imported = directory
-        .run(&[
-            "import",
-            "aws",
-            "--filter",
-            "name=web-000*",
-            "--no-terraform",
-        ])
-        .exits(0);
-    assert_eq!(imported.stdout.matches("\ngroup \"").count(), 99);
-    assert!(
-        !imported.stderr.contains("removed {"),
-        "{}",
-        imported.stderr
+fn requests_per_target_are_written_by_the_second_as_they_are() {
+    let (account, directory) = account_with(
+        AwsServer::shared(),
+        r#"
+elb = client("elbv2")
+subnets = ec2.describe_subnets()["Subnets"][:2]
+arns = [elb.create_target_group(Name=n, Protocol="HTTP", Port=80, VpcId=subnets[0]["VpcId"])["TargetGroups"][0]["TargetGroupArn"] for n in ("shop", "other")]
+balancer = elb.create_load_balancer(Name="shop", Subnets=[s["SubnetId"] for s in subnets])["LoadBalancers"][0]["LoadBalancerArn"]
+for port, arn in enumerate(arns):
+    elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80 + port, DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}])
+def label(arn):
+    return balancer.split("loadbalancer/")[1] + "/" + arn.split(":")[-1]
+def requests(arn):
+    return {"PredefinedMetricSpecification": {"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label(arn)}}
+for name, target in (("whole", 600.0), ("odd", 1000.0)):
+    group(name, TargetGroupARNs=[arns[0]])
+    track(name, "requests", target, **requests(arns[0]))
+group("elsewhere", TargetGroupARNs=[arns[0]])
+track("elsewhere", "requests", 600.0, **requests(arns[1]))
+"#,
     );
-    // Two pages of groups, one call for the 99 that are read, three pages each of policies and actions.
-    for (op, calls) in [
-        ("DescribeAutoScalingGroups", 3),
-        ("DescribePolicies", 3),
-        ("DescribeScheduledActions", 3),
+    let (file, _) = import(&account, &directory);
+    for part in [
+        "adopt      = [\"requests\"]",
+        "  metric \"requests_per_instance\" {\n    track {\n      target = 10 # a second; 600 a minute\n    }\n  }\n",
+        "      target = 1000 / 60 # AWS counts by the minute, tideform by the second\n",
+        "# Why: it counts the requests of another target group than the group's first.",
     ] {
-        assert_eq!(account.count("autoscaling", op), calls, "{op}");
+        assert!(file.contains(part), "{part}\n{file}");
     }
-    directory.write("shop.hcl", &imported.stdout);
-    let plan = directory.run(&["plan", "--detailed-exitcode"]).exits(0);
-    assert!(plan.stdout.contains("99 groups"), "{}", plan.stdout);
-}
-
-#[test]
-fn import_reads_the_region_where_it_is_said_and_overwrites_nothing() {
-    let (_account, directory) = account_with(AwsServer::shared(), "group(\"web\")");
-    directory.write(
-        "there.hcl",
-        "provider \"aws\" {\n  region = \"us-east-1\"\n}\n",
+    // Another target is written by the minute again, and the label stays.
+    directory.write("shop.hcl", &file.replace("target = 10 #", "target = 20 #"));
+    let plan = directory.run(&["plan", "--detailed-exitcode"]).exits(2);
+    assert!(plan.stdout.contains("requests: target"), "{}", plan.stdout);
+    directory.run(&["apply", "--auto-approve"]).exits(0);
+    let now = account.boto3(
+        r#"
+policy = client("autoscaling").describe_policies(AutoScalingGroupName="whole")["ScalingPolicies"][0]["TargetTrackingConfiguration"]
+spec = policy["PredefinedMetricSpecification"]
+out = [policy["TargetValue"], spec["PredefinedMetricType"], spec["ResourceLabel"].count("targetgroup/shop")]
+"#,
     );
-    let imported = directory.run(&["import", "aws"]).exits(0);
-    assert!(
-        !imported.stdout.contains("provider \"aws\""),
-        "{}",
-        imported.stdout
-    );
-    let refused = directory
-        .run(&["import", "aws", "--region", "eu-west-1"])
-        .exits(1);
-    assert!(
-        refused.stderr.contains("Provider is in the files"),
-        "{}",
-        refused.stderr
-    );
-    let refused = directory
-        .run(&["import", "aws", "--out", "there.hcl"])
-        .exits(1);
-    assert!(
-        refused.stderr.contains("not overwritten"),
-        "{}",
-        refused.stderr
-    );
-    let none = directory
-        .run(&["import", "aws", "--filter", "tag:team=nobody"])
-        .exits(1);
-    assert!(
-        none.stderr.contains("No group in account"),
-        "{}",
-        none.stderr
-    );
-    std::fs::remove_file(directory.file("there.hcl")).unwrap();
-    let elsewhere = directory
-        .run(&["import", "aws", "--region", "eu-west-1"])
-        .exits(1);
-    assert!(
-        elsewhere.stderr.contains("eu-west-1"),
-        "{}",
-        elsewhere.stderr
-    );
-    let json = directory.run(&["import", "aws", "--json"]).exits(0).json();
-    assert_eq!(json["groups"][0]["address"], "group.web");
-    assert!(json["hcl"].as_str().unwrap().contains("group \"web\""));
+    assert_eq!(now, json!([1200.0, "ALBRequestCountPerTarget", 1]));
 }
