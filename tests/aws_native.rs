@@ -6,6 +6,8 @@
 #![cfg(feature = "aws")]
 
 mod common;
+#[path = "aws_native/overrides.rs"]
+mod overrides;
 
 use common::{Directory, Ran};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 use tideform_policies::model::units::format_duration;
-use tideform_provider::{AttributeChange, GroupSpec, LiveGroup};
+use tideform_provider::{AttributeChange, GroupSpec, LiveGroup, SwitchedOff};
 
 use super::step::Seen;
 use crate::plan::{Step, same_value};
@@ -127,7 +127,7 @@ fn rank(change: &AttributeChange) -> u8 {
         AttributeChange::Launch(_) => 2,
         AttributeChange::Drain(_) => 3,
         AttributeChange::PutControl(_) | AttributeChange::RemoveControl(_) => 4,
-        AttributeChange::Pause(_) => 5,
+        AttributeChange::Pause(_) | AttributeChange::SwitchOn(_) => 5,
         AttributeChange::Owner(None) => 6,
     }
 }
@@ -159,6 +159,7 @@ fn text(change: &AttributeChange) -> String {
         AttributeChange::RemoveControl(name) => format!("remove `{name}`"),
         AttributeChange::Pause(true) => "switch the cloud's own policies off".to_owned(),
         AttributeChange::Pause(false) => "switch the cloud's own policies on".to_owned(),
+        AttributeChange::SwitchOn(names) => format!("switch {} on", names.join(" and ")),
     }
 }
 
@@ -180,6 +181,10 @@ fn is_live(
         AttributeChange::Mix(mix) => now.mix.as_ref() == Some(mix),
         AttributeChange::Maintenance(wanted) => now.maintenance == Some(*wanted),
         AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,
+        AttributeChange::SwitchOn(names) => {
+            let is_meant = |off: &SwitchedOff| names.contains(&off.name);
+            !live.switched_off.iter().any(is_meant)
+        }
         // What the provider does not show cannot be told to be done; asking for it again does no harm.
         AttributeChange::Launch(attributes) => attributes.iter().all(|(name, value)| {
             same_value(now.launch_as(name, value).unwrap_or(&Json::Null), value)

@@ -6,9 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tideform_policies::model::{Controller, Group, GroupAddress};
-use tideform_state::{
-    JsonText, OpenMode, Override, OverrideKind, ProviderIdentity, State, StoredDecision,
-};
+use tideform_provider::SwitchedOff;
+use tideform_state::{OpenMode, Override, OverrideKind, ProviderIdentity, State, StoredDecision};
 
 use super::args::GroupArgs;
 use super::context::Context;
@@ -20,7 +19,7 @@ use super::{CliResult, exit};
 use crate::cost::{Spending, Timeline, month_start};
 use crate::engine::{Decision, explain};
 use crate::observe::{Read, read_live};
-use crate::reconcile::{Condition, Progress, count_ready};
+use crate::reconcile::{Condition, Moved, Progress, count_ready};
 use crate::registry::Providers;
 use crate::wrap::wrapped;
 
@@ -47,6 +46,8 @@ struct Row {
     overrides: Vec<Override>,
     /// What stood in the way at the loop's latest visit, and when that was.
     condition: Option<(Condition, Option<Timestamp>)>,
+    /// What the loop has moved for people, and brings back.
+    moved: Moved,
     cost_usd: Option<f64>,
 }
 
@@ -60,6 +61,8 @@ struct Live {
     is_paused: bool,
     /// Whose it is, where it is another state's.
     foreign: Option<String>,
+    /// What somebody else has switched off of what scales it in the cloud.
+    off: Vec<SwitchedOff>,
 }
 
 impl StatusArgs {
@@ -85,15 +88,23 @@ impl StatusArgs {
         let mut spent = spent(&state, &self.groups, now)?;
         let mut rows = Vec::with_capacity(applied.len());
         for (address, applied) in applied {
+            let progress = match progress.remove(&address) {
+                Some(text) => text.read::<Progress>()?,
+                None => Progress::default(),
+            };
             let live = match live.remove(&address) {
-                Some(Ok(read)) => Ok(view_live(&read, &applied.group, &lineage, now)),
+                Some(Ok(read)) => {
+                    let moved = &progress.moved;
+                    Ok(view_live(&read, &applied.group, moved, &lineage, now))
+                }
                 Some(Err(error)) => Err(super::error::sentence(&error)),
                 None => Ok(None),
             };
             rows.push(Row {
                 decision: decisions.remove(&address),
                 overrides: overrides.remove(&address).unwrap_or_default(),
-                condition: condition(progress.remove(&address), &live)?,
+                condition: condition(&progress, &live),
+                moved: progress.moved,
                 live,
                 cost_usd: spent.remove(&address),
                 group: applied.group,
@@ -151,8 +162,19 @@ async fn identities(providers: &Providers) -> Vec<ProviderIdentity> {
     found
 }
 
-fn view_live(read: &Read, group: &Group, lineage: &str, now: Timestamp) -> Option<Live> {
+fn view_live(
+    read: &Read,
+    group: &Group,
+    moved: &Moved,
+    lineage: &str,
+    now: Timestamp,
+) -> Option<Live> {
     let live = read.live.as_ref()?;
+    let off = match group.controller {
+        Controller::Native => moved.off_by_others(live).into_iter().cloned().collect(),
+        // What stands in its way, the loop finds by itself.
+        Controller::Tideform => Vec::new(),
+    };
     Some(Live {
         desired: live.desired,
         ready: count_ready(&live.instances, group.policy.warmup, now).0,
@@ -166,6 +188,7 @@ fn view_live(read: &Read, group: &Group, lineage: &str, now: Timestamp) -> Optio
             .as_ref()
             .filter(|owner| owner.state != lineage)
             .map(|owner| format!("{} of workspace `{}`", owner.group, owner.workspace)),
+        off,
     })
 }
 
@@ -208,23 +231,21 @@ fn spent(
 
 /// What stood in the way of scaling at the loop's latest visit, and when that was. What is seen to be over is not told.
 fn condition(
-    progress: Option<JsonText>,
+    progress: &Progress,
     live: &Result<Option<Live>, String>,
-) -> Result<Option<(Condition, Option<Timestamp>)>, CliError> {
-    let Some(text) = progress else {
-        return Ok(None);
-    };
-    let progress = text.read::<Progress>()?;
+) -> Option<(Condition, Option<Timestamp>)> {
     let is_over = |condition: &Condition| match (condition, live) {
         // The resource is there: whatever is wrong with it, it is not that it is missing.
         (Condition::Missing, Ok(Some(_))) => true,
         (Condition::Foreign { owner }, Ok(Some(live))) => live.foreign.as_ref() != Some(owner),
+        // As it is now is said by what is live.
+        (Condition::SwitchedOff { .. }, Ok(Some(_))) => true,
         _ => false,
     };
-    Ok(progress
-        .condition
+    let condition = progress.condition.clone();
+    condition
         .filter(|condition| !is_over(condition))
-        .map(|condition| (condition, progress.last_visit)))
+        .map(|condition| (condition, progress.last_visit))
 }
 
 fn as_json(row: &Row) -> Json {
@@ -237,6 +258,11 @@ fn as_json(row: &Row) -> Json {
             "max": live.max,
             "blocked": live.blocked,
             "paused": live.is_paused,
+            "switched_off": live.off.iter().map(|off| json!({
+                "name": off.name,
+                "effect": off.effect,
+                "resume": off.resume,
+            })).collect::<Vec<_>>(),
         }),
         Ok(None) | Err(_) => Json::Null,
     };
@@ -260,6 +286,7 @@ fn as_json(row: &Row) -> Json {
         })),
         "condition": row.condition.as_ref().map(|(condition, _)| condition.summary()),
         "condition_at": row.condition.as_ref().and_then(|(_, at)| *at),
+        "set_aside": row.moved.set_aside.iter().map(|control| &control.name).collect::<Vec<_>>(),
         "overrides": row.overrides,
         "month_cost_usd": row.cost_usd,
     })
@@ -348,17 +375,33 @@ fn notes(row: &Row, now: Timestamp) -> Vec<String> {
         .collect();
     match &row.live {
         Ok(Some(live)) => {
-            notes.extend(live.blocked.iter().cloned());
+            let is_said = |reason: &&String| {
+                let said = |off: &SwitchedOff| off.effect.starts_with(reason.as_str());
+                live.off.iter().any(said)
+            };
+            notes.extend(live.blocked.iter().filter(|one| !is_said(one)).cloned());
             let is_asked_for = row
                 .overrides
                 .iter()
                 .any(|one| one.kind == OverrideKind::Pause);
-            if live.is_paused && !is_asked_for && row.group.controller == Controller::Native {
-                notes.push("the cloud's own policies are switched off".to_owned());
+            if live.is_paused && !is_asked_for && row.moved.paused {
+                notes.push(
+                    "the cloud's own policies are switched off, until `tideform reconcile` ends its pause".to_owned(),
+                );
             }
+            notes.extend(
+                Condition::of_switched_off(&live.off.iter().collect::<Vec<_>>())
+                    .map(|off| off.summary()),
+            );
         }
         Ok(None) => notes.push("the resource does not exist".to_owned()),
         Err(_) => notes.push("cannot be read".to_owned()),
+    }
+    if !row.moved.set_aside.is_empty() {
+        let names: Vec<&str> = (row.moved.set_aside.iter())
+            .map(|control| control.name.as_str())
+            .collect();
+        notes.push(format!("set aside until then: {}", names.join(", ")));
     }
     if let Some((condition, at)) = &row.condition {
         let is_told = match condition {

@@ -31,6 +31,8 @@ pub struct Beside {
 pub struct NativeControls {
     /// All its scheduled actions.
     pub schedules: Vec<ControlSpec>,
+    /// The names of those that it has while nothing that people ask for holds; empty while nothing does.
+    pub usual: BTreeSet<String>,
     /// What a pause moves beside switching the controls off, as it is to be now.
     pub pausable: Vec<ControlSpec>,
 }

@@ -7,7 +7,7 @@ use tideform_policies::codes;
 use tideform_policies::diagnostic::{Diagnostic, Diagnostics};
 use tideform_policies::model::{Configuration, GroupAddress, ProviderAddress, Resource};
 use tideform_provider::{
-    Capabilities, ControlSpec, ItemResult, LiveGroup, Needs, Owner, Unsupported,
+    Capabilities, Control, ControlSpec, ItemResult, LiveGroup, Needs, Owner, Unsupported,
 };
 
 use super::PlanOptions;
@@ -165,6 +165,22 @@ pub(super) fn addresses<'a>(
     all
 }
 
+/// Adopted scheduled actions of a resource that the loop has set aside for a while.
+pub(super) fn set_aside<'a>(
+    known: Option<&'a Known>,
+    provider: &ProviderAddress,
+    resource: &Resource,
+) -> Vec<&'a Control> {
+    known
+        .iter()
+        .flat_map(|known| known.groups.values())
+        .filter(|applied| {
+            applied.group.provider == *provider && applied.group.resource == *resource
+        })
+        .flat_map(|applied| &applied.moved.set_aside)
+        .collect()
+}
+
 /// The resources that a plan has to see.
 pub(super) fn resources(
     configuration: &Configuration,
@@ -226,6 +242,10 @@ pub fn compute(inputs: &Inputs<'_>) -> Plan {
                 .and_then(|known| known.unfinished.get(&address)),
             moved_from: group.moved_from,
             is_forgotten: configuration.removed.contains(&address),
+            set_aside: configured
+                .into_iter()
+                .flat_map(|group| set_aside(inputs.known, &group.provider, &group.resource))
+                .collect(),
             lineage: inputs
                 .known
                 .and_then(|known| known.mark.as_ref())

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tideform_policies::model::{Controller, Group, Share};
+use tideform_policies::model::{Adopt, Controller, Group, Share};
 use tideform_provider::{ControlKind, LiveGroup};
 
 /// The fingerprint of a live group.
@@ -28,12 +28,22 @@ pub fn fingerprint(live: &LiveGroup, applied: Option<&Group>) -> String {
             attributes.limits = limits;
         }
     }
+    // A pin or a surge sets adopted scheduled actions aside.
+    let is_the_loops = |name: &String| {
+        name.starts_with("tideform/")
+            || applied.is_some_and(|group| {
+                group.controller == Controller::Native
+                    && match &group.adopt {
+                        Adopt::None => false,
+                        Adopt::All => true,
+                        Adopt::Named(names) => names.contains(name),
+                    }
+            })
+    };
     let mut controls: Vec<_> = live
         .controls
         .iter()
-        .filter(|control| {
-            control.kind == ControlKind::Dynamic || !control.name.starts_with("tideform/")
-        })
+        .filter(|control| control.kind == ControlKind::Dynamic || !is_the_loops(&control.name))
         .map(|control| {
             let settings = json!(control.settings).to_string();
             (&control.name, control.enabled, &control.summary, settings)

@@ -288,6 +288,7 @@ pub(crate) fn live(group: &Group, desired: u32) -> LiveGroup {
         }),
         controls: Vec::new(),
         is_paused: false,
+        switched_off: Vec::new(),
         blocked: Vec::new(),
         failed_launches: Vec::new(),
         deregistration: Vec::new(),

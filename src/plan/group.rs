@@ -57,9 +57,12 @@ use controls::{
 use create::create;
 use drift::{drift, is_tagged_ours, was_just_created};
 use leaving::{leave_old_resource, plan_leaving};
-use limits::{at_this_moment, is_kept_by_loop, limits_now, renewal_note};
+use limits::{at_this_moment, held_back, is_kept_by_loop, limits_now, renewal_note};
 use policy::policy_changes;
-use problems::{report_deregistration, report_foreign_controls, report_owner, report_unsupported};
+use problems::{
+    report_deregistration, report_foreign_controls, report_owner, report_switched_off,
+    report_unsupported,
+};
 use update::{owner, owner_text, update};
 
 /// Everything about one group that its plan depends on.
@@ -81,6 +84,8 @@ pub(super) struct Situation<'a> {
     pub(super) is_forgotten: bool,
     /// Of our state; `None`: there is no state yet.
     pub(super) lineage: Option<&'a str>,
+    /// Adopted scheduled actions of the configured resource that the loop has set aside for a while.
+    pub(super) set_aside: Vec<&'a Control>,
     /// Of the configured resource.
     pub(super) live: Option<&'a ItemResult<Option<LiveGroup>>>,
     /// Of the resource that was last applied; the same one unless the files name another.
@@ -103,31 +108,29 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
     group_errors: &mut Diagnostics,
 ) -> Option<GroupPlan> {
-    match (situation.configured, situation.applied) {
-        (Some(group), _) => {
-            let mut own = Diagnostics::default();
-            let mut plan = plan_configured(situation, group, places, diagnostics, &mut own);
-            let (errors, warnings): (Vec<_>, Vec<_>) = own
-                .iter()
-                .cloned()
-                .partition(|problem| problem.severity == Severity::Error);
-            diagnostics.extend(warnings);
-            if let Some(first) = errors.first() {
-                let said = errors.iter().map(|error| match &error.why {
-                    Some(why) => why.clone(),
-                    None => error.summary.clone(),
-                });
-                let why = said.collect::<Vec<_>>().join(" ");
-                plan.leave_out(why, Some(first.code.0));
-            }
-            for error in errors {
-                group_errors.push_of_group(error);
-            }
-            Some(plan)
-        }
-        (None, Some(applied)) => Some(plan_leaving(situation, applied)),
-        (None, None) => None,
+    let mut own = Diagnostics::default();
+    let mut plan = match (situation.configured, situation.applied) {
+        (Some(group), _) => plan_configured(situation, group, places, diagnostics, &mut own),
+        (None, Some(applied)) => plan_leaving(situation, applied, &mut own),
+        (None, None) => return None,
+    };
+    let (errors, warnings): (Vec<_>, Vec<_>) = own
+        .iter()
+        .cloned()
+        .partition(|problem| problem.severity == Severity::Error);
+    diagnostics.extend(warnings);
+    if let Some(first) = errors.first() {
+        let said = errors.iter().map(|error| match &error.why {
+            Some(why) => why.clone(),
+            None => error.summary.clone(),
+        });
+        let why = said.collect::<Vec<_>>().join(" ");
+        plan.leave_out(why, Some(first.code.0));
     }
+    for error in errors {
+        group_errors.push_of_group(error);
+    }
+    Some(plan)
 }
 
 fn empty(situation: &Situation<'_>, group: &Group) -> GroupPlan {
@@ -215,6 +218,7 @@ fn plan_configured(
         report_owner(situation, group, live, places, own);
         report_foreign_controls(situation, group, live, places, own);
         report_deregistration(situation, group, live, places, diagnostics);
+        report_switched_off(situation, group, live, places, diagnostics);
     }
     // What an error stands in the way of is not planned: the error says what to mend first.
     if diagnostics

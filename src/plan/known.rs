@@ -98,6 +98,11 @@ impl Applied {
         }
     }
 
+    /// Whether a pin or a surge, and not a plan, says which limits are live, or did so and is to be brought back.
+    pub(super) fn holds_limits(&self) -> bool {
+        self.pin.is_some() || !self.surges.is_empty() || self.moved.limits
+    }
+
     /// Whether people have asked for anything, or the loop has still to bring back what they did.
     pub(super) fn is_held(&self) -> bool {
         self.pin.is_some()

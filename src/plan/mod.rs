@@ -57,6 +57,7 @@ pub use types::{
 
 pub(crate) use wanted::same_value;
 
+use crate::reconcile::Moved;
 use crate::registry::Providers;
 
 /// Why no plan can be made. Problems in the files are not here: they are the plan's diagnostics.
@@ -324,7 +325,9 @@ async fn wanted_controls(
             let applied = known.and_then(|known| applied_at(configuration, known, address));
             let held = applied.map_or_else(Held::default, |applied| applied.held(&group.policy));
             let recorded = applied.and_then(|applied| applied.controls.as_deref());
+            let aside = compute::set_aside(known, &group.provider, &group.resource);
             Some(async move {
+                let live = live.map(|live| Moved::with_set_aside(aside, live));
                 let context = ControlContext {
                     workspace: &options.workspace,
                     now,
@@ -332,7 +335,7 @@ async fn wanted_controls(
                     // The loop pauses; the plan says how it is without.
                     is_paused: false,
                     only_schedules: false,
-                    live,
+                    live: live.as_deref(),
                     applied: recorded.unwrap_or_default(),
                 };
                 let wanted = provider.controls(group, &context).await;

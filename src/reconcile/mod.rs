@@ -34,6 +34,7 @@ pub use group::{
 pub use listen::{Shared, bind, serve};
 pub use load::overrides_by_group;
 pub use metrics::{CONTENT_TYPE, GroupMetrics, LoopMetrics};
+pub(crate) use native::as_it_was;
 pub use options::{Finished, Options, ProviderSource, ReconcileError, Silent, Watcher};
 pub use progress::{Alerts, Condition, Moved, Progress, back_off, describe_back_off};
 pub use protocol::{

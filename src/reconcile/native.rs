@@ -6,12 +6,15 @@
 //! pause                       the controls switched off; afterwards on again
 //! ```
 //!
+//! Adopted scheduled actions know nothing of a pin or a surge: while one holds they are set aside, remembered before they
+//! are taken away, and what they do is compiled in with all else. Afterwards they come back under their own names.
+//!
 //! It looks at what is live and at what should be, and never at what was done last: a run that was missed, or that died
 //! half-way, is made good by the next. What only files and drift change is a plan's, and left alone.
 
 use jiff::Timestamp;
 use tideform_policies::calendar::{Floor, Held, TimedLimits};
-use tideform_policies::model::{Capacity, Change, Group};
+use tideform_policies::model::{Adopt, Capacity, Change, Group};
 use tideform_provider::{
     AttributeChange, Control, ControlKind, ControlSpec, LiveGroup, dated_at, is_ours,
 };
@@ -53,10 +56,10 @@ pub(super) fn held(overrides: &Overrides, now: Timestamp) -> Held {
 }
 
 /// Whether the loop needs to know the scheduled actions of a group.
-pub(super) fn needs_schedules(group: &Group, overrides: &Overrides, moved: Moved) -> bool {
+pub(super) fn needs_schedules(group: &Group, overrides: &Overrides, moved: &Moved) -> bool {
     !group.policy.schedules.is_empty()
         || *overrides != Overrides::default()
-        || moved != Moved::default()
+        || *moved != Moved::default()
 }
 
 /// What is to be done.
@@ -64,14 +67,14 @@ pub(super) fn plan_native(
     group: &Group,
     observed: &Observed,
     wanted: &NativeControls,
-    moved: Moved,
+    moved: &Moved,
     workspace: &str,
     now: Timestamp,
 ) -> NativePlan {
     let live = &observed.live;
     let overrides = &observed.observation.overrides;
     let mut plan = NativePlan {
-        moved,
+        moved: moved.clone(),
         ..NativePlan::default()
     };
     let stopped = wanted
@@ -84,7 +87,11 @@ pub(super) fn plan_native(
         if !live.is_paused {
             changes.push(AttributeChange::Pause(true));
         }
-        plan.moved.paused |= !changes.is_empty();
+        if !changes.is_empty() && !moved.paused {
+            let off = live.switched_off.iter().filter(|off| off.by_pause);
+            plan.moved.off_before = off.map(|off| off.name.clone()).collect();
+            plan.moved.paused = true;
+        }
         plan.reasons.push(Reason::Paused {
             until: pause.until,
             by: pause.by.clone(),
@@ -101,27 +108,56 @@ pub(super) fn plan_native(
             control.kind == ControlKind::Schedule && is_ours(&control.name, workspace)
         })
     };
+    let is_adopted = |control: &&Control| {
+        control.kind == ControlKind::Schedule
+            && !is_ours(&control.name, workspace)
+            && (wanted.usual.contains(&control.name) || is_named(&group.adopt, &control.name))
+    };
     let has_dated = wanted
         .schedules
         .iter()
         .map(|spec| &spec.name)
         .chain(schedules().map(|control| &control.name))
         .any(|name| dated_at(name).is_some());
-    if held.is_empty() && moved == Moved::default() && !has_dated {
+    if held.is_empty() && *moved == Moved::default() && !has_dated {
         return plan;
     }
     plan.say(overrides, &held, live);
-    let why = plan.why(&held);
+    let mut why = plan.why(&held);
     let (mut first, mut then) = (Vec::new(), Vec::new());
     if let Some(timed) = TimedLimits::new(&group.policy, &held) {
+        let is_wanted = |name: &str| wanted.schedules.iter().any(|spec| spec.name == name);
         let is_over = |control: &Control| {
-            let is_wanted = wanted
-                .schedules
-                .iter()
-                .any(|spec| spec.name == control.name);
             // One that has run is forgotten by the cloud itself.
-            !is_wanted && dated_at(&control.name).is_none_or(|at| now < at)
+            !is_wanted(&control.name) && dated_at(&control.name).is_none_or(|at| now < at)
         };
+        if held.is_empty() {
+            // Let go of meanwhile: somebody else's again, and as it was. What the files have comes with them.
+            first.extend(
+                moved
+                    .set_aside
+                    .iter()
+                    .filter(|control| {
+                        !is_wanted(&control.name) && !is_named(&group.adopt, &control.name)
+                    })
+                    .map(as_it_was)
+                    .filter(|spec| find(live, spec).is_none())
+                    .map(AttributeChange::PutControl),
+            );
+        } else {
+            let adopted = live.controls.iter().filter(is_adopted);
+            let mut aside: Vec<&Control> = adopted.filter(|one| is_over(one)).collect();
+            aside.sort_by(|a, b| a.name.cmp(&b.name));
+            let mut names = Vec::new();
+            for control in aside {
+                plan.moved.set_aside(control);
+                names.push(format!("`{}`", control.name));
+                first.push(AttributeChange::RemoveControl(control.name.clone()));
+            }
+            if !names.is_empty() {
+                why.push_str(&format!(", {} set aside until then", names.join(" and ")));
+            }
+        }
         // First: two actions cannot act at the same time, and a group has room for so many.
         first.extend(
             schedules()
@@ -142,19 +178,36 @@ pub(super) fn plan_native(
     }
     if moved.paused {
         then.extend(stopped);
-        if live.is_paused {
-            then.push(AttributeChange::Pause(false));
-        }
+        then.extend(moved.resume(live));
     }
     let is_settled = first.is_empty() && then.is_empty();
-    plan.moved = Moved {
-        limits: !held.is_empty() || (moved.limits && !is_settled),
-        paused: moved.paused && !then.is_empty(),
-    };
+    plan.moved.limits = !held.is_empty() || (moved.limits && !is_settled);
+    if !plan.moved.limits {
+        plan.moved.set_aside.clear();
+    }
+    plan.moved.paused = moved.paused && !then.is_empty();
+    if !plan.moved.paused {
+        plan.moved.off_before.clear();
+    }
     // What ends a pin stands before it begins.
     plan.act(live, &why, first);
     plan.act(live, &why, then);
     plan
+}
+
+fn is_named(adopt: &Adopt, name: &str) -> bool {
+    matches!(adopt, Adopt::Named(names) if names.iter().any(|other| other == name))
+}
+
+/// What makes a scheduled action anew.
+pub(crate) fn as_it_was(control: &Control) -> ControlSpec {
+    ControlSpec {
+        name: control.name.clone(),
+        kind: control.kind,
+        path: "schedule".to_owned(),
+        summary: control.summary.clone(),
+        settings: control.settings.clone(),
+    }
 }
 
 fn find<'a>(live: &'a LiveGroup, spec: &ControlSpec) -> Option<&'a Control> {

@@ -135,6 +135,9 @@ pub(super) fn clear_condition(progress: &mut Progress, write: &mut GroupWrite) {
         let message = match condition {
             Condition::Missing => "the resource is there again".to_owned(),
             Condition::Blocked { .. } => "no longer held by the provider".to_owned(),
+            Condition::SwitchedOff { .. } => {
+                "the cloud is no longer kept from scaling it".to_owned()
+            }
             Condition::Foreign { .. } => "no longer held by another state".to_owned(),
             Condition::NoData { .. } => {
                 "there is data to decide from: the cloud's own policies go".to_owned()

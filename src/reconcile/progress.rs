@@ -1,12 +1,14 @@
 //! What the loop must remember of a group besides the engine's memory: when it decided, how often it failed, what it
 //! already said. Pure. It is kept in the state, so that `--once` runs behave as one daemon does.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::units::format_duration;
+use tideform_provider::{AttributeChange, Control, LiveGroup, SwitchedOff};
 
 use crate::observe::after;
 
@@ -40,18 +42,70 @@ pub struct Progress {
 }
 
 /// What the loop has moved, for people and for a while, of a group that the cloud's own controls scale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Moved {
     /// Limits and scheduled actions: a pin or a surge.
     pub limits: bool,
     /// The controls are switched off: a pause.
     pub paused: bool,
+    /// Adopted scheduled actions that were taken away for as long as a pin or surge holds: as they were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<Control>,
+    /// What somebody else had switched off before the pause did: it stays so.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub off_before: BTreeSet<String>,
 }
 
 impl Moved {
     fn is_nothing(&self) -> bool {
         *self == Moved::default()
+    }
+
+    /// Remembers an adopted scheduled action before it is taken away.
+    pub(super) fn set_aside(&mut self, control: &Control) {
+        self.set_aside.retain(|other| other.name != control.name);
+        self.set_aside.push(control.clone());
+    }
+
+    /// The group as it would be with what was set aside: whoever compiles its controls gives them back their names.
+    pub fn with_set_aside<'a>(
+        set_aside: impl IntoIterator<Item = &'a Control>,
+        live: &'a LiveGroup,
+    ) -> Cow<'a, LiveGroup> {
+        let mut whole = Cow::Borrowed(live);
+        for control in set_aside {
+            if whole
+                .controls
+                .iter()
+                .all(|other| other.name != control.name)
+            {
+                whole.to_mut().controls.push(control.clone());
+            }
+        }
+        whole
+    }
+
+    /// What ends a pause: of what is switched off now, all that was not so before.
+    pub fn resume(&self, live: &LiveGroup) -> Option<AttributeChange> {
+        if self.off_before.is_empty() && live.is_paused {
+            return Some(AttributeChange::Pause(false));
+        }
+        let ours: Vec<String> = live
+            .switched_off
+            .iter()
+            .filter(|off| off.by_pause && !self.off_before.contains(&off.name))
+            .map(|off| off.name.clone())
+            .collect();
+        (!ours.is_empty()).then_some(AttributeChange::SwitchOn(ours))
+    }
+
+    /// What somebody else has switched off.
+    pub fn off_by_others<'a>(&self, live: &'a LiveGroup) -> Vec<&'a SwitchedOff> {
+        live.switched_off
+            .iter()
+            .filter(|off| !(self.paused && off.by_pause) || self.off_before.contains(&off.name))
+            .collect()
     }
 }
 
@@ -64,6 +118,11 @@ pub enum Condition {
     /// The provider would not carry out a change now.
     Blocked {
         /// What the provider says is in the way.
+        reasons: Vec<String>,
+    },
+    /// Somebody has switched off what scales it in the cloud.
+    SwitchedOff {
+        /// What is off, what does not happen for that, and what switches it on again.
         reasons: Vec<String>,
     },
     /// Another state's tag is on it.
@@ -84,11 +143,20 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// What keeps the cloud from scaling a group by its own controls; `None`: nothing.
+    pub fn of_switched_off(off: &[&SwitchedOff]) -> Option<Condition> {
+        let reasons: Vec<String> = off.iter().map(|off| words_of(off)).collect();
+        (!reasons.is_empty()).then_some(Condition::SwitchedOff { reasons })
+    }
+
     /// One line for people.
     pub fn summary(&self) -> String {
         match self {
             Condition::Missing => "the resource does not exist".to_owned(),
             Condition::Blocked { reasons } => format!("held: {}", reasons.join("; ")),
+            Condition::SwitchedOff { reasons } => {
+                format!("the cloud is kept from scaling it: {}", reasons.join("; "))
+            }
             Condition::Foreign { owner } => format!("held: it belongs to {owner}"),
             Condition::NoData { policies } => {
                 const SHOWN: usize = 3;
@@ -112,6 +180,11 @@ impl Condition {
             Condition::Failing { message } => message.clone(),
         }
     }
+}
+
+/// `the process Launch is suspended: no instance starts; resume it: ...`.
+fn words_of(off: &SwitchedOff) -> String {
+    format!("{} (to resume it: `{}`)", off.effect, off.resume)
 }
 
 /// Budget alerts of a month.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tideform_policies::model::{Capacity, Change, InstanceId, InstanceState};
-use tideform_provider::{AttributeChange, ControlKind, LiveGroup, dated_at};
+use tideform_provider::{AttributeChange, ControlKind, LiveGroup, SwitchedOff, dated_at};
 use tideform_state::{IntentId, IntentKind, Outcome};
 
 use crate::observe::after;
@@ -121,6 +121,10 @@ fn in_words(changes: &[AttributeChange]) -> String {
         }
         AttributeChange::Pause(true) => Some("the cloud's own policies switched off".to_owned()),
         AttributeChange::Pause(false) => Some("the cloud's own policies switched on".to_owned()),
+        AttributeChange::SwitchOn(names) => Some(format!(
+            "{} switched on, and nothing that was off before",
+            names.join(" and ")
+        )),
         AttributeChange::PutControl(spec) if spec.kind == ControlKind::Dynamic => {
             Some(spec.summary.clone())
         }
@@ -213,6 +217,10 @@ fn is_in_effect(change: &AttributeChange, live: &LiveGroup, now: Timestamp) -> b
     match change {
         AttributeChange::Limits(limits) => live.attributes.limits == *limits,
         AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,
+        AttributeChange::SwitchOn(names) => {
+            let is_meant = |off: &SwitchedOff| names.contains(&off.name);
+            !live.switched_off.iter().any(is_meant)
+        }
         AttributeChange::RemoveControl(name) => find(name).is_none(),
         AttributeChange::PutControl(spec) => {
             // One that has run is forgotten by the cloud itself.

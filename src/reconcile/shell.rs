@@ -1,6 +1,6 @@
 //! The shell around [`step`]: performs its effects and feeds back what came of them. It decides nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use tideform_policies::calendar::Held;
 use tideform_policies::model::{Controller, Group, GroupAddress};
 use tideform_provider::{Clock, ControlContext, SystemClock};
 use tideform_state::{Lease, ProviderIdentity, Retention, State, StateError};
@@ -325,7 +326,7 @@ impl<'a> Shell<'a> {
         let runs = self.compiled.runs(self.state, chooses)?;
         self.moved = runs
             .iter()
-            .map(|run| (run.group().address.clone(), run.progress.moved))
+            .map(|run| (run.group().address.clone(), run.progress.moved.clone()))
             .filter(|(_, moved)| *moved != Moved::default())
             .collect();
         self.last_visit = runs.iter().filter_map(|run| run.progress.last_visit).max();
@@ -360,10 +361,10 @@ impl<'a> Shell<'a> {
                 },
                 needs_schedules: false,
             };
-            let moved = self.moved.get(&group.address).copied().unwrap_or_default();
+            let moved = self.moved.get(&group.address);
             let known = Beside {
                 needs_schedules: group.controller == Controller::Native
-                    && needs_schedules(group, &known.overrides, moved),
+                    && needs_schedules(group, &known.overrides, moved.unwrap_or(&Moved::default())),
                 ..known
             };
             beside.insert(group.address.clone(), known);
@@ -413,10 +414,11 @@ impl<'a> Shell<'a> {
     ) -> Option<Result<NativeControls, String>> {
         let provider = providers.get(&group.provider)?;
         let overrides = &observed.observation.overrides;
-        let held = held(overrides, now);
-        let ask = |is_paused: bool, only_schedules: bool| {
-            let (workspace, live) = (&self.workspace, Some(&observed.live));
-            let held = &held;
+        let (held, nothing) = (held(overrides, now), Held::default());
+        let moved = self.moved.get(&group.address).cloned().unwrap_or_default();
+        let live = Moved::with_set_aside(&moved.set_aside, &observed.live);
+        let ask = |held, is_paused: bool, only_schedules: bool| {
+            let (workspace, live) = (&self.workspace, &*live);
             let applied = self.compiled.controls(&group.address);
             async move {
                 let context = ControlContext {
@@ -425,7 +427,7 @@ impl<'a> Shell<'a> {
                     held,
                     is_paused,
                     only_schedules,
-                    live,
+                    live: Some(live),
                     applied,
                 };
                 provider.controls(group, &context).await.map_err(|found| {
@@ -435,13 +437,22 @@ impl<'a> Shell<'a> {
             }
         };
         let is_paused = overrides.pause.is_some();
-        let moved = self.moved.get(&group.address).copied().unwrap_or_default();
         let answer = async {
-            let schedules = ask(false, true).await?;
+            let schedules = ask(&held, false, true).await?;
+            let usual = match held.is_empty() {
+                true => BTreeSet::new(),
+                false => {
+                    let usual = ask(&nothing, false, true).await?;
+                    usual.into_iter().map(|spec| spec.name).collect()
+                }
+            };
             let pausable = match group.policy.forecast {
                 // What is the same paused and not, no pause moves.
                 Some(_) if is_paused || moved.paused => {
-                    let (acting, paused) = (ask(false, false).await?, ask(true, false).await?);
+                    let (acting, paused) = (
+                        ask(&held, false, false).await?,
+                        ask(&held, true, false).await?,
+                    );
                     let (wanted, other) = match is_paused {
                         true => (paused, acting),
                         false => (acting, paused),
@@ -455,6 +466,7 @@ impl<'a> Shell<'a> {
             };
             Ok(NativeControls {
                 schedules,
+                usual,
                 pausable,
             })
         };

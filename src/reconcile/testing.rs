@@ -29,6 +29,7 @@ pub(crate) fn live_group(name: &str, desired: u32, at: Timestamp) -> LiveGroup {
         owner: None,
         controls: Vec::new(),
         is_paused: false,
+        switched_off: Vec::new(),
         blocked: Vec::new(),
         failed_launches: Vec::new(),
         deregistration: Vec::new(),

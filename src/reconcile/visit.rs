@@ -192,7 +192,7 @@ fn visit_native(
             run.group(),
             observed,
             wanted,
-            run.progress.moved,
+            &run.progress.moved,
             &context.workspace,
             context.now,
         ),
@@ -211,8 +211,24 @@ fn visit_native(
     if !context.is_shadow && observed.native.is_some() {
         run.progress.moved = plan.moved;
     }
+    let off = run.progress.moved.off_by_others(&observed.live);
+    let hindrance = Condition::of_switched_off(&off);
+    // Whether calls that failed work again is known when they are made.
+    let is_failing = matches!(run.progress.condition, Some(Condition::Failing { .. }));
+    if plan.acts.is_empty() || !is_failing {
+        match &hindrance {
+            None => clear_condition(&mut run.progress, &mut write),
+            Some(condition) => {
+                if run.progress.set_condition(hindrance.clone()) {
+                    write.notes.push(note(EventKind::Note, condition.summary()));
+                }
+            }
+        }
+    }
     if plan.acts.is_empty() {
-        clear_condition(&mut run.progress, &mut write);
+        if let Some(condition) = hindrance {
+            report.result = VisitResult::Condition(condition);
+        }
         run.progress.visited(context.now);
         return done(run, write, Vec::new(), report, None, context);
     }
@@ -238,8 +254,11 @@ pub fn after_act(
     let result = match answer {
         ActAnswer::Done => {
             record_action(&mut run.memory, intent);
-            // Whether there is data is said by the visit, and not by what a call came to.
-            if !matches!(run.progress.condition, Some(Condition::NoData { .. })) {
+            // Whether there is data, and what somebody has switched off, is said by the visit, and not by what a call came to.
+            if !matches!(
+                run.progress.condition,
+                Some(Condition::NoData { .. } | Condition::SwitchedOff { .. })
+            ) {
                 clear_condition(&mut run.progress, &mut write);
             }
             run.progress.visited(now);
@@ -413,9 +432,10 @@ fn fail(
     if run.progress.set_condition(Some(condition.clone())) {
         let kind = match condition {
             Condition::Missing | Condition::Failing { .. } => EventKind::ProviderFailed,
-            Condition::Blocked { .. } | Condition::Foreign { .. } | Condition::NoData { .. } => {
-                EventKind::Note
-            }
+            Condition::Blocked { .. }
+            | Condition::SwitchedOff { .. }
+            | Condition::Foreign { .. }
+            | Condition::NoData { .. } => EventKind::Note,
         };
         let tries = describe_back_off(every, run.progress.failures);
         write

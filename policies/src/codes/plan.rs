@@ -31,4 +31,10 @@ super::codes! {
     DRAIN_TOO_SHORT = "P0610", "Drain ends before the load balancer lets go",
         "A load balancer that stops sending new requests to an ending instance lets it finish those that it has, for as long as its deregistration delay says. An instance that is terminated earlier cuts them off. Tideform reads the delay, and does not set it.",
         "scale_in {\n  drain = \"2m\"      # with a deregistration delay of 5m: write \"5m\", or lower the delay\n}";
+    SWITCHED_OFF = "P0611", "The cloud is kept from scaling the group",
+        "With `controller = \"native\"` the cloud's own controls scale the group, and somebody has switched off a part of it that they need: on AWS the process AlarmNotification (policies), ScheduledActions (windows, and the ends of pins and surges), Launch or Terminate. A pause of tideform's own is not meant.",
+        "aws autoscaling resume-processes --auto-scaling-group-name web-prod --scaling-processes AlarmNotification";
+    OVERRIDE_IN_FORCE = "P0612", "A pin, surge or pause would stay for ever",
+        "A `removed` block lets go of a group as it is, and nobody would bring back what a pin, surge or pause has moved of it in the cloud: its limits, its scheduled actions, suspended processes. End it first, and let the loop bring all back.",
+        "tideform unpin web && tideform reconcile --once";
 }

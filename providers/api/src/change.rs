@@ -36,6 +36,8 @@ pub enum AttributeChange {
     RemoveControl(String),
     /// Switches the cloud's own controls off, all of them, or on again. They stay as they are.
     Pause(bool),
+    /// Switches these on again, by their names in [`crate::LiveGroup::switched_off`]: the others were off before a pause.
+    SwitchOn(Vec<String>),
 }
 
 /// Changes to one group: only the fields that are named, in one call where the provider can.

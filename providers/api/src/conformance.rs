@@ -566,6 +566,10 @@ fn shows(live: &LiveGroup, change: &AttributeChange) -> bool {
         AttributeChange::Mix(mix) => attributes.mix.as_ref() == Some(mix),
         AttributeChange::Maintenance(wanted) => attributes.maintenance == Some(*wanted),
         AttributeChange::Pause(is_paused) => live.is_paused == *is_paused,
+        AttributeChange::SwitchOn(names) => live
+            .switched_off
+            .iter()
+            .all(|off| !names.contains(&off.name)),
         AttributeChange::Launch(launch) => launch
             .iter()
             .all(|(name, value)| attributes.launch.get(name) == Some(value)),
@@ -596,7 +600,8 @@ fn without(attributes: &LiveAttributes, change: &AttributeChange) -> LiveAttribu
         AttributeChange::Owner(_)
         | AttributeChange::PutControl(_)
         | AttributeChange::RemoveControl(_)
-        | AttributeChange::Pause(_) => {}
+        | AttributeChange::Pause(_)
+        | AttributeChange::SwitchOn(_) => {}
     }
     rest
 }

@@ -30,7 +30,7 @@ pub use find::{GroupFilter, glob};
 pub use import::{Imported, ImportedPart, LeftControl};
 pub use live::{
     Deregistration, FailedLaunch, Identity, LiveAttributes, LiveGroup, LiveMix, Owner,
-    PriceRequest, Prices,
+    PriceRequest, Prices, SwitchedOff,
 };
 pub use metrics::{MetricRequest, MetricResponse};
 pub use request::{GroupRequest, Needs};

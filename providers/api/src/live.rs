@@ -52,6 +52,9 @@ pub struct LiveGroup {
     /// All of these are switched off, by whomever.
     #[serde(default)]
     pub is_paused: bool,
+    /// What is switched off, by whomever, of what carries out the cloud's own controls and any change of capacity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switched_off: Vec<SwitchedOff>,
     /// Why no capacity change would be carried out now: a suspended process, a refresh under way. Empty: nothing.
     pub blocked: Vec<String>,
     /// Launches that failed lately, newest last: for the spot fallback.
@@ -59,6 +62,19 @@ pub struct LiveGroup {
     /// How long its load balancers let an ending instance finish what it has begun.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deregistration: Vec<Deregistration>,
+}
+
+/// A part of the cloud that is switched off for one group, so that it is not scaled as its controls say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchedOff {
+    /// In the provider's word: `AlarmNotification`.
+    pub name: String,
+    /// For people, a lowercase fragment: what is off, and what does not happen for that.
+    pub effect: String,
+    /// The command that switches it on again.
+    pub resume: String,
+    /// A pause switches it off too.
+    pub by_pause: bool,
 }
 
 /// How long a load balancer lets an ending instance finish what it has begun.

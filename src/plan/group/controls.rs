@@ -1,11 +1,13 @@
 //! Policies and schedules of the cloud's own: ours, adopted, and those left alone. Pure.
 
+use tideform_policies::calendar::{Held, TimedLimits};
 use tideform_policies::model::Limits;
 use tideform_provider::dated_at;
 
 use super::control_drift::{Drifted, moved_by_pause};
 use super::*;
 use crate::plan::types::Place;
+use crate::reconcile::{Moved, as_it_was};
 
 pub(super) fn is_ours(control: &Control, workspace: &str) -> bool {
     tideform_provider::is_ours(&control.name, workspace)
@@ -138,11 +140,9 @@ pub(super) fn control_changes(
                 found.remove(control);
             }
         }
-        let has_paused = situation
-            .applied
-            .is_some_and(|applied| applied.moved.paused);
-        if has_paused && live.is_paused {
-            found.attributes.push(AttributeChange::Pause(false));
+        let has_paused = situation.applied.filter(|applied| applied.moved.paused);
+        if let Some(resume) = has_paused.and_then(|applied| applied.moved.resume(live)) {
+            found.attributes.push(resume);
             found.changes.push(PlannedChange {
                 reason: Some("the loop carries the pause out now".to_owned()),
                 ..cloud(
@@ -153,6 +153,7 @@ pub(super) fn control_changes(
                 )
             });
         }
+        bring_back(situation, &group.adopt, live, &mut found);
         return found.done(None);
     }
     let drifted = Drifted::new(situation, group, live);
@@ -211,7 +212,11 @@ pub(super) fn control_changes(
             .any(|wanted| wanted.name == control.name);
         // One that has run is forgotten by the cloud itself.
         let has_run = dated_at(&control.name).is_some_and(|at| at <= situation.now);
-        if !is_managed || is_wanted || has_run || is_left(control.kind) {
+        // The loop sets these aside, and remembers them.
+        let is_the_loops = control.kind == ControlKind::Schedule
+            && !is_ours(control, &situation.options.workspace)
+            && situation.applied.is_some_and(Applied::holds_limits);
+        if !is_managed || is_wanted || has_run || is_the_loops || is_left(control.kind) {
             continue;
         }
         found.remove(control);
@@ -220,6 +225,9 @@ pub(super) fn control_changes(
         {
             change.reason = drifted.reason(&control.name);
         }
+    }
+    if !is_kept {
+        bring_back(situation, &group.adopt, live, &mut found);
     }
     found.done(places.of(situation.address, "schedule").or_else(|| {
         let first = group.policy.schedules.first()?;
@@ -239,13 +247,24 @@ pub(super) fn release_controls(
             found.remove(control);
         }
     }
-    let moved = situation
-        .applied
-        .map(|applied| applied.moved)
-        .unwrap_or_default();
+    let nothing = Moved::default();
+    let moved = situation.applied.map_or(&nothing, |applied| &applied.moved);
+    for control in &moved.set_aside {
+        found.bring_back(control, live);
+    }
     let is_native = group.controller == Controller::Native;
     let has_windows = moved.limits || !group.policy.schedules.is_empty();
-    if let Some(limits) = group.policy.limits
+    // Windows whose actions stay are open still.
+    let stays = |control: &&Control| {
+        control.kind == ControlKind::Schedule && !is_ours(control, &situation.options.workspace)
+    };
+    let has_adopted = is_adopted_by_any(&group.adopt)
+        && (!moved.set_aside.is_empty() || live.controls.iter().any(|one| stays(&one)));
+    let limits_after = match TimedLimits::new(&group.policy, &Held::default()) {
+        Some(timed) if has_adopted => Some(timed.at(situation.now)),
+        _ => group.policy.limits,
+    };
+    if let Some(limits) = limits_after
         && is_native
         && has_windows
         && live.attributes.limits != limits
@@ -253,7 +272,11 @@ pub(super) fn release_controls(
         let shown = |limits: Limits| Json::from(format!("{} to {}", limits.min(), limits.max()));
         found.attributes.push(AttributeChange::Limits(limits));
         found.changes.push(PlannedChange {
-            reason: Some("as outside of all windows".to_owned()),
+            reason: Some(if has_adopted {
+                "as its windows have it now".to_owned()
+            } else {
+                "as outside of all windows".to_owned()
+            }),
             ..cloud(
                 "limits",
                 ChangeAction::Change,
@@ -262,8 +285,11 @@ pub(super) fn release_controls(
             )
         });
     }
-    if is_native && moved.paused && live.is_paused {
-        found.attributes.push(AttributeChange::Pause(false));
+    if is_native
+        && moved.paused
+        && let Some(resume) = moved.resume(live)
+    {
+        found.attributes.push(resume);
         found.changes.push(cloud(
             "paused",
             ChangeAction::Change,
@@ -272,6 +298,23 @@ pub(super) fn release_controls(
         ));
     }
     found.done(None)
+}
+
+fn is_adopted_by_any(adopt: &Adopt) -> bool {
+    *adopt != Adopt::None
+}
+
+/// What a pin or a surge has set aside and the files neither have nor take away: it is somebody else's again.
+fn bring_back(situation: &Situation<'_>, adopt: &Adopt, live: &LiveGroup, found: &mut Found) {
+    for control in &situation.set_aside {
+        let is_wanted = situation
+            .controls
+            .iter()
+            .any(|wanted| wanted.name == control.name);
+        if !is_wanted && !is_adopted_by_name(control, adopt) {
+            found.bring_back(control, live);
+        }
+    }
 }
 
 /// What was found to change. Dated actions are many: they are told of in one line.
@@ -313,6 +356,24 @@ impl Found {
                 ChangeAction::Add,
                 Json::Null,
                 Json::from(wanted.summary.as_str()),
+            )
+        });
+    }
+
+    /// A scheduled action that was set aside, as it was.
+    fn bring_back(&mut self, control: &Control, live: &LiveGroup) {
+        if live.controls.iter().any(|there| there.name == control.name) {
+            return;
+        }
+        self.attributes
+            .push(AttributeChange::PutControl(as_it_was(control)));
+        self.changes.push(PlannedChange {
+            reason: Some("set aside for a pin or surge: back as it was".to_owned()),
+            ..cloud(
+                &control.name,
+                ChangeAction::Add,
+                Json::Null,
+                Json::from(control.summary.as_str()),
             )
         });
     }

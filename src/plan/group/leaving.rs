@@ -1,8 +1,13 @@
 //! A group that is not in the files any more, or whose resource becomes another one. Pure.
 
 use super::*;
+use crate::reconcile::Moved;
 
-pub(super) fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> GroupPlan {
+pub(super) fn plan_leaving(
+    situation: &Situation<'_>,
+    applied: &Applied,
+    diagnostics: &mut Diagnostics,
+) -> GroupPlan {
     let group = &applied.group;
     let mut plan = empty(situation, group);
     let live = match situation.applied_live {
@@ -34,6 +39,9 @@ pub(super) fn plan_leaving(situation: &Situation<'_>, applied: &Applied) -> Grou
         Some(_) => Action::Release,
     };
     let resource = format!("{} {}", group.resource.kind, group.resource.name);
+    if situation.is_forgotten && plan.action == Action::Forget && situation.heir.is_none() {
+        report_override(situation, applied, live, diagnostics);
+    }
     match plan.action {
         Action::Destroy => {
             let (steps, change) = destroy(group, live);
@@ -110,6 +118,42 @@ fn left_behind(situation: &Situation<'_>, live: &LiveGroup) -> String {
     } else {
         format!(": {} stay there", what.join(", "))
     }
+}
+
+/// What the loop has moved for people of a group that nobody would bring back.
+fn report_override(
+    situation: &Situation<'_>,
+    applied: &Applied,
+    live: Option<&LiveGroup>,
+    diagnostics: &mut Diagnostics,
+) {
+    let is_left = live.is_some_and(|live| strangers(situation, applied, live).is_none());
+    if !is_left || applied.moved == Moved::default() {
+        return;
+    }
+    let address = situation.address;
+    let aside: Vec<String> = (applied.moved.set_aside.iter())
+        .map(|control| format!("`{}`", control.name))
+        .collect();
+    let aside = match aside.as_slice() {
+        [] => String::new(),
+        names => format!(" It has set {} aside.", names.join(", ")),
+    };
+    diagnostics.push(
+        Diagnostic::error(
+            codes::OVERRIDE_IN_FORCE,
+            "A pin, surge or pause would stay for ever",
+        )
+        .why(format!(
+            "{address} is let go by a `removed` block, and what a pin, surge or pause has moved of {} `{}` is not brought \
+             back yet.{aside}",
+            applied.group.resource.kind, applied.group.resource.name
+        ))
+        .help(format!(
+            "end it (`tideform unpin`, `surge stop`, `resume`), and let `tideform reconcile --once` bring all of {} back.",
+            address.short()
+        )),
+    );
 }
 
 /// Why a resource that was last applied here is not ours any more; `None`: it is.

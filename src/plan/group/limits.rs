@@ -91,20 +91,41 @@ fn live<'a>(situation: &Situation<'a>) -> Option<&'a LiveGroup> {
     situation.live?.as_ref().ok()?.as_ref()
 }
 
-/// Whether the loop, and not a plan, sees to the scheduled actions and the limits of a group that the cloud scales: time
-/// or people move them, and the files say of it what they said when it was last applied.
+/// Whether the loop, and not a plan, sees to the scheduled actions and the limits of a group that the cloud scales.
+///
+/// It does while a pin or a surge holds, whatever the files say by now: what ends it is to stand before it begins, and
+/// what it has set aside is to come back. Else it does where time moves them, and the files say of it what they said
+/// when it was last applied.
 pub(super) fn is_kept_by_loop(situation: &Situation<'_>, group: &Group) -> bool {
     let Some(applied) = situation.applied else {
         return false;
     };
     let (was, is) = (&applied.group.policy, &group.policy);
-    let is_same = [&applied.group, group]
+    let is_its_own = [&applied.group, group]
         .iter()
         .all(|group| group.controller == Controller::Native)
         && applied.group.provider == group.provider
-        && applied.group.resource == group.resource
-        && (was.limits, &was.schedules, &was.surges) == (is.limits, &is.schedules, &is.surges);
-    is_same && (applied.is_held() || has_dated(situation))
+        && applied.group.resource == group.resource;
+    let is_same =
+        (was.limits, &was.schedules, &was.surges) == (is.limits, &is.schedules, &is.surges);
+    is_its_own && (applied.holds_limits() || is_same && (applied.is_held() || has_dated(situation)))
+}
+
+/// Why an edit of the limits or windows is not written by this plan; `None`: it is.
+pub(super) fn held_back(situation: &Situation<'_>, group: &Group, path: &str) -> Option<String> {
+    let is_timed = ["limits.", "schedule.", "surge."]
+        .iter()
+        .any(|block| path.starts_with(block));
+    let applied = situation.applied.filter(|applied| applied.holds_limits())?;
+    if !is_timed || !is_kept_by_loop(situation, group) {
+        return None;
+    }
+    Some(match applied.pin {
+        Some((capacity, until)) => format!(
+            "the pin to {capacity} holds until {until:.0}, and this from then on: `tideform reconcile` writes it"
+        ),
+        None => "written by the next `tideform reconcile`".to_owned(),
+    })
 }
 
 /// Whether no cron says the group's windows.
@@ -123,12 +144,19 @@ pub(super) fn renewal_note(situation: &Situation<'_>, group: &Group) -> Option<S
     if group.controller != Controller::Native || situation.unsupported.iter().len() > 0 {
         return None;
     }
-    let is_held = situation.applied.is_some_and(super::Applied::is_held);
-    if is_held {
-        return Some(format!(
-            "{}: its pin, pause or surge is carried out and ended by `tideform reconcile`, and is no part of this plan.",
-            situation.address
-        ));
+    let address = situation.address;
+    if let Some(applied) = situation.applied.filter(|applied| applied.is_held()) {
+        let is_asked_for = applied.pin.is_some() || applied.is_paused || !applied.surges.is_empty();
+        if is_asked_for {
+            return Some(format!(
+                "{address}: its pin, pause or surge is carried out and ended by `tideform reconcile`, and is no part of this plan."
+            ));
+        }
+        if !is_brought_back(situation, group, applied) {
+            return Some(format!(
+                "{address}: its pin, pause or surge is over; what it moved is brought back by the next `tideform reconcile`."
+            ));
+        }
     }
     let until: Option<Timestamp> = situation
         .controls
@@ -137,9 +165,36 @@ pub(super) fn renewal_note(situation: &Situation<'_>, group: &Group) -> Option<S
         .max();
     until.map(|until| {
         format!(
-            "{}: its limits are moved by dated scheduled actions, made ahead until {until}. Let `tideform reconcile` run \
-             at least once a day: it renews them.",
-            situation.address
+            "{address}: its limits are moved by dated scheduled actions, made ahead until {until}. Let `tideform reconcile` run \
+             at least once a day: it renews them."
         )
     })
+}
+
+/// Whether nothing is left of an override that is over: the loop has done all of it, and is only to see so.
+fn is_brought_back(situation: &Situation<'_>, group: &Group, applied: &Applied) -> bool {
+    let Some(live) = live(situation) else {
+        return false;
+    };
+    let is_schedule = |kind: ControlKind| kind == ControlKind::Schedule;
+    let find = |name: &str| live.controls.iter().find(|control| control.name == name);
+    let wanted = || {
+        situation
+            .controls
+            .iter()
+            .filter(|spec| is_schedule(spec.kind))
+    };
+    let is_there =
+        |spec: &ControlSpec| find(&spec.name).is_some_and(|there| there.settings == spec.settings);
+    let is_left_over = |control: &Control| {
+        is_schedule(control.kind)
+            && is_ours(&control.name, &situation.options.workspace)
+            && dated_at(&control.name).is_none_or(|at| situation.now < at)
+            && wanted().all(|spec| spec.name != control.name)
+    };
+    let is_off = applied.moved.paused && applied.moved.resume(live).is_some();
+    wanted().all(is_there)
+        && !live.controls.iter().any(is_left_over)
+        && !is_off
+        && limits_now(situation, group).is_none_or(|limits| limits == live.attributes.limits)
 }

@@ -59,6 +59,7 @@ pub(super) fn policy_changes(
             Some(text) => (text, Some("a value inside the formula".to_owned())),
         };
         let is_let_go = new.is_none() && (path == "launch" || path.starts_with("launch."));
+        let reason = reason.or_else(|| held_back(situation, group, shown));
         let reason = reason.or_else(|| is_let_go.then(|| "stays as it is in the cloud".to_owned()));
         let shown_value =
             |flat: &crate::plan::flatten::Flat| flat.get(shown).cloned().unwrap_or(Json::Null);

@@ -1,6 +1,7 @@
 //! Problems in the files, as seen from the cloud. Pure.
 
 use super::*;
+use crate::reconcile::Moved;
 
 pub(super) fn report_unsupported(
     situation: &Situation<'_>,
@@ -121,6 +122,45 @@ pub(super) fn report_deregistration(
     }
 }
 
+/// What somebody has switched off of what scales a group in the cloud.
+pub(super) fn report_switched_off(
+    situation: &Situation<'_>,
+    group: &Group,
+    live: &LiveGroup,
+    places: &Places<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    if group.controller != Controller::Native {
+        return;
+    }
+    let nothing = Moved::default();
+    let moved = situation.applied.map_or(&nothing, |applied| &applied.moved);
+    let off = moved.off_by_others(live);
+    if off.is_empty() {
+        return;
+    }
+    let effects: Vec<&str> = off.iter().map(|off| off.effect.as_str()).collect();
+    let commands: Vec<String> = off.iter().map(|off| format!("`{}`", off.resume)).collect();
+    let mut diagnostic = Diagnostic::warning(
+        codes::SWITCHED_OFF,
+        "The cloud is kept from scaling the group",
+    )
+    .why(format!(
+        "{} `{}`: {}.",
+        group.resource.kind,
+        group.resource.name,
+        effects.join("; ")
+    ))
+    .help(format!(
+        "unless that is meant, resume it: {}",
+        commands.join(", ")
+    ));
+    if let Some(span) = places.span(situation.address, "resource.name") {
+        diagnostic = diagnostic.at(span, "something is switched off");
+    }
+    diagnostics.push(diagnostic);
+}
+
 pub(super) fn report_foreign_controls(
     situation: &Situation<'_>,
     group: &Group,
@@ -166,7 +206,11 @@ pub(super) fn report_foreign_controls(
     };
     let before = situation.applied.map(|applied| &applied.group.adopt);
     for (i, name) in names.iter().enumerate() {
-        let is_there = live.controls.iter().any(|control| control.name == *name);
+        let is_there = live
+            .controls
+            .iter()
+            .chain(situation.set_aside.iter().copied())
+            .any(|control| control.name == *name);
         // One that somebody deleted is put back.
         let is_put = situation.controls.iter().any(|spec| spec.name == *name);
         if is_there || is_put {

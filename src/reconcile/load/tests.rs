@@ -106,6 +106,8 @@ const PIN: OverrideKind = OverrideKind::Pin { capacity: 6 };
 const LIMITS: Moved = Moved {
     limits: true,
     paused: false,
+    set_aside: Vec::new(),
+    off_before: std::collections::BTreeSet::new(),
 };
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tideform_policies::model::{Limits, Schedule, Surge, Window};
-use tideform_provider::{Settings, dated_block};
+use tideform_provider::{Settings, SwitchedOff, dated_block};
 
 use super::*;
 use crate::engine::{ActiveSurge, Observation, Pause, Pin};
@@ -63,8 +63,10 @@ struct Case {
     limits: Limits,
     there: Vec<ControlSpec>,
     is_paused: bool,
+    off: Vec<SwitchedOff>,
     overrides: Overrides,
     wanted: Vec<ControlSpec>,
+    usual: Vec<ControlSpec>,
     pausable: Vec<ControlSpec>,
     moved: Moved,
 }
@@ -76,8 +78,10 @@ impl Case {
             limits: limits(1, 20),
             there: Vec::new(),
             is_paused: false,
+            off: Vec::new(),
             overrides: Overrides::default(),
             wanted: Vec::new(),
+            usual: Vec::new(),
             pausable: Vec::new(),
             moved: Moved::default(),
         }
@@ -88,6 +92,7 @@ impl Case {
         live.attributes.limits = self.limits;
         live.controls = self.there.iter().map(made).collect();
         live.is_paused = self.is_paused;
+        live.switched_off = self.off.clone();
         let observed = Observed {
             observation: Observation {
                 overrides: self.overrides.clone(),
@@ -101,9 +106,17 @@ impl Case {
         };
         let wanted = NativeControls {
             schedules: self.wanted.clone(),
+            usual: self.usual.iter().map(|spec| spec.name.clone()).collect(),
             pausable: self.pausable.clone(),
         };
-        plan_native(&self.group, &observed, &wanted, self.moved, "shop", at(NOW))
+        plan_native(
+            &self.group,
+            &observed,
+            &wanted,
+            &self.moved,
+            "shop",
+            at(NOW),
+        )
     }
 
     /// The acts in words.
@@ -179,7 +192,7 @@ fn a_pin_that_is_carried_out_is_left_as_it_is() {
         wanted: vec![dated("14:00:00", 1)],
         moved: Moved {
             limits: true,
-            paused: false,
+            ..Moved::default()
         },
         ..Case::new()
     };
@@ -191,12 +204,12 @@ fn a_pin_that_is_carried_out_is_left_as_it_is() {
 fn after_a_pin_all_is_as_the_files_say_and_then_no_more_is_done() {
     let moved = Moved {
         limits: true,
-        paused: false,
+        ..Moved::default()
     };
     let over = Case {
         limits: limits(5, 5),
         wanted: vec![spec("office-open", 6)],
-        moved,
+        moved: moved.clone(),
         ..Case::new()
     };
     assert_eq!(
@@ -337,4 +350,257 @@ fn a_group_that_somebody_else_switched_off_stays_so() {
         ..Case::new()
     };
     assert_eq!(after.said(), [] as [&str; 0]);
+}
+
+#[test]
+fn what_somebody_else_had_switched_off_before_a_pause_stays_off_after_it() {
+    let off = |name: &str| SwitchedOff {
+        name: name.to_owned(),
+        effect: String::new(),
+        resume: String::new(),
+        by_pause: true,
+    };
+    let begins = Case {
+        overrides: pause(),
+        off: vec![off("AlarmNotification")],
+        ..Case::new()
+    };
+    let moved = begins.plan().moved;
+    assert!(moved.paused);
+    let ends = Case {
+        is_paused: true,
+        off: vec![off("AlarmNotification"), off("ScheduledActions")],
+        moved: moved.clone(),
+        ..Case::new()
+    };
+    assert_eq!(
+        ends.said(),
+        [
+            "what was asked for by hand is over: ScheduledActions switched on, and nothing that was off before"
+        ]
+    );
+    let settled = Case {
+        off: vec![off("AlarmNotification")],
+        moved,
+        ..Case::new()
+    };
+    assert_eq!(settled.plan().moved, Moved::default());
+    // One that somebody resumed meanwhile does not keep the other one off.
+    let half = Case {
+        off: vec![off("ScheduledActions")],
+        moved: Moved {
+            paused: true,
+            ..Moved::default()
+        },
+        ..Case::new()
+    };
+    assert_eq!(half.said().len(), 1);
+}
+
+/// A group with the two adopted actions of a window, through a pin that comes and goes, and a process that is killed.
+struct World {
+    group: Group,
+    live: LiveGroup,
+    moved: Moved,
+}
+
+/// What the files' window is as two actions, whoever made them.
+fn edges() -> [ControlSpec; 2] {
+    [spec("office-open", 6), spec("office-close", 1)]
+}
+
+impl World {
+    fn new(adopt: Adopt) -> World {
+        let mut group = native();
+        group.adopt = adopt;
+        let mut live = live_group("web", 4, at(NOW));
+        live.controls = edges()
+            .iter()
+            .zip(["morning", "evening"])
+            .map(|(edge, name)| Control {
+                name: name.to_owned(),
+                ..made(edge)
+            })
+            .collect();
+        live.controls.push(Control {
+            name: "nightly".to_owned(),
+            ..made(&spec("nightly", 9))
+        });
+        World {
+            group,
+            live,
+            moved: Moved::default(),
+        }
+    }
+
+    /// The files' windows under the names that they have here, as a provider says it.
+    fn usual(&self) -> Vec<ControlSpec> {
+        let whole = Moved::with_set_aside(&self.moved.set_aside, &self.live);
+        let is_adopted = |control: &&Control| match &self.group.adopt {
+            Adopt::None => false,
+            Adopt::All => !control.name.starts_with("tideform/"),
+            Adopt::Named(names) => names.contains(&control.name),
+        };
+        edges()
+            .into_iter()
+            .map(|edge| {
+                let mut adopted = whole.controls.iter().filter(is_adopted);
+                let same = adopted.find(|control| control.settings == edge.settings);
+                let name = same.map_or(edge.name.clone(), |control| control.name.clone());
+                ControlSpec { name, ..edge }
+            })
+            .collect()
+    }
+
+    /// One run of the loop, killed once it has made so many changes: what it moved is recorded before.
+    fn run(&mut self, overrides: &Overrides, changes: usize) {
+        let is_held = overrides.pin.is_some();
+        let usual = self.usual();
+        let wanted = NativeControls {
+            usual: match is_held {
+                true => usual.iter().map(|spec| spec.name.clone()).collect(),
+                false => Default::default(),
+            },
+            schedules: match is_held {
+                true => vec![dated("14:00:00", 1)],
+                false => usual,
+            },
+            pausable: Vec::new(),
+        };
+        let observed = Observed {
+            observation: Observation {
+                overrides: overrides.clone(),
+                ..Observation::default()
+            },
+            live: self.live.clone(),
+            failed_metrics: Default::default(),
+            samples: Default::default(),
+            load: None,
+            native: None,
+        };
+        let plan = plan_native(
+            &self.group,
+            &observed,
+            &wanted,
+            &self.moved,
+            "shop",
+            at(NOW),
+        );
+        self.moved = plan.moved;
+        let all = plan.acts.into_iter().flat_map(|act| match act.act {
+            Act::Changes { changes, .. } => changes,
+            _ => Vec::new(),
+        });
+        for change in all.take(changes) {
+            let controls = &mut self.live.controls;
+            match change {
+                AttributeChange::Limits(limits) => self.live.attributes.limits = limits,
+                AttributeChange::RemoveControl(name) => {
+                    controls.retain(|control| control.name != name);
+                }
+                AttributeChange::PutControl(spec) => {
+                    controls.retain(|control| control.name != spec.name);
+                    controls.push(made(&spec));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.live.controls.iter().map(|c| c.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+const ALL: usize = usize::MAX;
+
+#[test]
+fn adopted_actions_are_set_aside_for_a_pin_and_come_back_as_they_were_wherever_the_loop_is_killed()
+{
+    let named = Adopt::Named(vec!["morning".into(), "evening".into()]);
+    for adopt in [named, Adopt::All] {
+        for (coming, going) in (0..6).flat_map(|a| (0..6).map(move |b| (a, b))) {
+            let mut world = World::new(adopt.clone());
+            let before = world.live.clone();
+            world.run(&pin(), coming);
+            world.run(&pin(), ALL);
+            assert_eq!(
+                world.names(),
+                ["nightly", "tideform/shop/web/window-20261120T140000Z"],
+                "{adopt:?}, killed after {coming}"
+            );
+            assert_eq!(world.live.attributes.limits, limits(5, 5));
+            // Nothing is left to do, and nothing is forgotten.
+            world.run(&pin(), 0);
+            world.run(&Overrides::default(), going);
+            world.run(&Overrides::default(), ALL);
+            world.run(&Overrides::default(), ALL);
+            let mut after = world.live.clone();
+            after.controls.sort_by(|a, b| a.name.cmp(&b.name));
+            let mut controls = before.controls.clone();
+            controls.sort_by(|a, b| a.name.cmp(&b.name));
+            assert_eq!(
+                after.controls, controls,
+                "{adopt:?}, killed after {coming}, {going}"
+            );
+            assert_eq!(after.attributes.limits, limits(1, 20));
+            assert_eq!(world.moved, Moved::default());
+        }
+    }
+}
+
+#[test]
+fn a_pin_that_is_taken_back_before_all_of_it_was_done_leaves_nothing() {
+    for coming in 0..6 {
+        let mut world = World::new(Adopt::All);
+        let names: Vec<String> = world.names().into_iter().map(str::to_owned).collect();
+        world.run(&pin(), coming);
+        world.run(&Overrides::default(), ALL);
+        world.run(&Overrides::default(), ALL);
+        assert_eq!(world.names(), names, "killed after {coming}");
+        assert_eq!(world.moved, Moved::default());
+    }
+}
+
+#[test]
+fn what_the_files_let_go_of_while_a_pin_holds_comes_back_as_it_was() {
+    let mut world = World::new(Adopt::Named(vec!["morning".into(), "evening".into()]));
+    world.run(&pin(), ALL);
+    world.group.adopt = Adopt::None;
+    world.run(&pin(), ALL);
+    world.run(&Overrides::default(), ALL);
+    assert_eq!(
+        world.names(),
+        [
+            "evening",
+            "morning",
+            "nightly",
+            "tideform/shop/web/office-close",
+            "tideform/shop/web/office-open",
+        ]
+    );
+}
+
+#[test]
+fn an_event_names_what_is_set_aside() {
+    let mut group = native();
+    group.adopt = Adopt::Named(vec!["morning".into()]);
+    let adopted = ControlSpec {
+        name: "morning".to_owned(),
+        ..spec("", 6)
+    };
+    let case = Case {
+        group,
+        overrides: pin(),
+        there: vec![adopted.clone()],
+        wanted: vec![dated("14:00:00", 1)],
+        usual: vec![adopted],
+        ..Case::new()
+    };
+    assert_eq!(
+        case.said()[0],
+        "pinned to 5 until 2026-11-20T14:00:00Z, `morning` set aside until then: 1 scheduled action removed, 1 scheduled action put"
+    );
 }

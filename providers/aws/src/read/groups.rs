@@ -11,7 +11,7 @@ use tideform_policies::model::{
     Capacity, Instance, InstanceType, Limits, Maintenance, Resource, Share, VictimOrder,
 };
 use tideform_provider::{
-    GroupFilter, ItemResult, LiveAttributes, LiveGroup, LiveMix, Owner, ProviderError,
+    GroupFilter, ItemResult, LiveAttributes, LiveGroup, LiveMix, Owner, ProviderError, SwitchedOff,
 };
 
 use super::instances::{self, Machines};
@@ -213,6 +213,7 @@ pub(super) fn live(
         owner: owner(group),
         controls: Vec::new(),
         is_paused: is_paused(group),
+        switched_off: switched_off(group),
         blocked: blocked(group),
         failed_launches: Vec::new(),
         deregistration: Vec::new(),
@@ -239,6 +240,44 @@ fn blocked(group: &AutoScalingGroup) -> Vec<String> {
         reasons.push(format!("the group is being deleted ({status})"));
     }
     reasons
+}
+
+/// What a suspended process keeps from happening. The others act on what a change leaves behind, not on the change.
+/// Source: Amazon EC2 Auto Scaling user guide, "Types of processes".
+const EFFECTS: [(&str, &str); 4] = [
+    ("AlarmNotification", "its scaling policies do nothing"),
+    (
+        "ScheduledActions",
+        "its scheduled actions do nothing, and no window, pin or surge ends by itself",
+    ),
+    ("Launch", "no instance starts"),
+    ("Terminate", "no instance ends"),
+];
+
+/// The suspended processes that keep AWS from scaling the group.
+fn switched_off(group: &AutoScalingGroup) -> Vec<SwitchedOff> {
+    EFFECTS
+        .iter()
+        .filter_map(|(name, effect)| {
+            let suspended = group
+                .suspended_processes()
+                .iter()
+                .find(|process| process.process_name() == Some(name))?;
+            let why = match suspended.suspension_reason() {
+                Some(reason) if !reason.is_empty() => format!(" ({reason})"),
+                _ => String::new(),
+            };
+            Some(SwitchedOff {
+                name: (*name).to_owned(),
+                effect: format!("the process {name} is suspended{why}: {effect}"),
+                resume: format!(
+                    "aws autoscaling resume-processes --auto-scaling-group-name {} --scaling-processes {name}",
+                    group.auto_scaling_group_name().unwrap_or_default()
+                ),
+                by_pause: PAUSED.contains(name),
+            })
+        })
+        .collect()
 }
 
 /// The order that the termination policies say, if it is one that the language has.

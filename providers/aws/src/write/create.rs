@@ -89,7 +89,8 @@ pub(crate) async fn create(clients: &Clients, spec: &GroupSpec) -> Result<(), Pr
             | AttributeChange::Owner(_)
             | AttributeChange::PutControl(_)
             | AttributeChange::RemoveControl(_)
-            | AttributeChange::Pause(_) => request,
+            | AttributeChange::Pause(_)
+            | AttributeChange::SwitchOn(_) => request,
         };
     }
     if !is_mixed {

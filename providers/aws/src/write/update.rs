@@ -90,7 +90,8 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
             | AttributeChange::Owner(_)
             | AttributeChange::PutControl(_)
             | AttributeChange::RemoveControl(_)
-            | AttributeChange::Pause(_) => request,
+            | AttributeChange::Pause(_)
+            | AttributeChange::SwitchOn(_) => request,
         };
         has_fields |= matches!(
             attribute,
@@ -143,14 +144,19 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
             | AttributeChange::Owner(_)
             | AttributeChange::PutControl(_)
             | AttributeChange::RemoveControl(_)
-            | AttributeChange::Pause(_) => {}
+            | AttributeChange::Pause(_)
+            | AttributeChange::SwitchOn(_) => {}
         }
     }
     put::change(clients, resource, &change.changes).await?;
     for attribute in &change.changes {
         // After them: what acts again finds everything in its place.
-        if let AttributeChange::Pause(is_paused) = attribute {
-            pause(clients, resource, *is_paused).await?;
+        let all = || PAUSED.iter().map(|&name| name.to_owned()).collect();
+        match attribute {
+            AttributeChange::Pause(true) => suspend(clients, resource, all()).await?,
+            AttributeChange::Pause(false) => resume(clients, resource, all()).await?,
+            AttributeChange::SwitchOn(names) => resume(clients, resource, names.clone()).await?,
+            _ => {}
         }
     }
     // Last, for the same reason.
@@ -164,33 +170,44 @@ pub(crate) async fn update(clients: &Clients, change: &GroupChange) -> Result<()
 /// processes". Predictive scaling heeds neither.
 pub(crate) const PAUSED: [&str; 2] = ["AlarmNotification", "ScheduledActions"];
 
-async fn pause(
+async fn suspend(
     clients: &Clients,
     resource: &Resource,
-    is_paused: bool,
+    names: Vec<String>,
 ) -> Result<(), ProviderError> {
-    let names: Vec<String> = PAUSED.iter().map(|&name| name.to_owned()).collect();
-    let client = &clients.autoscaling_writer;
     write(clients, || async {
-        if is_paused {
-            client
-                .suspend_processes()
-                .auto_scaling_group_name(&*resource.name)
-                .set_scaling_processes(Some(names.clone()))
-                .send()
-                .await
-                .map(|_| ())
-                .map_err(|error| describe_write(SUSPEND, error))
-        } else {
-            client
-                .resume_processes()
-                .auto_scaling_group_name(&*resource.name)
-                .set_scaling_processes(Some(names.clone()))
-                .send()
-                .await
-                .map(|_| ())
-                .map_err(|error| describe_write(RESUME, error))
-        }
+        clients
+            .autoscaling_writer
+            .suspend_processes()
+            .auto_scaling_group_name(&*resource.name)
+            .set_scaling_processes(Some(names.clone()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| describe_write(SUSPEND, error))
+    })
+    .await
+}
+
+/// - `names`: none would be all of them to AWS, and is none here.
+async fn resume(
+    clients: &Clients,
+    resource: &Resource,
+    names: Vec<String>,
+) -> Result<(), ProviderError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    write(clients, || async {
+        clients
+            .autoscaling_writer
+            .resume_processes()
+            .auto_scaling_group_name(&*resource.name)
+            .set_scaling_processes(Some(names.clone()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| describe_write(RESUME, error))
     })
     .await
 }

@@ -529,6 +529,7 @@ impl WorldGroup {
             owner: self.owner.clone(),
             controls: self.controls.clone(),
             is_paused: false,
+            switched_off: Vec::new(),
             blocked,
             failed_launches: self.failed_launches.clone(),
             deregistration: Vec::new(),

@@ -644,7 +644,9 @@ fn apply(group: &mut WorldGroup, change: &AttributeChange, now: Moment) -> Resul
             });
         }
         // Refused at plan: the mock replaces nothing, and has no controls of its own to switch off.
-        AttributeChange::Maintenance(_) | AttributeChange::Pause(_) => {}
+        AttributeChange::Maintenance(_)
+        | AttributeChange::Pause(_)
+        | AttributeChange::SwitchOn(_) => {}
         AttributeChange::RemoveControl(name) => {
             let Some(index) = group.controls.iter().position(|c| c.name == *name) else {
                 return Err(Refusal::NotFound {
