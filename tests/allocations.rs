@@ -69,6 +69,7 @@ fn a_run_of_twice_the_length_needs_no_more_memory() {
             initial: Target::on_demand(6),
             is_new: false,
             slo_utilization: 85.0,
+            mix: None,
             prices,
         };
         let policy = Policy::new(&rules, Sight::of_provider("mock"), prices);

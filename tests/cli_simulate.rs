@@ -315,6 +315,86 @@ fn others_are_compared_in_one_table_with_the_policy_and_the_optimum() {
 }
 
 #[test]
+fn a_fixed_fleet_is_one_figure_and_has_the_groups_mix() {
+    let mixed = GROUP.replacen(
+        "  slo { utilization = 80 }",
+        "  mix {\n    on_demand_base = 3\n    spot           = \"100%\"\n    types          = [\"m5.large\"]\n  }\n  slo { utilization = 80 }",
+        1,
+    );
+    let mixed = mixed.replacen(
+        "price_usd_per_hour = 0.1",
+        "price_usd_per_hour = 0.1\n    spot_price_usd_per_hour = 0.05",
+        1,
+    );
+    let directory = Directory::with(&[("web.hcl", &mixed), ("day.csv", &trace())]);
+    let ran = directory
+        .run(&[
+            "simulate",
+            "web",
+            "--trace",
+            "day.csv",
+            "--compare",
+            "fixed",
+        ])
+        .exits(0);
+    // Fifteen units, three of them on demand: 24 h x (3 x 0.1 + 12 x 0.05).
+    for part in [
+        "fixed at the peak demand of 15 (21.60 USD)",
+        "both with the group's mix; that fleet all on demand: 36.00 USD",
+        "21.60",
+    ] {
+        assert!(ran.stdout.contains(part), "no {part:?} in\n{}", ran.stdout);
+    }
+    let table = ran
+        .stdout
+        .lines()
+        .find(|line| line.trim_start().starts_with("fixed"));
+    assert!(table.is_some_and(|line| line.contains("21.6")), "{table:?}");
+}
+
+#[test]
+fn pins_surges_and_broken_instances_are_played_and_never_ignored() {
+    let surge = "  surge \"sale\" {\n    min      = 12\n    lead     = \"30m\"\n    duration = \"1h\"\n  }\n";
+    for controller in ["", "  controller = \"native\"\n"] {
+        let files = GROUP.replacen("  limits {", &format!("{controller}{surge}  limits {{"), 1);
+        let directory = Directory::with(&[("web.hcl", &files), ("day.csv", &trace())]);
+        let run = |flags: &[&str]| {
+            let all = ["simulate", "web", "--trace", "day.csv", "--json"];
+            let all: Vec<&str> = all.iter().chain(flags).copied().collect();
+            directory.run(&all)
+        };
+        let figure = |flags: &[&str], name: &str| {
+            let json = run(flags).exits(0).json();
+            json["measures"][name].as_f64().unwrap_or(f64::NAN)
+        };
+        let hours = |flags: &[&str]| figure(flags, "on_demand_hours");
+        let plain = hours(&[]);
+        // At night the load takes some three; for an hour and a half there are nine more.
+        let surged = hours(&["--surge", "sale@2026-01-05T03:00:00Z"]) - plain;
+        assert!((10.0..20.0).contains(&surged), "{controller}: {surged}");
+        let pinned = hours(&["--pin", "20@2026-01-05T02:00:00Z..2026-01-05T04:00:00Z"]) - plain;
+        assert!((25.0..45.0).contains(&pinned), "{controller}: {pinned}");
+        let broken = ["--breakdowns", "0.5", "--health-check", "10m"];
+        assert!(figure(&broken, "breakdowns") > 10.0);
+        assert!(figure(&broken, "short_minutes") > figure(&[], "short_minutes"));
+        for (flags, part) in [
+            (
+                ["--surge", "sales@2026-01-05T03:00:00Z"],
+                "did you mean `sale`?",
+            ),
+            (
+                ["--surge", "sale@2027-01-05T03:00:00Z"],
+                "and the load is of",
+            ),
+            (["--pin", "20@2026-01-05T02:00:00Z"], "write it as"),
+        ] {
+            let ran = run(&flags).exits(1);
+            assert!(ran.stderr.contains(part), "{flags:?}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_scaler_that_nobody_knows_is_refused_with_those_that_are_known() {
     let ran = directory()
         .run(&["simulate", "web", "--trace", "day.csv", "--compare", "hpb"])

@@ -133,6 +133,7 @@ fn simulated(group: &Group, world: &World) -> Vec<u32> {
         initial: Target::on_demand(4),
         is_new: true,
         slo_utilization: 100.0,
+        mix: None,
         prices,
     };
     let policy = Late(Policy::new(&rules, Sight::of_provider("mock"), prices));

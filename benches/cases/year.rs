@@ -22,6 +22,7 @@ pub(crate) fn run(rules: &Rules, sight: Sight, trace: &Trace) -> Measures {
         initial: Target::on_demand(6),
         is_new: false,
         slo_utilization: 85.0,
+        mix: None,
         prices,
     };
     let mut run = Run::new(setup, Policy::new(rules, sight, prices));

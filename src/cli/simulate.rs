@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tideform_mock::world::cost::DEFAULT_PRICES;
 use tideform_policies::layers;
-use tideform_policies::model::{Configuration, Group, GroupAddress, Lifecycle};
+use tideform_policies::model::{Capacity, Configuration, Group, GroupAddress, Lifecycle};
 use tideform_provider::Prices as ProviderPrices;
 use tideform_state::OpenMode;
 
@@ -21,15 +21,17 @@ use super::trace::TraceArgs;
 use super::{CliResult, exit};
 use crate::cost::PriceBook;
 use crate::demo::{Ink, Picture};
+use crate::engine::ActiveSurge;
 use crate::history::{HISTORY, Load, NoHistory, Unit, is_free_of_throughput};
-use crate::observe::before;
+use crate::observe::{after, before};
 use crate::simulate::compare::{self, Comparison};
 use crate::simulate::page::{self, Origin, Page, Recorder, Setting};
 use crate::simulate::peers::Peer;
 use crate::simulate::trace::Trace;
 use crate::simulate::world::{Boot, Faults, Work};
 use crate::simulate::{
-    Given, Note, Prices, Report, Scenario, Step, Watch, play, play_beside_optimum, render,
+    Asked, Given, Note, Pinned, Prices, Report, Scenario, Step, Watch, play, play_beside_optimum,
+    render,
 };
 
 /// Columns of the chart.
@@ -119,6 +121,14 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
     notice: Duration,
 
+    /// How many times an hour each instance breaks, so that it serves no more
+    #[arg(long, value_name = "N", default_value_t = 0.0)]
+    breakdowns: f64,
+
+    /// How long after it broke an instance is replaced
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
+    health_check: Duration,
+
     /// Percent of launches that fail
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
     failed_launches: f64,
@@ -126,6 +136,14 @@ pub(super) struct SimulateArgs {
     /// Percent of spot launches that fail
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
     failed_spot_launches: f64,
+
+    /// Pin the capacity for a time, as `scale` does: `12@2026-01-05T08:00:00Z..2026-01-05T10:00:00Z`; may be repeated
+    #[arg(long, value_name = "N@FROM..TO", value_parser = parse_pin)]
+    pin: Vec<Pinned>,
+
+    /// Start a surge of the files at a time, as `surge start` does: `campaign@2026-01-05T08:00:00Z`; may be repeated
+    #[arg(long, value_name = "NAME@TIME", value_parser = parse_surge)]
+    surge: Vec<(String, Timestamp)>,
 
     /// Compare with other scalers on the same load: their names, or `all`
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_compared)]
@@ -192,6 +210,7 @@ impl SimulateArgs {
         })?;
         let given = Given {
             prices: prices(group),
+            asked: self.asked(group)?,
             ..given
         };
         let load = match &self.trace {
@@ -205,6 +224,7 @@ impl SimulateArgs {
             ..given
         };
         let trace = self.cut(load.trace)?;
+        check_times(&given.asked, &trace)?;
         let mut scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
         let named = match &self.trace {
             Some(file) if file == Path::new("-") => "standard input".to_owned(),
@@ -274,6 +294,32 @@ impl SimulateArgs {
             }
         }
         Ok(exit::WELL)
+    }
+
+    /// What people ask for in the run: surges are those of the files.
+    fn asked(&self, group: &Group) -> Result<Asked, CliError> {
+        let surges = self.surge.iter().map(|(name, at)| {
+            let surges = &group.policy.surges;
+            let surge = surges.iter().find(|surge| *surge.name == **name);
+            let surge = surge.ok_or_else(|| {
+                let known = surges.iter().map(|surge| surge.name.to_string());
+                let near = nearest(name, known);
+                let meant =
+                    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                let group = group.address.short();
+                CliError::Usage(format!("{group} has no surge `{name}`{meant}"))
+            })?;
+            Ok(ActiveSurge {
+                name: surge.name.clone(),
+                min: surge.min,
+                from: before(*at, surge.lead),
+                until: after(*at, surge.duration),
+            })
+        });
+        Ok(Asked {
+            pins: self.pin.clone(),
+            surges: surges.collect::<Result<_, CliError>>()?,
+        })
     }
 
     /// The load that was recorded of a group: of the last two weeks, or of the time that was asked for.
@@ -406,6 +452,9 @@ impl SimulateArgs {
                 interruptions_per_hour: number(Some(self.interruptions), "interruptions", 0.0)?
                     .unwrap_or(0.0),
                 notice: self.notice,
+                breakdowns_per_hour: number(Some(self.breakdowns), "breakdowns", 0.0)?
+                    .unwrap_or(0.0),
+                health_check: self.health_check,
                 failed_launches: share(self.failed_launches, "failed-launches")?,
                 failed_spot_launches: share(self.failed_spot_launches, "failed-spot-launches")?,
             },
@@ -470,6 +519,49 @@ pub(super) fn prices(group: &Group) -> Option<Prices> {
     let on_demand = book.price(kind, Lifecycle::OnDemand)?.usd_per_hour;
     let spot = book.price(kind, Lifecycle::Spot)?.usd_per_hour;
     Some(Prices { on_demand, spot })
+}
+
+/// What is asked for outside of the load would have no effect, and nobody would see it.
+fn check_times(asked: &Asked, trace: &Trace) -> Result<(), CliError> {
+    let pins = asked.pins.iter();
+    let pins = pins.map(|pin| (format!("the pin at {}", pin.capacity), pin.from, pin.until));
+    let surges = asked.surges.iter();
+    let surges = surges.map(|of| (format!("the surge `{}`", of.name), of.from, of.until));
+    let (start, end) = (trace.start(), trace.end());
+    match pins
+        .chain(surges)
+        .find(|(_, from, until)| *until <= start || *from >= end)
+    {
+        None => Ok(()),
+        Some((what, from, until)) => Err(CliError::Usage(format!(
+            "{what} holds from {from} to {until}, and the load is of {start} to {end}"
+        ))),
+    }
+}
+
+fn parse_pin(text: &str) -> Result<Pinned, String> {
+    let wrong = || "write it as `12@2026-01-05T08:00:00Z..2026-01-05T10:00:00Z`".to_owned();
+    let (capacity, span) = text.split_once('@').ok_or_else(wrong)?;
+    let (from, until) = span.split_once("..").ok_or_else(wrong)?;
+    let pinned = Pinned {
+        capacity: Capacity(capacity.trim().parse().map_err(|_| wrong())?),
+        from: from.trim().parse().map_err(|_| wrong())?,
+        until: until.trim().parse().map_err(|_| wrong())?,
+    };
+    if pinned.from < pinned.until {
+        Ok(pinned)
+    } else {
+        Err("it must begin before it ends".to_owned())
+    }
+}
+
+fn parse_surge(text: &str) -> Result<(String, Timestamp), String> {
+    let wrong = || "write it as `campaign@2026-01-05T08:00:00Z`".to_owned();
+    let (name, at) = text.split_once('@').ok_or_else(wrong)?;
+    Ok((
+        name.trim().to_owned(),
+        at.trim().parse().map_err(|_| wrong())?,
+    ))
 }
 
 pub(super) fn parse_boot(text: &str) -> Result<Boot, String> {

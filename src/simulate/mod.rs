@@ -12,6 +12,7 @@
 //! - [`page`]: all of it as one HTML page, for a review.
 //! - [`Run`]: a load through a world under a controller, measured ([`measure`]).
 
+mod asked;
 pub mod compare;
 mod controller;
 pub mod measure;
@@ -29,6 +30,7 @@ mod scenario;
 pub mod trace;
 pub mod world;
 
+pub use asked::{Asked, Pinned};
 pub use controller::{At, Controller, Fixed, Seen};
 pub use measure::Measures;
 pub use own::Own;

@@ -14,6 +14,7 @@ use tideform_policies::model::{
     OnMissing, Rule, Sample, Select, Step as WrittenStep, StepBound,
 };
 
+use super::asked::Asked;
 use super::controller::{At, Controller, Seen};
 use super::peers::aws::{
     ACTS_EVERY, Adjustment, Alarm, Missing, Policy, Side, Standing, Step, Stepping, Tracking,
@@ -60,6 +61,7 @@ pub struct Native<'r> {
     unknown: Vec<Name>,
     warmup_ms: i64,
     live_mix: Option<Mix>,
+    asked: Asked,
     /// What the group was to its policies at the last decision.
     standing: Option<Standing>,
 }
@@ -125,8 +127,17 @@ impl<'r> Native<'r> {
             unknown,
             warmup_ms: millis(warmup),
             live_mix: None,
+            asked: Asked::default(),
             standing: None,
         }
+    }
+
+    /// With what people ask for while it runs: a pin is a minimum and maximum, a surge a minimum.
+    #[must_use]
+    pub fn with_asked(mut self, asked: Asked) -> Native<'r> {
+        self.seen.overrides.surges.clone_from(&asked.surges);
+        self.asked = asked;
+        self
     }
 
     /// With the limits that the group has, where the policy manages none.
@@ -357,7 +368,15 @@ impl Controller for Native<'_> {
                 watched.policy.push(value, fleet.serving());
             }
         }
-        let (min, max) = engine::limits_at(self.rules, &self.seen, now.time);
+        let (mut min, mut max) = engine::limits_at(self.rules, &self.seen, now.time);
+        if let Some(pin) = self.asked.pin_at(now.time) {
+            // The limits of the group alone bound it.
+            let limits = self.rules.group().policy.limits.or(self.seen.limits);
+            let capacity = limits.map_or(pin.capacity, |limits| {
+                pin.capacity.clamp(limits.min(), limits.max())
+            });
+            (min, max) = (capacity, capacity);
+        }
         let standing = Standing {
             in_service: fleet.units(now.ms, self.warmup_ms).ready,
             desired: fleet.desired(),

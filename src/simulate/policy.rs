@@ -8,6 +8,7 @@ use tideform_policies::model::{
     Capacity, Group, MetricSource, Mix, Name, OnExceed, Rule, Sample, Scope, Statistic,
 };
 
+use super::asked::Asked;
 use super::controller::{At, Controller, Seen};
 use super::prices::Prices;
 use super::world::{Input, Target, WorldMetric};
@@ -69,6 +70,7 @@ pub struct Policy<'r> {
     live_mix: Option<Mix>,
     budget: Option<Month>,
     prices: Prices,
+    asked: Asked,
     /// What the last decision that was made aloud knew.
     aloud: Option<Box<Aloud>>,
 }
@@ -174,8 +176,17 @@ impl<'r> Policy<'r> {
                 before_usd: 0.0,
             }),
             prices,
+            asked: Asked::default(),
             aloud: None,
         }
+    }
+
+    /// With what people ask for while it runs.
+    #[must_use]
+    pub fn with_asked(mut self, asked: Asked) -> Policy<'r> {
+        self.seen.overrides.surges.clone_from(&asked.surges);
+        self.asked = asked;
+        self
     }
 
     /// With the mix that the group has, where the policy manages none.
@@ -319,6 +330,7 @@ impl Controller for Policy<'_> {
         if self.budget.is_some() {
             self.spent(seen);
         }
+        self.asked.show(now.time, &mut self.seen.overrides);
         let outcome = decide_quiet(self.rules, &self.seen, &mut self.memory, now.time);
         let desired = outcome.desired.get();
         if desired != current {

@@ -29,6 +29,15 @@ pub fn table(report: &Report) -> String {
             m.peak_demand,
             grouped(m.fixed_fleet_usd, 2)
         ));
+        let instances = f64::from(m.peak_demand.div_ceil(report.world.weight.max(1)));
+        let hours = m.duration_s / 3_600.0;
+        let all_on_demand = instances * hours * report.world.on_demand_usd_per_hour;
+        if (all_on_demand - m.fixed_fleet_usd).abs() >= 0.005 {
+            cost.push(format!(
+                "both with the group's mix; that fleet all on demand: {} USD",
+                grouped(all_on_demand, 2)
+            ));
+        }
     }
     row("cost", &cost);
     let mut hours = format!("{} on demand", grouped(m.on_demand_hours, 1));
@@ -96,13 +105,14 @@ pub fn table(report: &Report) -> String {
             ),
         ],
     );
-    if m.failed_launches + m.interruptions > 0 {
+    if m.failed_launches + m.interruptions + m.breakdowns > 0 {
         row(
             "faults",
             &[format!(
-                "{} launches failed, {} instances taken back",
+                "{} launches failed, {} instances taken back, {} broken",
                 grouped(m.failed_launches as f64, 0),
-                grouped(m.interruptions as f64, 0)
+                grouped(m.interruptions as f64, 0),
+                grouped(m.breakdowns as f64, 0)
             )],
         );
     }

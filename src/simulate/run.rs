@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tideform_mock::world::millis;
+use tideform_policies::model::Mix;
+
+use crate::engine::spot_part;
 
 use super::controller::{At, Controller, Seen};
 use super::measure::{Measures, Tally};
@@ -32,9 +35,21 @@ pub struct Setup {
     pub slo_utilization: f64,
     /// What instances cost.
     pub prices: Prices,
+    /// How a capacity is split, for a fleet that does not scale; `None`: all on demand.
+    pub mix: Option<Mix>,
 }
 
 impl Setup {
+    /// What a fleet fixed at so many units costs in a time, split as the group splits its own.
+    pub fn fixed_fleet_usd(&self, units: u32, duration_s: f64) -> f64 {
+        let weight = self.model.weight.max(1);
+        let spot = self.mix.as_ref().map_or(0, |mix| spot_part(mix, units));
+        let instances = |units: u32| f64::from(units.div_ceil(weight));
+        let usd_per_hour = instances(units.saturating_sub(spot)) * self.prices.on_demand
+            + instances(spot) * self.prices.spot;
+        usd_per_hour * duration_s / 3_600.0
+    }
+
     /// The load per second that one unit carries within the SLO.
     pub fn per_unit(&self) -> f64 {
         self.model.throughput * self.slo_utilization / 100.0
@@ -172,7 +187,7 @@ impl<C: Controller, W: Watch> Run<C, W> {
             decides_at: 0,
             steps: 0,
             per_unit: setup.per_unit(),
-            is_faulty: setup.model.faults.interruptions_per_hour > 0.0,
+            is_faulty: setup.model.faults.strike(),
             controller,
             watch,
             setup,

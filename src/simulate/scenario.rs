@@ -6,6 +6,7 @@ use std::time::Duration;
 use tideform_mock::launch::{InstanceModel, parse_over};
 use tideform_policies::model::{Capacity, Controller, Group, Limits, MetricSource, Mix, Name};
 
+use super::asked::Asked;
 use super::native::Native;
 use super::own::Own;
 use super::policy::{Policy, Sight, metric_of};
@@ -44,6 +45,8 @@ pub struct Given {
     pub live_mix: Option<Mix>,
     /// What instances cost; `None`: nobody knows.
     pub prices: Option<Prices>,
+    /// What people ask for while it runs.
+    pub asked: Asked,
 }
 
 /// Why a group cannot be simulated.
@@ -104,6 +107,8 @@ pub struct Scenario {
     pub live_limits: Option<Limits>,
     /// The mix that holds where the policy has none.
     pub live_mix: Option<Mix>,
+    /// What people ask for while it runs.
+    pub asked: Asked,
     /// What a reader of the results should know.
     pub notes: Vec<Note>,
 }
@@ -139,6 +144,7 @@ impl Scenario {
             is_new: false,
             slo_utilization,
             prices,
+            mix: group.policy.mix.clone().or_else(|| given.live_mix.clone()),
         };
         let limits = group.policy.limits.or(given.live_limits);
         if limits.is_none() {
@@ -162,6 +168,7 @@ impl Scenario {
             setup,
             live_limits: given.live_limits,
             live_mix: given.live_mix.clone(),
+            asked: given.asked.clone(),
             notes,
         };
         let unknown = scenario.policy().unknown().to_vec();
@@ -201,6 +208,7 @@ impl Scenario {
         Policy::new(&self.rules, self.sight, self.setup.prices)
             .with_live_limits(self.live_limits)
             .with_live_mix(self.live_mix.clone())
+            .with_asked(self.asked.clone())
     }
 
     /// Who scales the group, without any memory: its policy, or what the cloud does with it.
@@ -210,7 +218,8 @@ impl Scenario {
             Controller::Native => Own::Cloud(Box::new(
                 Native::new(&self.rules)
                     .with_live_limits(self.live_limits)
-                    .with_live_mix(self.live_mix.clone()),
+                    .with_live_mix(self.live_mix.clone())
+                    .with_asked(self.asked.clone()),
             )),
         }
     }

@@ -77,7 +77,7 @@ pub struct Measures {
     pub mean_demand: f64,
     /// Most units needed.
     pub peak_demand: u32,
-    /// What a fleet fixed at the peak demand would have cost, on demand.
+    /// What a fleet fixed at the peak demand would have cost, split into on demand and spot as the group is.
     pub fixed_fleet_usd: f64,
     /// Instances that were launched after the start.
     pub launches: u64,
@@ -85,6 +85,8 @@ pub struct Measures {
     pub failed_launches: u64,
     /// Instances that were taken back.
     pub interruptions: u64,
+    /// Instances that broke.
+    pub breakdowns: u64,
 }
 
 impl Measures {

@@ -177,7 +177,6 @@ impl Tally {
         let demanded: u64 = buckets.iter().map(|(d, b)| u64::from(*d) * b.steps).sum();
         let peak_demand = buckets.last().map_or(0, |(demand, _)| *demand);
         let mean_demand = demanded as f64 / steps;
-        let weight = setup.model.weight.max(1);
         let scaled = elasticity(&buckets, steps);
         let still = mean_demand.ceil() as u32;
         let fixed: Vec<(u32, Bucket)> = buckets
@@ -195,15 +194,14 @@ impl Tally {
             .collect();
         let unscaled = elasticity(&fixed, steps);
         let billed = fleet.billed(end_ms);
-        let fixed_fleet_usd =
-            f64::from(peak_demand.div_ceil(weight)) * duration_s / 3_600.0 * setup.prices.on_demand;
+        let fixed_fleet_usd = setup.fixed_fleet_usd(peak_demand, duration_s);
         let (short, minutes) = if self.minute.all > 0 {
             (self.minute.short as f64, self.minute.all as f64)
         } else {
             let each = self.step_s / 60.0;
             (sum(|b| b.short_steps) as f64 * each, steps * each)
         };
-        let (launches, failed_launches, interruptions) = fleet.happened();
+        let happened = fleet.happened();
         Measures {
             duration_s,
             steps: self.steps,
@@ -238,9 +236,10 @@ impl Tally {
             mean_demand,
             peak_demand,
             fixed_fleet_usd,
-            launches,
-            failed_launches,
-            interruptions,
+            launches: happened.launches,
+            failed_launches: happened.failed_launches,
+            interruptions: happened.interruptions,
+            breakdowns: happened.breakdowns,
         }
     }
 }

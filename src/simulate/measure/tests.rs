@@ -40,6 +40,7 @@ fn measured(step_s: u64, loads: &[f64], script: &[u32]) -> Measures {
         initial: Target::on_demand(script.first().copied().unwrap_or(0)),
         is_new: false,
         slo_utilization: 100.0,
+        mix: None,
         prices: Prices {
             on_demand: 1.0,
             spot: 0.5,

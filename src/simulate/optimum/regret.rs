@@ -70,6 +70,7 @@ proptest! {
             initial: Target::on_demand(initial),
             is_new,
             slo_utilization: 80.0,
+            mix: None,
             prices: Prices { on_demand: 0.1, spot: 0.1 },
         };
         // In units within the SLO, somewhere below the next.

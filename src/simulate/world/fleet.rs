@@ -47,8 +47,10 @@ struct Cohort {
     launched: i64,
     /// When the boot ends, or ended.
     serves_from: i64,
-    /// When it is taken back; [`NEVER`] without a notice.
+    /// When it is taken back or away; [`NEVER`] without a notice.
     taken: i64,
+    /// It serves no more, and the health check takes it away.
+    is_broken: bool,
     /// Of the first of them.
     serial: u64,
     instances: u32,
@@ -63,6 +65,43 @@ struct Draining {
     ends: i64,
     instances: u32,
     lifecycle: Lifecycle,
+}
+
+/// What happened to a fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Happened {
+    /// Instances that were launched after the start.
+    pub launches: u64,
+    /// Launches that failed.
+    pub failed_launches: u64,
+    /// Instances that were taken back.
+    pub interruptions: u64,
+    /// Instances that broke.
+    pub breakdowns: u64,
+}
+
+/// What strikes instances in service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blow {
+    /// Spot is taken back, after a notice.
+    Interruption,
+    /// Any breaks.
+    Breakdown,
+}
+
+impl Blow {
+    fn key(self) -> u64 {
+        random::key(match self {
+            Blow::Interruption => "strike",
+            Blow::Breakdown => "break",
+        })
+    }
+
+    /// Whether it can strike a cohort now.
+    fn can_strike(self, cohort: &Cohort, now: i64) -> bool {
+        let is_exposed = self == Blow::Breakdown || cohort.lifecycle == Lifecycle::Spot;
+        is_exposed && cohort.taken == NEVER && cohort.serves_from <= now
+    }
 }
 
 /// The instances of a group.
@@ -83,17 +122,17 @@ pub struct Fleet {
     has_notice: bool,
     /// Instances in service.
     serving: u32,
-    /// Live instances: in service or starting.
+    /// Live instances: in service or starting; broken ones are not.
     live: u32,
     /// Since when every live instance is in service; [`NEVER`] while one starts.
     settled_since: i64,
     /// Ended instances: what they were paid for, on demand and on spot, in milliseconds.
     billed: [u64; 2],
-    launches: u64,
-    failures: u64,
-    interruptions: u64,
+    happened: Happened,
     /// The chance that one spot instance is struck in a step, and that none of so many is.
     strike: Strike,
+    /// The same of breaking.
+    breaking: Strike,
 }
 
 /// A chance that is computed once for each number of instances.
@@ -102,6 +141,15 @@ struct Strike {
     chance: f64,
     instances: u32,
     none: f64,
+}
+
+impl Strike {
+    fn of(times: f64) -> Strike {
+        Strike {
+            chance: -(-times).exp_m1(),
+            ..Strike::default()
+        }
+    }
 }
 
 const fn slot(lifecycle: Lifecycle) -> usize {
@@ -132,13 +180,9 @@ impl Fleet {
             live: 0,
             settled_since: 0,
             billed: [0; 2],
-            launches: 0,
-            failures: 0,
-            interruptions: 0,
-            strike: Strike {
-                chance: -(-model.faults.interruptions_per_hour * hours).exp_m1(),
-                ..Strike::default()
-            },
+            happened: Happened::default(),
+            strike: Strike::of(model.faults.interruptions_per_hour * hours),
+            breaking: Strike::of(model.faults.breakdowns_per_hour * hours),
         };
         fleet.has_spot = target.spot > 0;
         if is_new {
@@ -152,13 +196,14 @@ impl Fleet {
                     launched: 0,
                     serves_from: -millis(Duration::from_secs(365 * 86_400)),
                     taken: NEVER,
+                    is_broken: false,
                     serial: fleet.next_serial,
                     instances,
                     lifecycle,
                 });
             }
         }
-        fleet.launches = 0;
+        fleet.happened.launches = 0;
         fleet.refresh(0);
         fleet
     }
@@ -197,9 +242,9 @@ impl Fleet {
         (self.live - self.serving) * self.model.weight
     }
 
-    /// How many instances were launched, how many launches failed, how many instances were taken back.
-    pub fn happened(&self) -> (u64, u64, u64) {
-        (self.launches, self.failures, self.interruptions)
+    /// What happened so far.
+    pub fn happened(&self) -> Happened {
+        self.happened
     }
 
     /// When spot launches failed lately, in milliseconds.
@@ -220,7 +265,7 @@ impl Fleet {
         let warm = self
             .cohorts
             .iter()
-            .filter(|cohort| cohort.serves_from <= now - warmup);
+            .filter(|cohort| cohort.serves_from <= now - warmup && !cohort.is_broken);
         let ready = warm.map(|cohort| cohort.instances).sum::<u32>() * self.model.weight;
         Units {
             ready,
@@ -235,7 +280,7 @@ impl Fleet {
             return None;
         }
         let mut spread = Spread::default();
-        for cohort in &self.cohorts {
+        for cohort in self.cohorts.iter().filter(|cohort| !cohort.is_broken) {
             let units = cohort.instances * self.model.weight;
             if cohort.serves_from > now {
                 spread.unready += units;
@@ -270,7 +315,9 @@ impl Fleet {
             weight: self.model.weight,
         };
         let live = self.cohorts.iter().flat_map(|cohort| {
-            let state = if cohort.serves_from <= now {
+            let state = if cohort.is_broken {
+                InstanceState::Unhealthy
+            } else if cohort.serves_from <= now {
                 InstanceState::InService
             } else {
                 InstanceState::Pending
@@ -343,42 +390,50 @@ impl Fleet {
         self.settle(now);
     }
 
-    /// Draws which spot instances are told that they will be taken back, in the step of this number that begins now.
+    /// Draws which spot instances are told that they will be taken back, and which instances break, in the step of this
+    /// number that begins now.
     pub fn strike(&mut self, now: i64, step: u64) {
-        if self.strike.chance <= 0.0 {
-            return;
+        self.strike = self.blow(Blow::Interruption, self.strike, now, step);
+        self.breaking = self.blow(Blow::Breakdown, self.breaking, now, step);
+    }
+
+    fn blow(&mut self, blow: Blow, mut strike: Strike, now: i64, step: u64) -> Strike {
+        if strike.chance <= 0.0 {
+            return strike;
         }
-        let is_struck = |c: &&Cohort| {
-            c.lifecycle == Lifecycle::Spot && c.taken == NEVER && c.serves_from <= now
-        };
         let exposed: u32 = self
             .cohorts
             .iter()
-            .filter(is_struck)
+            .filter(|cohort| blow.can_strike(cohort, now))
             .map(|c| c.instances)
             .sum();
         if exposed == 0 {
-            return;
+            return strike;
         }
-        if exposed != self.strike.instances {
-            self.strike.instances = exposed;
-            self.strike.none = (1.0 - self.strike.chance).powf(f64::from(exposed));
+        if exposed != strike.instances {
+            strike.instances = exposed;
+            strike.none = (1.0 - strike.chance).powf(f64::from(exposed));
         }
         let seed = self.model.seed;
-        let draw = |n: u64| random::unit(seed, &[random::key("strike"), step, n]);
+        let draw = |n: u64| random::unit(seed, &[blow.key(), step, n]);
         // How many: the inverse of the binomial distribution.
-        let (mut left, mut chance, mut struck) = (draw(0), self.strike.none, 0);
-        let odds = self.strike.chance / (1.0 - self.strike.chance).max(1e-15);
+        let (mut left, mut chance, mut struck) = (draw(0), strike.none, 0);
+        let odds = strike.chance / (1.0 - strike.chance).max(1e-15);
         while left >= chance && struck < exposed {
             left -= chance;
             struck += 1;
             chance *= odds * f64::from(exposed - struck + 1) / f64::from(struck);
         }
-        let taken = now.saturating_add(millis(self.model.faults.notice));
+        let faults = &self.model.faults;
+        let (after, is_broken) = match blow {
+            Blow::Interruption => (faults.notice, false),
+            Blow::Breakdown => (faults.health_check, true),
+        };
+        let taken = now.saturating_add(millis(after));
         for n in 0..struck {
             let mut place = (draw(1 + u64::from(n)) * f64::from(exposed - n)) as u32;
             let found = self.cohorts.iter().position(|cohort| {
-                if !is_struck(&cohort) {
+                if !blow.can_strike(cohort, now) {
                     return false;
                 }
                 let is_here = place < cohort.instances;
@@ -386,14 +441,21 @@ impl Fleet {
                 is_here
             });
             if let Some(found) = found {
-                self.split_off(found, 1, |cohort| cohort.taken = taken);
+                self.split_off(found, 1, |cohort| {
+                    cohort.taken = taken;
+                    cohort.is_broken = is_broken;
+                });
                 self.has_notice = true;
-                self.interruptions += 1;
+                match blow {
+                    Blow::Interruption => self.happened.interruptions += 1,
+                    Blow::Breakdown => self.happened.breakdowns += 1,
+                }
             }
         }
         if struck > 0 {
             self.settle(now);
         }
+        strike
     }
 
     /// Instance-milliseconds that are paid for if all ended now: on demand, and on spot.
@@ -427,7 +489,7 @@ impl Fleet {
 
     fn add(&mut self, cohort: Cohort) {
         self.next_serial += u64::from(cohort.instances);
-        self.launches += u64::from(cohort.instances);
+        self.happened.launches += u64::from(cohort.instances);
         self.cohorts.push(cohort);
     }
 
@@ -452,7 +514,7 @@ impl Fleet {
 
     /// Whether it counts towards the desired capacity.
     fn counts(&self, cohort: &Cohort) -> bool {
-        cohort.taken == NEVER || !self.model.rebalance
+        cohort.taken == NEVER || cohort.is_broken || !self.model.rebalance
     }
 
     /// Units that count towards the desired capacity, on demand and on spot.
@@ -519,7 +581,12 @@ impl Fleet {
                     VictimOrder::Oldest | VictimOrder::Default => (age, serial),
                 };
                 let is_surplus = surplus.is_none_or(|(lifecycle, _)| lifecycle == cohort.lifecycle);
-                (cohort.taken == NEVER, !is_surplus, by_age)
+                (
+                    !cohort.is_broken,
+                    cohort.taken == NEVER,
+                    !is_surplus,
+                    by_age,
+                )
             })?;
         let most = match surplus {
             Some((lifecycle, over)) if lifecycle == cohort.lifecycle => over.div_ceil(weight),
@@ -544,7 +611,8 @@ impl Fleet {
             left.serial += u64::from(instances);
         }
         let drain = millis(self.model.drain);
-        if cohort.serves_from <= now && drain > 0 {
+        // What is broken has no work to finish.
+        if cohort.serves_from <= now && drain > 0 && !cohort.is_broken {
             self.draining.push(Draining {
                 launched: cohort.launched,
                 serves_from: cohort.serves_from,
@@ -573,7 +641,7 @@ impl Fleet {
             while missing > 0 {
                 let keys = [random::key("launch"), self.next_serial, now as u64];
                 if failing > 0.0 && random::unit(self.model.seed, &keys) < failing {
-                    self.failures += 1;
+                    self.happened.failed_launches += 1;
                     self.retry_at = now + RETRY_MS;
                     if lifecycle == Lifecycle::Spot {
                         if self.failed_spot.len() >= FAILED_KEPT {
@@ -599,6 +667,7 @@ impl Fleet {
             launched: now,
             serves_from: now.saturating_add(boot),
             taken: NEVER,
+            is_broken: false,
             serial: self.next_serial,
             instances,
             lifecycle,
@@ -611,10 +680,13 @@ impl Fleet {
         let (mut ends, mut boots) = (self.retry_at, NEVER);
         let (mut has_spot, mut has_notice) = (false, false);
         for cohort in &self.cohorts {
-            live += cohort.instances;
             ends = ends.min(cohort.taken);
             has_notice |= cohort.taken != NEVER;
             has_spot |= cohort.lifecycle == Lifecycle::Spot;
+            if cohort.is_broken {
+                continue;
+            }
+            live += cohort.instances;
             youngest = youngest.max(cohort.serves_from);
             if cohort.serves_from <= now {
                 serving += cohort.instances;

@@ -15,7 +15,7 @@ mod served;
 mod tests;
 
 pub use feed::{Feed, Input, WorldMetric};
-pub use fleet::{Fleet, Target};
+pub use fleet::{Fleet, Happened, Target};
 pub use latency::{latency, latency_quantile};
 pub use model::{Boot, Faults, Model, Work};
 pub use served::{Queue, Served, Supply};

@@ -39,6 +39,10 @@ pub struct Faults {
     pub interruptions_per_hour: f64,
     /// How long before it is taken back an instance is told; it serves until then.
     pub notice: Duration,
+    /// How many times an hour each instance breaks: it serves no more.
+    pub breakdowns_per_hour: f64,
+    /// How long after it broke an instance is taken away, and replaced.
+    pub health_check: Duration,
     /// The share of launches on demand that fail, 0 to 1.
     pub failed_launches: f64,
     /// The share of spot launches that fail, 0 to 1.
@@ -46,11 +50,13 @@ pub struct Faults {
 }
 
 impl Default for Faults {
-    /// Nothing goes wrong; a notice of two minutes.
+    /// Nothing goes wrong; a notice, and a health check, of two minutes.
     fn default() -> Faults {
         Faults {
             interruptions_per_hour: 0.0,
             notice: Duration::from_secs(120),
+            breakdowns_per_hour: 0.0,
+            health_check: Duration::from_secs(120),
             failed_launches: 0.0,
             failed_spot_launches: 0.0,
         }
@@ -160,6 +166,11 @@ impl Boot {
 }
 
 impl Faults {
+    /// Whether instances are struck.
+    pub fn strike(&self) -> bool {
+        self.interruptions_per_hour > 0.0 || self.breakdowns_per_hour > 0.0
+    }
+
     /// The share of launches that fail.
     pub(super) fn failing(&self, lifecycle: Lifecycle) -> f64 {
         match lifecycle {

@@ -131,8 +131,48 @@ fn spot_instances_serve_through_their_notice_and_are_replaced() {
         // Those launched ahead have booted for two minutes.
         let expected = if rebalance { (10, 0) } else { at_end };
         assert_eq!(seen, expected, "{rebalance}");
-        assert_eq!(fleet.happened().2, 10);
+        assert_eq!(fleet.happened().interruptions, 10);
     }
+}
+
+#[test]
+fn what_is_broken_serves_no_more_and_is_replaced_after_the_health_check() {
+    let faulty = |breakdowns_per_hour| Model {
+        faults: Faults {
+            breakdowns_per_hour,
+            ..Faults::default()
+        },
+        drain: seconds(600),
+        ..model()
+    };
+    // Every one of them, at once.
+    let mut fleet = Fleet::new(&faulty(1e9), Target::on_demand(4), false, seconds(60));
+    fleet.strike(0, 0);
+    let seen = |fleet: &Fleet| (fleet.serving(), fleet.pending());
+    assert_eq!((seen(&fleet), fleet.live()), ((0, 0), 0));
+    assert_eq!(fleet.happened().breakdowns, 4);
+    fleet.advance(2 * MINUTE - 1);
+    assert_eq!(seen(&fleet), (0, 0), "nobody has noticed");
+    fleet.advance(2 * MINUTE);
+    assert_eq!((seen(&fleet), fleet.happened().launches), ((0, 4), 4));
+    // They are paid for until they are taken away, and drain nothing; the new ones for a minute at least.
+    assert_eq!(fleet.billed(2 * MINUTE)[0], 4 * 2 * 60_000 + 4 * 60_000);
+    // On scale-in a broken one goes first, at once.
+    let mut fleet = Fleet::new(&faulty(0.5), Target::on_demand(40), false, seconds(60));
+    let mut step = 0;
+    while fleet.happened().breakdowns == 0 {
+        fleet.strike(0, step);
+        step += 1;
+    }
+    let broken = fleet.happened().breakdowns as u32;
+    assert_eq!(fleet.serving(), 40 - broken);
+    fleet.ask(Target::on_demand(40 - broken), 1_000);
+    assert_eq!(
+        (seen(&fleet), fleet.live()),
+        ((40 - broken, 0), 40 - broken)
+    );
+    fleet.advance(5 * MINUTE);
+    assert_eq!(fleet.happened().launches, 0);
 }
 
 #[test]
@@ -159,7 +199,7 @@ fn interruptions_come_as_often_as_asked_for() {
         assert_eq!(fleet.serving(), 50);
     }
     // 20 instances, 1,000 hours, 0.1 an hour: 2,000, with a deviation of 45.
-    let taken = fleet.happened().2;
+    let taken = fleet.happened().interruptions;
     assert!((1_850..2_150).contains(&taken), "{taken}");
 }
 
@@ -173,10 +213,10 @@ fn a_launch_that_fails_is_tried_again_after_a_minute() {
         spot: 2,
     };
     fleet.ask(target, 0);
-    assert_eq!((fleet.live(), fleet.happened().1), (3, 1));
+    assert_eq!((fleet.live(), fleet.happened().failed_launches), (3, 1));
     assert_eq!(fleet.next_due(), MINUTE);
     fleet.advance(MINUTE);
-    assert_eq!((fleet.live(), fleet.happened().1), (3, 2));
+    assert_eq!((fleet.live(), fleet.happened().failed_launches), (3, 2));
     assert_eq!(fleet.failed_spot_launches(), [0, MINUTE]);
     // On demand they succeed.
     fleet.ask(Target::on_demand(5), MINUTE + 1);

@@ -61,6 +61,7 @@ fn setup(initial: u32) -> Setup {
         initial: Target::on_demand(initial),
         is_new: false,
         slo_utilization: 100.0,
+        mix: None,
         prices: Prices {
             on_demand: 1.0,
             spot: 0.5,
