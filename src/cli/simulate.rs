@@ -234,6 +234,10 @@ impl SimulateArgs {
         if self.trace.is_none() {
             scenario.notes.insert(0, Note::Recorded(load.source));
         }
+        let said = told(&given.asked)
+            .into_iter()
+            .map(|(what, from, until)| Note::Said(format!("{what} holds from {from} to {until}")));
+        scenario.notes.extend(said);
         if load.is_in_units {
             scenario.notes.push(Note::InUnits);
         }
@@ -521,15 +525,20 @@ pub(super) fn prices(group: &Group) -> Option<Prices> {
     Some(Prices { on_demand, spot })
 }
 
-/// What is asked for outside of the load would have no effect, and nobody would see it.
-fn check_times(asked: &Asked, trace: &Trace) -> Result<(), CliError> {
+/// What is asked for, and its time.
+fn told(asked: &Asked) -> Vec<(String, Timestamp, Timestamp)> {
     let pins = asked.pins.iter();
     let pins = pins.map(|pin| (format!("the pin at {}", pin.capacity), pin.from, pin.until));
     let surges = asked.surges.iter();
     let surges = surges.map(|of| (format!("the surge `{}`", of.name), of.from, of.until));
+    pins.chain(surges).collect()
+}
+
+/// What is asked for outside of the load would have no effect, and nobody would see it.
+fn check_times(asked: &Asked, trace: &Trace) -> Result<(), CliError> {
     let (start, end) = (trace.start(), trace.end());
-    match pins
-        .chain(surges)
+    match told(asked)
+        .into_iter()
         .find(|(_, from, until)| *until <= start || *from >= end)
     {
         None => Ok(()),

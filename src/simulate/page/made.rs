@@ -129,10 +129,11 @@ pub(super) fn facts(
         (
             "Faults",
             format!(
-                "{} % of launches fail, {} % of spot launches; a spot instance is taken back {} times an hour",
+                "{} % of launches fail, {} % of spot launches; a spot instance is taken back {} times an hour, any breaks {} times",
                 faults.failed_launches * 100.0,
                 faults.failed_spot_launches * 100.0,
-                faults.interruptions_per_hour
+                faults.interruptions_per_hour,
+                faults.breakdowns_per_hour
             ),
         ),
         ("Noise", format!("{} %", model.noise * 100.0)),

@@ -168,7 +168,7 @@ fn measure_rows(report: &Report) -> Vec<(&'static str, String, String)> {
             "Fixed fleet",
             format!("{} USD", grouped(m.fixed_fleet_usd, 2)),
             format!(
-                "What a fleet fixed at the peak demand of {} units would have cost, on demand.",
+                "What a fleet fixed at the peak demand of {} units would have cost, with the group's mix.",
                 m.peak_demand
             ),
         ),
@@ -242,7 +242,7 @@ fn measure_rows(report: &Report) -> Vec<(&'static str, String, String)> {
         (
             "Launches",
             grouped(m.launches as f64, 0),
-            format!("Instances started. {} launches failed, {} instances were taken back.", m.failed_launches, m.interruptions),
+            format!("Instances started. {} launches failed, {} instances were taken back, {} broke.", m.failed_launches, m.interruptions, m.breakdowns),
         ),
         (
             "Accuracy, under",
