@@ -183,10 +183,10 @@ fn a_group_that_is_deleted_meanwhile_is_named_and_the_others_go_on() {
         .run(&["plan", "--out", "change.plan"])
         .exits(0);
     shop.account.boto3(DELETE);
-    // A plan is carried out as it was reviewed, or not at all.
-    let ran = shop.directory.run(&["apply", "change.plan"]).exits(5);
-    has(&ran, &["Plan out of date", "web-one"]);
-    assert_eq!(shop.done("UpdateAutoScalingGroup", "web-"), 0);
+    let ran = shop.directory.run(&["apply", "change.plan"]).exits(1);
+    has(&ran, &["group.one: nothing was changed", "web-one"]);
+    assert_eq!(shop.done("UpdateAutoScalingGroup", "web-one"), 0);
+    assert_eq!(shop.done("UpdateAutoScalingGroup", "web-two"), 1);
 
     shop.a_minute_later();
     crate::support::cpu(&shop.account, "web-two", 180.0);

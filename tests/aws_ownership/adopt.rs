@@ -27,7 +27,7 @@ fn beside_the_loop_an_enabled_policy_is_an_error_until_it_is_adopted() {
         json!({ "cpu-50": 50.0 }),
         "until the loop holds it"
     );
-    let ran = stage.reconcile();
+    let ran = stage.reconcile_at(60.0);
     has(&ran.stdout, "remove `cpu-50`");
     assert_eq!(stage.scaling(TRACKING), json!({}));
     stage.plans_nothing();

@@ -237,7 +237,17 @@ class PolicyTest(AwsTest):
         self.alarm(arn)
         self.assertEqual([a["AlarmName"] for a in self.policies()["out"]["Alarms"]], ["hot"])
         self.scaling.delete_policy(AutoScalingGroupName="web", PolicyName="out")
-        self.assertEqual([a["AlarmName"] for a in self.cw.describe_alarms()["MetricAlarms"]], ["hot"])
+        left = self.cw.describe_alarms()["MetricAlarms"]
+        self.assertEqual([(a["AlarmName"], a["AlarmActions"]) for a in left], [("hot", [])])
+
+    def test_with_its_group_a_policy_takes_the_alarms_that_call_nothing_else(self):
+        self.group()
+        arn = self.step()["PolicyARN"]
+        self.alarm(arn)
+        self.alarm(arn, name="told", OKActions=["arn:aws:sns:us-east-1:123456789012:ops"])
+        self.scaling.delete_auto_scaling_group(AutoScalingGroupName="web", ForceDelete=True)
+        left = self.cw.describe_alarms()["MetricAlarms"]
+        self.assertEqual([(a["AlarmName"], a["AlarmActions"]) for a in left], [("told", [])])
 
     # ---- what they do -----------------------------------------------------------------------------
 

@@ -304,7 +304,7 @@ def delete(context, p):
     from .policies import remove
 
     for name in list(group.policies):
-        remove(context, group, name)
+        remove(context, group, name, with_group=True)
     world.deleted.append(group)
     del world.groups[group.name]
 

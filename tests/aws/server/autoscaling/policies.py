@@ -270,10 +270,13 @@ def _drop_alarms(context, policy):
             alarms.delete_alarms(context, {"AlarmNames": names})
 
 
-def remove(context, group, name):
+def remove(context, group, name, with_group=False):
+    """The alarm of a step policy loses the action and stays, but goes with the group (API reference of DeletePolicy and
+    DeleteAutoScalingGroup)."""
     policy = group.policies.pop(name)
     WORLDS[context.place].by_policy.pop(policy["PolicyARN"], None)
     _drop_alarms(context, policy)
+    alarms.forget_action(context.place, policy["PolicyARN"], with_group)
 
 
 # ---- deleting and listing ---------------------------------------------------------------------------------

@@ -125,6 +125,16 @@ def with_action(place, action):
     ]
 
 
+def forget_action(place, action, and_alarms):
+    """A scaling policy is gone: no alarm calls it any more. With its whole group those go that then call nothing."""
+    world = WORLDS[place]
+    for alarm in list(world.by_action.pop(action, {}).values()):
+        for key in ("OKActions", "AlarmActions", "InsufficientDataActions"):
+            alarm[key] = [other for other in alarm[key] if other != action]
+        if and_alarms and not any(alarm[key] for key in ("OKActions", "AlarmActions", "InsufficientDataActions")):
+            del world.alarms[alarm["AlarmName"]]
+
+
 @operation("cloudwatch", "DeleteAlarms")
 def delete_alarms(context, p):
     world, missing = WORLDS[context.place], []
