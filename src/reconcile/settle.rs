@@ -170,8 +170,8 @@ pub enum Settled {
 
 /// What became of `intent`, by what is live at `now`.
 ///
-/// Live = `to`: done. Live = `from`: not done, once the longest call time has passed. Else: superseded. A group that
-/// is no longer there has superseded everything.
+/// Live = `to`: done. Live = `from`: not done, once the longest call time has passed. Else: superseded. Of several
+/// changes some may be live: then it failed, and which is said. A group that is no longer there has superseded everything.
 pub fn settle(intent: &OpenIntent, live: Option<&LiveGroup>, now: Timestamp) -> Settled {
     let Some(live) = live else {
         return Settled::Known(Outcome::Superseded);
@@ -187,7 +187,26 @@ pub fn settle(intent: &OpenIntent, live: Option<&LiveGroup>, now: Timestamp) -> 
                 && !matches!(other.state, InstanceState::Draining | InstanceState::Ended)
         }),
         Act::Changes { changes, .. } => {
-            changes.iter().all(|change| is_in_effect(change, live, now))
+            let done: Vec<AttributeChange> = changes
+                .iter()
+                .filter(|change| is_in_effect(change, live, now))
+                .cloned()
+                .collect();
+            if !done.is_empty() && done.len() < changes.len() {
+                // Each is judged by itself: the next visit asks for the others alone.
+                return match not_done(intent, now) {
+                    Settled::Known(_) => Settled::Known(Outcome::Failed {
+                        message: format!(
+                            "interrupted: {} of {} parts done: {}",
+                            done.len(),
+                            changes.len(),
+                            in_words(&done)
+                        ),
+                    }),
+                    later => later,
+                };
+            }
+            done.len() == changes.len()
         }
         Act::Change(AttributeChange::Mix(mix)) => live
             .attributes
@@ -279,6 +298,38 @@ mod tests {
                 expected,
                 "{live:?}"
             );
+        }
+    }
+
+    #[test]
+    fn of_several_changes_each_is_judged_by_itself() {
+        use tideform_policies::model::Limits;
+        let limits = |min| Limits::new(Capacity(min), Capacity(20)).expect("in order");
+        let intent = intent(Act::Changes {
+            why: "pinned".into(),
+            changes: vec![
+                AttributeChange::Limits(limits(3)),
+                AttributeChange::Pause(true),
+            ],
+        });
+        let interrupted = |what: &str| Outcome::Failed {
+            message: format!("interrupted: 1 of 2 parts done: {what}"),
+        };
+        for (min, is_paused, expected) in [
+            (1, false, Outcome::NotDone),
+            (3, false, interrupted("limits 3 to 20")),
+            (
+                1,
+                true,
+                interrupted("the cloud's own policies switched off"),
+            ),
+            (3, true, Outcome::Done),
+        ] {
+            let mut live = live_group("web", 4, at(60));
+            live.attributes.limits = limits(min);
+            live.is_paused = is_paused;
+            let found = settle(&intent, Some(&live), at(60));
+            assert_eq!(found, Settled::Known(expected), "{min} {is_paused}");
         }
     }
 

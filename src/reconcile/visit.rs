@@ -124,7 +124,7 @@ pub fn visit(mut run: GroupRun, seen: Seen, context: &Context) -> Visit {
     let waiting = if decision.has_basis() {
         None
     } else {
-        waiting_for_data(&taken)
+        waiting_for_data(&taken, live)
     };
     let mut acts = match &waiting {
         Some(condition) => {
@@ -361,6 +361,7 @@ fn close_known(
                     (Outcome::Superseded, Some(live)) => {
                         format!("{what}: superseded, desired is {} now", live.desired)
                     }
+                    (Outcome::Failed { message }, _) => format!("{what}: {message}"),
                     _ => format!("{what}: found done"),
                 };
                 write.closed.push(Closed {
@@ -391,12 +392,17 @@ fn record_action(memory: &mut Memory, intent: &OpenIntent) {
     });
 }
 
-/// That the group's policies in the cloud stay, where there are any to take away.
-fn waiting_for_data(taken: &[PlannedAct]) -> Option<Condition> {
+/// That the group's policies in the cloud stay, where there are any to take away that act.
+fn waiting_for_data(taken: &[PlannedAct], live: &LiveGroup) -> Option<Condition> {
+    let acts = |name: &str| {
+        live.controls
+            .iter()
+            .any(|control| control.enabled && control.name == *name)
+    };
     let policies: Vec<String> = taken
         .iter()
         .filter_map(|planned| match &planned.act {
-            Act::Change(AttributeChange::RemoveControl(name)) => Some(name.clone()),
+            Act::Change(AttributeChange::RemoveControl(name)) if acts(name) => Some(name.clone()),
             _ => None,
         })
         .collect();
