@@ -163,7 +163,7 @@ fn a_profile_that_is_not_there_or_has_no_credentials_is_named() {
     );
     machine.fails(
         &[("AWS_PROFILE", "plain")],
-        "there are no credentials: the profile `nope`, which the `profile` of provider \"aws\" names, is not in ",
+        "there are no credentials: the profile `nope`, which `profile` in the files names, is not in ",
         &[],
     );
 }

@@ -6,6 +6,7 @@
 mod common;
 
 mod command;
+mod fleet;
 mod limits;
 mod support;
 mod written;

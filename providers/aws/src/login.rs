@@ -19,7 +19,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// - `attribute`: `profile` of the provider's block, which is stronger than the environment.
+    /// - `attribute`: `profile` of the block of a provider or backend, which is stronger than the environment.
     pub(crate) fn meant(attribute: Option<&str>) -> Profile {
         let of_environment = std::env::var("AWS_PROFILE")
             .ok()
@@ -27,7 +27,7 @@ impl Profile {
         match (attribute, of_environment) {
             (Some(name), _) => Profile {
                 name: name.to_owned(),
-                said_by: Some("the `profile` of provider \"aws\""),
+                said_by: Some("`profile` in the files"),
             },
             (None, Some(name)) => Profile {
                 name,
