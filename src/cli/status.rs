@@ -201,7 +201,14 @@ fn is_carried_out(row: &Row, set: &Override, now: Timestamp) -> Option<bool> {
         return None;
     }
     Some(match &set.kind {
-        OverrideKind::Pin { capacity } => (live.min, live.max) == (*capacity, *capacity),
+        OverrideKind::Pin { capacity } => {
+            // The limits bound a pin too, also those that were applied after it.
+            let pinned = match row.group.policy.limits {
+                Some(limits) => (*capacity).clamp(limits.min().get(), limits.max().get()),
+                None => *capacity,
+            };
+            (live.min, live.max) == (pinned, pinned)
+        }
         OverrideKind::Pause => live.is_paused,
         OverrideKind::Surge { name, .. } => {
             let surges = &row.group.policy.surges;

@@ -157,6 +157,19 @@ pub(super) fn plan_native(
             if !names.is_empty() {
                 why.push_str(&format!(", {} set aside until then", names.join(" and ")));
             }
+            let others: Vec<String> = live
+                .controls
+                .iter()
+                .filter(|control| writes_limits(control) && !is_adopted(control))
+                .filter(|control| !is_ours(&control.name, workspace))
+                .map(|control| format!("`{}`", control.name))
+                .collect();
+            if !others.is_empty() {
+                why.push_str(&format!(
+                    " (not adopted, and may end it early: {})",
+                    others.join(", ")
+                ));
+            }
         }
         // First: two actions cannot act at the same time, and a group has room for so many.
         first.extend(
@@ -197,6 +210,13 @@ pub(super) fn plan_native(
 
 fn is_named(adopt: &Adopt, name: &str) -> bool {
     matches!(adopt, Adopt::Named(names) if names.iter().any(|other| other == name))
+}
+
+/// Whether the cloud moves the limits by it when its time comes.
+fn writes_limits(control: &Control) -> bool {
+    control.kind == ControlKind::Schedule
+        && control.enabled
+        && (control.writes.min.is_some() || control.writes.max.is_some())
 }
 
 /// What makes a scheduled action anew.

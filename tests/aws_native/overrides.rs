@@ -275,6 +275,30 @@ fn an_edit_while_a_pin_holds_is_shown_remembered_and_takes_effect_after_it() {
 }
 
 #[test]
+fn limits_below_a_pin_bound_it_and_the_plan_says_so() {
+    let mut shop = Shop::new(CPU);
+    shop.apply();
+    shop.pin("7", "4h");
+    shop.at(NOW, "2026-11-20T12:02:00Z");
+    shop.reconcile();
+    shop.write(&format!("limits {{\n min = 1\n max = 5\n}}\n{CPU}"));
+    let plan = shop.run(&["plan"]).exits(0).stdout;
+    let plan = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        plan.contains("the pin to 7 is outside of these limits")
+            && plan.contains("makes it 5, until 2026-11-20T16:00:00Z"),
+        "{plan}"
+    );
+    shop.apply();
+    shop.at("2026-11-20T12:02:00Z", "2026-11-20T12:04:00Z");
+    shop.reconcile();
+    assert_eq!(shop.limits(), json!([5, 5]));
+    let status = shop.run(&["status"]).exits(0).stdout;
+    assert!(!status.contains("to be carried out"), "{status}");
+    shop.unchanged();
+}
+
+#[test]
 fn an_edit_before_the_pin_is_carried_out_loses_no_adopted_action() {
     let mut shop = Shop::adopted();
     shop.pin("7", "1h");

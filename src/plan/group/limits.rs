@@ -121,9 +121,20 @@ pub(super) fn held_back(situation: &Situation<'_>, group: &Group, path: &str) ->
         return None;
     }
     Some(match applied.pin {
-        Some((capacity, until)) => format!(
-            "the pin to {capacity} holds until {until:.0}, and this from then on: `tideform reconcile` writes it"
-        ),
+        Some((capacity, until)) => {
+            let inside = group.policy.limits.map_or(capacity, |limits| {
+                capacity.clamp(limits.min(), limits.max())
+            });
+            if inside == capacity {
+                format!(
+                    "the pin to {capacity} holds until {until:.0}, and this from then on: `tideform reconcile` writes it"
+                )
+            } else {
+                format!(
+                    "the pin to {capacity} is outside of these limits: the next `tideform reconcile` makes it {inside}, until {until:.0}"
+                )
+            }
+        }
         None => "written by the next `tideform reconcile`".to_owned(),
     })
 }

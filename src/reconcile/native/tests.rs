@@ -584,6 +584,47 @@ fn what_the_files_let_go_of_while_a_pin_holds_comes_back_as_it_was() {
 }
 
 #[test]
+fn an_event_names_what_may_end_a_pin_early() {
+    let mut world = World::new(Adopt::None);
+    for control in &mut world.live.controls {
+        control.writes.min = (control.name == "nightly").then_some(9);
+    }
+    let mut observed = Observed {
+        observation: Observation {
+            overrides: pin(),
+            ..Observation::default()
+        },
+        live: world.live.clone(),
+        failed_metrics: Default::default(),
+        samples: Default::default(),
+        load: None,
+        native: None,
+    };
+    let said = |group: &Group, observed: &Observed| {
+        let nothing = (NativeControls::default(), Moved::default());
+        let plan = plan_native(group, observed, &nothing.0, &nothing.1, "shop", at(NOW));
+        plan.acts[0].act.summary(&plan.acts[0].change)
+    };
+    assert_eq!(
+        said(&world.group, &observed),
+        "pinned to 5 until 2026-11-20T14:00:00Z (not adopted, and may end it early: `nightly`): limits 5 to 5"
+    );
+    // Adopted, it is set aside.
+    world.group.adopt = Adopt::Named(vec!["nightly".into()]);
+    assert!(!said(&world.group, &observed).contains("early"));
+    observed.observation.overrides = Overrides::default();
+    let plan = plan_native(
+        &world.group,
+        &observed,
+        &NativeControls::default(),
+        &Moved::default(),
+        "shop",
+        at(NOW),
+    );
+    assert!(plan.acts.is_empty());
+}
+
+#[test]
 fn an_event_names_what_is_set_aside() {
     let mut group = native();
     group.adopt = Adopt::Named(vec!["morning".into()]);

@@ -7,7 +7,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use tideform_policies::calendar::{Held, TimedLimits};
-use tideform_policies::model::{Group, Limits, Policy, Schedule, Window};
+use tideform_policies::model::{Adopt, Group, Limits, Policy, Schedule, Window};
 use tideform_provider::{ControlContext, ControlKind, LiveGroup, Unsupported, dated_block};
 
 use super::compile::Compiled;
@@ -45,7 +45,7 @@ pub(super) fn actions(
             help: "Write `limits { min = ..., max = ... }`.".to_owned(),
         }]);
     };
-    let foreign = foreign_actions(context.live);
+    let foreign = foreign_actions(group, context.live);
     let room = MOST.saturating_sub(foreign);
     let recurring = by_cron(policy, &timed, context);
     let needed = recurring.as_ref().map_or(LEAST, Vec::len);
@@ -68,12 +68,16 @@ fn first_window(policy: &Policy) -> Option<String> {
         .or_else(|| Some(format!("surge.{}", policy.surges.first()?.name)))
 }
 
-/// Scheduled actions that others made.
-fn foreign_actions(live: Option<&LiveGroup>) -> usize {
+/// Scheduled actions that others made, and that are not adopted: those become the files' own.
+fn foreign_actions(group: &Group, live: Option<&LiveGroup>) -> usize {
+    let is_adopted =
+        |name: &String| matches!(&group.adopt, Adopt::Named(names) if names.contains(name));
     live.into_iter()
         .flat_map(|live| &live.controls)
         .filter(|control| {
-            control.kind == ControlKind::Schedule && !control.name.starts_with("tideform/")
+            control.kind == ControlKind::Schedule
+                && !control.name.starts_with("tideform/")
+                && !is_adopted(&control.name)
         })
         .count()
 }
