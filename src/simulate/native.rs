@@ -22,7 +22,7 @@ use super::peers::aws::{
 };
 use super::policy::metric_of;
 use super::world::{Input, Target};
-use crate::engine::explain::Line;
+use crate::engine::explain::{Line, unit};
 use crate::engine::{self, Observation, Rules, Units, spot_part};
 
 /// Where the data points of a policy come from.
@@ -407,7 +407,9 @@ impl Controller for Native<'_> {
                 let metric = name(watched.points)?;
                 Some(Line {
                     subject: metric.name.to_string(),
-                    text: watched.policy.says(standing)?,
+                    text: watched
+                        .policy
+                        .says(standing, unit(self.rules.group(), &metric.name))?,
                 })
             })
             .collect();

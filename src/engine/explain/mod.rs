@@ -15,7 +15,7 @@ use tideform_policies::model::{Capacity, Direction, Group};
 use super::decision::Decision;
 use super::reason::Reason;
 use crate::wrap::wrapped;
-pub use numbers::{number, usd_per_hour};
+pub use numbers::{number, unit, usd_per_hour};
 pub use short::short_form;
 pub use times::Times;
 use words::Words;

@@ -61,7 +61,7 @@ pub(super) fn percent(share: Share) -> String {
 }
 
 /// The unit of a metric by its known name, with the space before it; empty for all others.
-pub(super) fn unit(group: &Group, metric: &str) -> &'static str {
+pub fn unit(group: &Group, metric: &str) -> &'static str {
     let name = match group.metric(metric).map(|metric| &metric.source) {
         Some(MetricSource::Query(query)) => query.name.to_ascii_lowercase(),
         _ => String::new(),

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::draw::{Height, Plot, band, edge, path, plot, share, time_axis};
+use super::draw::{Grid, Height, Plot, band, edge, path, plot, range, share};
 use super::html::{escaped, moment, span};
 use super::lanes::Lane;
-use super::record::{Column, Decided, Record, reduced};
+use super::record::{Between, Column, Decided, Record, reduced};
 use super::scale::{Scale, Tick, ticks};
 use crate::simulate::render::grouped;
 use crate::simulate::report::Report;
@@ -83,8 +83,11 @@ impl<'a> Charts<'a> {
             let (ready, live) = (c.ready.most, c.live.most);
             (live > ready).then(|| (f64::from(ready), f64::from(live)))
         });
-        let optimum = self.spans(|c| Some((f64::from(c.optimum.least), f64::from(c.optimum.most))));
-        let ready = self.spans(|c| Some((f64::from(c.ready.least), f64::from(c.ready.most))));
+        let whole = |of: Between<u32>| (f64::from(of.least), f64::from(of.most));
+        let ready: Vec<_> = self.columns.iter().map(|c| whole(c.ready)).collect();
+        let optimum: Vec<_> = self.columns.iter().map(|c| whole(c.optimum)).collect();
+        let [ready_band, ready] = range("ready", &ready, height);
+        let [optimum_band, optimum] = range("optimum", &optimum, height);
         let short = self.spans(|c| {
             let from = f64::from(c.short_of);
             (c.missing > 0).then(|| (from, from + f64::from(c.missing)))
@@ -96,11 +99,13 @@ impl<'a> Charts<'a> {
             .collect();
         let ink = [
             path("needed", &band(&needed, height)),
+            ready_band,
             path("pending", &band(&pending, height)),
-            path("optimum", &band(&optimum, height)),
+            optimum_band,
             path("desired", &edge(&desired, height)),
+            optimum,
+            ready,
             path("short", &band(&short, height)),
-            path("ready", &band(&ready, height)),
         ]
         .concat();
         let m = &self.report.measures;
@@ -124,11 +129,17 @@ impl<'a> Charts<'a> {
             pixels: 130.0,
             scale: Scale::up_to(top, true, LINES),
         };
-        let used = self.spans(|c| Some((c.used.least, c.used.most)));
+        let used: Vec<_> = self
+            .columns
+            .iter()
+            .map(|c| (c.used.least, c.used.most))
+            .collect();
+        let [used_band, used] = range("used", &used, height);
         let over = self.spans(|c| (c.used.most > slo).then_some((slo, c.used.most)));
         let limit = edge(&vec![slo; self.columns.len()], height);
         let ink = [
-            path("used", &band(&used, height)),
+            used_band,
+            used,
             path("short", &band(&over, height)),
             path("limit", &limit),
         ]
@@ -221,10 +232,10 @@ impl<'a> Charts<'a> {
             m.out, m.r#in
         );
         let (all, mid) = (Bars::HEIGHT, Bars::HEIGHT / 2.0);
+        let grid = Grid::of_time(&self.ticks, self.record.length_ms, all).lines;
         format!(
-            r#"<svg class="plot" id="plot-changes" role="img" aria-label="{}" width="100%" height="{all}"><g class="grid">{}</g><svg class="ink" viewBox="0 0 {places} {all}" preserveAspectRatio="none" width="100%" height="{all}">{ink}</svg><line class="base" x1="0" x2="100%" y1="{mid}" y2="{mid}"/><text class="side" x="2" y="12">out, {largest} at most</text><text class="side" x="2" y="{}">in</text></svg>"#,
+            r#"<svg class="plot" id="plot-changes" role="img" aria-label="{}" width="100%" height="{all}"><g class="grid">{grid}</g><svg class="ink" viewBox="0 0 {places} {all}" preserveAspectRatio="none" width="100%" height="{all}">{ink}</svg><line class="base" x1="0" x2="100%" y1="{mid}" y2="{mid}"/><g class="labels"></g><text class="side" x="2" y="12">out, {largest} at most</text><text class="side" x="2" y="{}">in</text></svg>"#,
             escaped(&label),
-            time_axis(&[], 1, all),
             all - 4.0,
         )
     }
@@ -260,15 +271,17 @@ impl<'a> Charts<'a> {
             body.push_str("</g>");
         }
         let height = lanes.len() as f64 * LANE + 4.0;
+        let grid = Grid::of_time(&self.ticks, self.record.length_ms, height);
         let named: Vec<String> = lanes
             .iter()
             .map(|lane| format!("{}: {} times", lane.label, lane.windows.len()))
             .collect();
         format!(
-            r#"<svg class="plot" id="plot-lanes" role="img" aria-label="{}" width="100%" height="{}"><g class="grid">{}</g>{body}</svg>"#,
+            r#"<svg class="plot" id="plot-lanes" role="img" aria-label="{}" width="100%" height="{}"><g class="grid">{}</g>{body}<g class="labels">{}</g></svg>"#,
             escaped(&format!("Windows on the time line. {}", named.join("; "))),
             height + 20.0,
-            time_axis(&self.ticks, self.record.length_ms, height),
+            grid.lines,
+            grid.labels,
         )
     }
 }

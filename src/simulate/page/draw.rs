@@ -106,53 +106,94 @@ pub(super) fn share(of: f64) -> String {
     format!("{}%", (of * 100_000.0).round() / 1_000.0)
 }
 
-/// The lines of time, with or without their labels.
-pub(super) fn time_axis(ticks: &[Tick], length_ms: i64, bottom: f64) -> String {
-    let mut text = String::new();
-    for tick in ticks {
-        let of = tick.ms as f64 / length_ms.max(1) as f64;
-        let x = share(of);
-        let _ = write!(text, r#"<line x1="{x}" x2="{x}" y1="0" y2="{bottom}"/>"#);
-        if (EDGE..=1.0 - EDGE).contains(&of) {
-            let label = escaped(&tick.label);
+/// Lines of the grid, and their labels: the one lies under the ink, the other over it.
+#[derive(Default)]
+pub(super) struct Grid {
+    /// Lines.
+    pub(super) lines: String,
+    /// Labels.
+    pub(super) labels: String,
+}
+
+impl Grid {
+    /// Lines of time.
+    pub(super) fn of_time(ticks: &[Tick], length_ms: i64, bottom: f64) -> Grid {
+        let mut grid = Grid::default();
+        for tick in ticks {
+            let of = tick.ms as f64 / length_ms.max(1) as f64;
+            let x = share(of);
             let _ = write!(
-                text,
-                r#"<text x="{x}" y="{}" text-anchor="middle">{label}</text>"#,
-                bottom + 15.0
+                grid.lines,
+                r#"<line x1="{x}" x2="{x}" y1="0" y2="{bottom}"/>"#
+            );
+            if (EDGE..=1.0 - EDGE).contains(&of) {
+                let _ = write!(
+                    grid.labels,
+                    r#"<text x="{x}" y="{}" text-anchor="middle">{}</text>"#,
+                    bottom + 15.0,
+                    escaped(&tick.label)
+                );
+            }
+        }
+        grid
+    }
+
+    fn add_values(&mut self, height: Height, unit: &str) {
+        let values = height.scale.lines();
+        for (place, value) in values.iter().enumerate() {
+            let y = height.of(*value);
+            let _ = write!(self.lines, r#"<line x1="0" x2="100%" y1="{y}" y2="{y}"/>"#);
+            let unit = if place + 1 == values.len() && !unit.is_empty() {
+                format!(" {unit}")
+            } else {
+                String::new()
+            };
+            let _ = write!(
+                self.labels,
+                r#"<text x="2" y="{}">{}{}</text>"#,
+                y - 4.0,
+                label(*value),
+                escaped(&unit)
             );
         }
     }
-    text
 }
 
 /// A chart.
 pub(super) fn plot(plot: &Plot<'_>) -> String {
     let bottom = plot.height.pixels;
-    let mut grid = time_axis(plot.ticks, plot.length_ms, bottom);
-    let lines = plot.height.scale.lines();
-    for (place, value) in lines.iter().enumerate() {
-        let y = plot.height.of(*value);
-        let _ = write!(grid, r#"<line x1="0" x2="100%" y1="{y}" y2="{y}"/>"#);
-        let unit = match plot.unit {
-            unit if place + 1 == lines.len() && !unit.is_empty() => format!(" {unit}"),
-            _ => String::new(),
-        };
-        let _ = write!(
-            grid,
-            r#"<text x="2" y="{}">{}{}</text>"#,
-            y - 4.0,
-            label(*value),
-            escaped(&unit)
-        );
-    }
+    let mut grid = Grid::of_time(plot.ticks, plot.length_ms, bottom);
+    grid.add_values(plot.height, plot.unit);
     format!(
-        r#"<svg class="plot" id="plot-{id}" role="img" aria-label="{aria}" width="100%" height="{all}"><g class="grid">{grid}</g><svg class="ink" viewBox="0 0 {places} {bottom}" preserveAspectRatio="none" width="100%" height="{bottom}">{ink}</svg><line class="base" x1="0" x2="100%" y1="{bottom}" y2="{bottom}"/></svg>"#,
+        r#"<svg class="plot" id="plot-{id}" role="img" aria-label="{aria}" width="100%" height="{all}"><g class="grid">{lines}</g><svg class="ink" viewBox="0 0 {places} {bottom}" preserveAspectRatio="none" width="100%" height="{bottom}">{ink}</svg><line class="base" x1="0" x2="100%" y1="{bottom}" y2="{bottom}"/><g class="labels">{labels}</g></svg>"#,
         id = plot.id,
         aria = escaped(&plot.label),
         all = bottom + AXIS,
+        lines = grid.lines,
+        labels = grid.labels,
         places = plot.places,
         ink = plot.ink,
     )
+}
+
+/// A band between the least and the most in each place: its ground, and its edges.
+pub(super) fn range(class: &str, spans: &[(f64, f64)], height: Height) -> [String; 2] {
+    let all: Vec<Option<(f64, f64)>> = spans.iter().copied().map(Some).collect();
+    let most: Vec<f64> = spans.iter().map(|(_, most)| *most).collect();
+    let least: Vec<f64> = spans.iter().map(|(least, _)| *least).collect();
+    let mut edges = edge(&most, height);
+    let mut ground = String::new();
+    if most != least {
+        edges.push_str(&edge(&least, height));
+        ground = band(&all, height);
+    }
+    // Where it goes up and down everywhere its lines would be all that is seen.
+    let is_dense = edges.matches('V').count() > spans.len() / 2;
+    let dense = if is_dense { " is-dense" } else { "" };
+    [
+        path(&format!("{class}-band"), &ground),
+        path(&format!("{class}{dense}"), &edges),
+    ]
 }
 
 /// A path of the ink.

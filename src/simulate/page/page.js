@@ -191,22 +191,35 @@ const share = (ms) => (ms - view.from) / (view.to - view.from);
 const percent = (of) => `${Math.round(of * 1e5) / 1e3}%`;
 
 const grid = (element, pixels, scale, unit, ticks) => {
-  const g = element.querySelector('.grid');
-  g.replaceChildren();
+  // Lines lie under the ink, labels over it.
+  const lines = element.querySelector('.grid'), labels = element.querySelector('.labels');
+  lines.replaceChildren();
+  labels.replaceChildren();
   for (const [ms, label] of ticks) {
     const of = share(ms), x = percent(of);
-    g.append(shape('line', { x1: x, x2: x, y1: 0, y2: pixels }));
+    lines.append(shape('line', { x1: x, x2: x, y1: 0, y2: pixels }));
     if (element !== plots.changes && of >= .04 && of <= .96) {
-      g.append(shape('text', { x, y: pixels + 15, 'text-anchor': 'middle' }, label));
+      labels.append(shape('text', { x, y: pixels + 15, 'text-anchor': 'middle' }, label));
     }
   }
   if (!scale) return;
   const y = heightOf(pixels, scale), n = Math.round(scale.top / scale.step);
   for (let i = 1; i <= n; i++) {
     const at = y(i * scale.step);
-    g.append(shape('line', { x1: 0, x2: '100%', y1: at, y2: at }));
-    g.append(shape('text', { x: 2, y: at - 4 }, short(i * scale.step) + (i === n && unit ? ` ${unit}` : '')));
+    lines.append(shape('line', { x1: 0, x2: '100%', y1: at, y2: at }));
+    labels.append(shape('text', { x: 2, y: at - 4 }, short(i * scale.step) + (i === n && unit ? ` ${unit}` : '')));
   }
+};
+// A band between the least and the most: its ground, and its edges.
+const rangeOf = (name, places, of, y) => {
+  let edges = edge(places, (i) => of.most[i], y), ground = '';
+  if (!of.least.every((v, i) => v === of.most[i])) {
+    edges += edge(places, (i) => of.least[i], y);
+    ground = band(places, (i) => of.least[i], (i) => of.most[i], y);
+  }
+  // Where it goes up and down everywhere its lines would be all that is seen.
+  const isDense = edges.split('V').length - 1 > places / 2;
+  return [[`${name}-band`, ground], [isDense ? `${name} is-dense` : name, edges]];
 };
 const inkOf = (element, places, paths) => {
   const ink = element.querySelector('.ink');
@@ -232,13 +245,17 @@ const draw = () => {
   }
   let scale = scaleTo(top, true, 5), y = heightOf(pixels, scale);
   grid(MAIN, pixels, scale, 'units', ticks);
+  const [readyBand, readyLine] = rangeOf('ready', places, ready, y);
+  const [optimumBand, optimumLine] = rangeOf('optimum', places, optimum, y);
   inkOf(MAIN, places, [
     ['needed', band(places, () => 0, (i) => needed.most[i], y)],
+    readyBand,
     ['pending', band(places, (i) => ready.most[i], (i) => live.most[i], y, (i) => live.most[i] > ready.most[i])],
-    ['optimum', band(places, (i) => optimum.least[i], (i) => optimum.most[i], y)],
+    optimumBand,
     ['desired', edge(places, (i) => desired.most[i], y)],
+    optimumLine,
+    readyLine,
     ['short', band(places, (i) => c.shortOf[i], (i) => c.shortOf[i] + missing.most[i], y, (i) => missing.most[i] > 0)],
-    ['ready', band(places, (i) => ready.least[i], (i) => ready.most[i], y)],
   ]);
 
   pixels = pixelsOf(plots.used);
@@ -249,7 +266,7 @@ const draw = () => {
   y = heightOf(pixels, { top: scale.top / data.used_unit });
   grid(plots.used, pixels, scale, '%', ticks);
   inkOf(plots.used, places, [
-    ['used', band(places, (i) => used.least[i], (i) => used.most[i], y)],
+    ...rangeOf('used', places, used, y),
     ['short', band(places, () => slo, (i) => used.most[i], y, (i) => used.most[i] > slo)],
     ['limit', edge(places, () => slo, y)],
   ]);

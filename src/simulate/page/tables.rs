@@ -11,6 +11,8 @@ use crate::simulate::report::{Regret, Report};
 
 /// Moments that the lists of the worst name.
 const MOST_MOMENTS: usize = 8;
+/// From so many characters on a card's value is written smaller.
+const LONG: usize = 11;
 /// The width of a bar in the comparison, in pixels.
 const BAR: f64 = 64.0;
 /// The penalty that the headline is about.
@@ -35,8 +37,13 @@ fn card(name: &str, value: &str, unit: &str, notes: &[String], class: &str) -> S
         .map(|note| format!("<p>{}</p>", escaped(note)))
         .collect();
     format!(
-        r#"<div class="card {class}"><h3>{}</h3><p class="value">{}<span>{}</span></p>{notes}</div>"#,
+        r#"<div class="card {class}"><h3>{}</h3><p class="value{}">{}<span>{}</span></p>{notes}</div>"#,
         escaped(name),
+        if value.len() + unit.len() > LONG {
+            " is-long"
+        } else {
+            ""
+        },
         escaped(value),
         escaped(unit)
     )

@@ -132,6 +132,25 @@ fn what_is_recorded_is_what_is_measured() {
 }
 
 #[test]
+fn of_a_native_group_the_clouds_own_policies_say_why() {
+    let mut group = group();
+    group.controller = tideform_policies::model::Controller::Native;
+    let made = made(&group);
+    let said: Vec<&str> = made
+        .record
+        .changes
+        .iter()
+        .flat_map(|change| &change.why)
+        .map(|line| line.text.as_str())
+        .collect();
+    let of_metric = |said: &&str| {
+        said.starts_with("in alarm: ") && said.contains(" against a target of 60 % wants ")
+    };
+    assert!(said.iter().any(of_metric), "{said:?}");
+    assert!(said.contains(&"2 to 20"), "{said:?}");
+}
+
+#[test]
 fn the_same_run_is_the_same_page_and_it_loads_nothing() {
     let origin = Origin {
         load: "traffic/day.csv".to_owned(),

@@ -261,28 +261,32 @@ impl Policy {
         }
     }
 
-    /// What it asks for, in words; `None`: nothing.
-    pub fn says(&self, group: Standing) -> Option<String> {
-        let (opinion, rule, newest) = match self {
-            Policy::Tracking(tracking) => {
-                let target = number(tracking.target);
-                let rule = format!("against a target of {target}");
-                (tracking.opinion(group), rule, tracking.newest)
-            }
+    /// What it asks for, in words; `None`: nothing. `unit` stands behind values: ` %`, or nothing.
+    pub fn says(&self, group: Standing, unit: &str) -> Option<String> {
+        let value = |value: f64| format!("{}{unit}", number(value));
+        let (opinion, newest, rule) = match self {
+            Policy::Tracking(tracking) => (
+                tracking.opinion(group),
+                tracking.newest,
+                format!("against a target of {}", value(tracking.target)),
+            ),
             Policy::Stepping(stepping) => {
                 let side = match stepping.side {
                     Side::High => "at or above",
                     Side::Low => "at or below",
                 };
-                let rule = format!("{side} its threshold of {}", number(stepping.threshold));
-                (stepping.opinion(group), rule, stepping.newest)
+                (
+                    stepping.opinion(group),
+                    stepping.newest,
+                    format!("{side} its threshold of {}", value(stepping.threshold)),
+                )
             }
         };
         let want = match opinion {
             Opinion::None => return None,
             Opinion::Out(want) | Opinion::In(want) => want,
         };
-        Some(format!("in alarm, {} {rule} wants {want}", number(newest)))
+        Some(format!("in alarm: {} {rule} wants {want}", value(newest)))
     }
 }
 
