@@ -132,8 +132,8 @@ pub fn table(report: &Report) -> String {
                 e.under_timeshare_percent, e.over_timeshare_percent
             ),
             format!(
-                "instability {:.1} %, speedup {speedup}",
-                e.instability_percent
+                "instability {:.1} %, jitter {:.2} an hour, speedup {speedup}",
+                e.instability_percent, e.jitter_per_hour
             ),
         ],
     );

@@ -18,6 +18,8 @@ pub struct Elasticity {
     pub over_timeshare_percent: f64,
     /// υ: the share of steps in which demand and capacity moved differently.
     pub instability_percent: f64,
+    /// How many more times capacity changed than demand did, an hour; below 0, fewer.
+    pub jitter_per_hour: f64,
 }
 
 /// Changes of the capacity asked for.

@@ -43,6 +43,8 @@ pub struct Tally {
     peak_serving: u32,
     previous: Option<(u32, u32)>,
     unstable: u64,
+    /// Steps in which capacity changed, less those in which demand did.
+    jitter: i64,
     out: u64,
     r#in: u64,
     reversals: u64,
@@ -85,6 +87,7 @@ impl Tally {
             peak_serving: 0,
             previous: None,
             unstable: 0,
+            jitter: 0,
             out: 0,
             r#in: 0,
             reversals: 0,
@@ -121,6 +124,7 @@ impl Tally {
             && (demanded != demand || supplied != supply)
         {
             self.unstable += u64::from(demand.cmp(&demanded) != supply.cmp(&supplied));
+            self.jitter += i64::from(supplied != supply) - i64::from(demanded != demand);
         }
         self.previous = Some((demand, supply));
         if self.minute.step_ms > 0 {
@@ -223,6 +227,7 @@ impl Tally {
                 } else {
                     0.0
                 },
+                jitter_per_hour: self.jitter as f64 / (hours * steps),
                 ..scaled
             },
             elastic_speedup: super::elastic_speedup(&unscaled, &scaled),

@@ -86,6 +86,7 @@ fn four_hours_of_a_fleet_that_does_not_scale() {
         ("tau O", m.elasticity.over_timeshare_percent, 25.0),
         // Demand grows three times, capacity never.
         ("upsilon", m.elasticity.instability_percent, 100.0),
+        ("jitter", m.elasticity.jitter_per_hour, -0.75),
         ("mean demand", m.mean_demand, 2.5),
         ("peak demand", f64::from(m.peak_demand), 4.0),
         ("mean capacity", m.mean_capacity, 2.0),
@@ -130,6 +131,8 @@ fn a_reversal_within_a_quarter_of_an_hour_is_flapping() {
     let script = [1, 2, 1, 2, 2, 2, 1];
     let m = measured(600, &[100.0; 7], &script);
     assert_eq!((m.moves.out, m.moves.r#in, m.moves.reversals), (2, 2, 2));
+    // Four changes of capacity and none of demand, in 70 minutes.
+    near(m.elasticity.jitter_per_hour, 4.0 * 60.0 / 70.0, "jitter");
 }
 
 #[test]

@@ -277,6 +277,11 @@ fn measure_rows(report: &Report) -> Vec<(&'static str, String, String)> {
             "υ: the share of steps in which demand and capacity moved differently.".to_owned(),
         ),
         (
+            "Jitter",
+            format!("{:.2} an hour", e.jitter_per_hour),
+            "How many more times capacity changed than demand did; below 0, fewer.".to_owned(),
+        ),
+        (
             "Elastic speedup",
             m.elastic_speedup.map_or("not defined".to_owned(), |s| format!("{s:.2}")),
             "ε: by how much better than a fleet fixed at the mean demand. Above 1 scaling helped.".to_owned(),
