@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use tideform_policies::model::{Capacity, Direction};
 
-use super::time::age;
+use super::time::{age, is_within};
 
 /// `by` of the changes that tideform's own decisions made; only these start cooldowns.
 pub const BY_TIDEFORM: &str = "tideform";
@@ -133,7 +133,7 @@ impl Actions {
         if self.len() > 2
             && self
                 .first()
-                .is_some_and(|oldest| age(now, oldest.at) > keep)
+                .is_some_and(|oldest| !is_within(now, oldest.at, keep))
         {
             self.forget(now, keep);
         }

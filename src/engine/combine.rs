@@ -1,15 +1,13 @@
 //! The opinions become one number: the largest, the majority's, or a weighted one.
 
-use tideform_policies::model::{
-    Capacity, Combine, MetricReading, MetricSource, Rule, Scope, WeightedConstants,
-};
+use tideform_policies::model::{Capacity, Combine, MetricReading, Rule, WeightedConstants};
 
 use super::memory::Memory;
 use super::moment::{Moment, Sink};
 use super::numbers::round_in;
 use super::opinion::{Opinion, most, opinion};
 use super::reason::{Combination, Reason};
-use super::time::age;
+use super::time::{age, is_within};
 use super::track::average_want;
 
 /// All opinions, added up as they come.
@@ -102,35 +100,26 @@ pub(super) fn combine(
 pub(super) fn plain(moment: &Moment<'_>, memory: &Memory) -> Option<u32> {
     let (policy, seen, current) = (moment.policy, moment.seen, moment.current);
     let is_settled = current > 0 && moment.units.ready == current && moment.units.warming == 0;
-    if !is_settled
-        || !matches!(policy.combine, Combine::Max)
-        || !memory.missing.is_empty()
-        || !seen.left_out.is_empty()
-    {
+    if !is_settled || !memory.missing.is_empty() || !seen.left_out.is_empty() {
         return None;
     }
     let mut largest = None;
-    for (place, metric) in policy.metrics.iter().enumerate() {
-        let track = match &metric.rule {
-            None => continue,
-            Some(Rule::Track(track)) => track,
-            Some(Rule::Steps(_) | Rule::Want) => return None,
+    for place in moment.rules.tracked.as_deref()? {
+        let metric = policy.metrics.get(*place)?;
+        let Some(Rule::Track(track)) = &metric.rule else {
+            return None;
         };
-        let is_query = matches!(metric.source, MetricSource::Query(_));
-        if !is_query || metric.scope != Scope::Instance {
+        if let Some(Some(_)) = seen.spreads.get(*place) {
             return None;
         }
-        if let Some(Some(_)) = seen.spreads.get(place) {
-            return None;
-        }
-        let Some(MetricReading::Group(samples)) = seen.metrics.at(place, &metric.name) else {
+        let Some(MetricReading::Group(samples)) = seen.metrics.at(*place, &metric.name) else {
             return None;
         };
         let newest = samples.last()?;
-        let is_fresh = newest.value.is_finite()
-            && newest.at <= moment.now
-            && age(moment.now, newest.at) <= moment.rules.metrics.get(place)?.fresh;
-        if !is_fresh {
+        let fresh = moment.rules.metrics.get(*place)?.fresh;
+        let is_fresh =
+            is_within(moment.now, newest.at, fresh) || age(moment.now, newest.at) == fresh;
+        if !newest.value.is_finite() || newest.at > moment.now || !is_fresh {
             return None;
         }
         let (_, want) = average_want(track, newest.value, current, current);

@@ -8,7 +8,7 @@ use super::actions::Action;
 use super::memory::Memory;
 use super::moment::{Moment, Sink};
 use super::reason::Reason;
-use super::time::{age, later};
+use super::time::{is_within, later};
 
 /// Holds a move whose direction is cooling. Only tideform's own accepted changes count; a scale-in also waits its
 /// cooldown after a scale-out.
@@ -45,7 +45,7 @@ fn cooling<'m>(
         .iter()
         .rev()
         .find(|action| action.is_by_tideform() && counts(action.direction()))?;
-    (age(moment.now, action.at) < cooldown).then_some((action, cooldown))
+    is_within(moment.now, action.at, cooldown).then_some((action, cooldown))
 }
 
 #[cfg(test)]

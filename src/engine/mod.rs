@@ -34,6 +34,7 @@ mod recommendations;
 mod rules;
 mod stabilize;
 mod step;
+mod still;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -54,6 +55,7 @@ pub use readings::Readings;
 pub use reason::{Abstention, Basis, Bound, Combination, Reason, ReasonKind, Substitute, kinds};
 pub use recommendations::{Recommendation, Recommendations};
 pub use rules::Rules;
+pub use still::{Still, still};
 
 use jiff::Timestamp;
 use tideform_policies::model::{Capacity, Direction};
@@ -122,15 +124,45 @@ pub fn limits_at(rules: &Rules, seen: &Observation, now: Timestamp) -> (Capacity
     limits::bounds(&Moment::new(rules, seen, now), &mut Quiet).ends()
 }
 
+/// Whether the metrics alone move the number, which lies within the limits: nobody has asked for anything else.
+#[inline]
+fn is_bare(rules: &Rules, seen: &Observation, memory: &Memory) -> bool {
+    let overrides = &seen.overrides;
+    let limits = rules.group().policy.limits.or(seen.limits);
+    rules.is_bare
+        && memory.guards.is_empty()
+        && overrides.pin.is_none()
+        && overrides.pause.is_none()
+        && overrides.surges.is_empty()
+        && limits.is_none_or(|limits| limits.min() <= seen.desired && seen.desired <= limits.max())
+}
+
+/// The metrics want what there is, and nothing else has a say: what all the rules come to.
+#[inline]
+fn stay(moment: &Moment<'_>, memory: &mut Memory) -> Outcome {
+    let current = Capacity(moment.current);
+    memory.fallback = None;
+    memory.log(moment.now, current);
+    Outcome {
+        current,
+        desired: current,
+        direction: Direction::Hold,
+        mix: None,
+    }
+}
+
 /// All rules in their order.
 fn run<S: Sink>(moment: &Moment<'_>, memory: &mut Memory, sink: &mut S) -> Outcome {
     memory.settle(moment.rules, moment.now);
-    let bounds = limits::bounds(moment, sink);
     let plain = if S::IS_QUIET {
         combine::plain(moment, memory)
     } else {
         None
     };
+    if plain == Some(moment.current) && is_bare(moment.rules, moment.seen, memory) {
+        return stay(moment, memory);
+    }
+    let bounds = limits::bounds(moment, sink);
     let mut number = match plain {
         Some(number) => number,
         None => combine::combine(moment, bounds.floor, memory, sink),

@@ -203,9 +203,9 @@ fn scale_out_is_warming(moment: &Moment<'_>, memory: &Memory) -> bool {
         return false;
     }
     moment.units.warming > 0
-        || memory
-            .last_out()
-            .is_some_and(|action| super::time::age(moment.now, action.at) < moment.policy.warmup)
+        || memory.last_out().is_some_and(|action| {
+            super::time::is_within(moment.now, action.at, moment.policy.warmup)
+        })
 }
 
 fn abstain(

@@ -9,7 +9,7 @@ use super::memory::Memory;
 use super::moment::{Moment, Sink};
 use super::numbers::share_rounded_out;
 use super::reason::Reason;
-use super::time::age;
+use super::time::is_within;
 
 /// Cuts a move to what the rates of its direction allow.
 pub(super) fn limit(
@@ -109,7 +109,7 @@ fn allowed(amount: RateAmount, base: u32, direction: Direction) -> u32 {
 fn size_before(moment: &Moment<'_>, rate: &Rate, memory: &Memory) -> u32 {
     let mut size = i64::from(moment.current);
     for action in memory.actions.iter().rev() {
-        if age(moment.now, action.at) >= rate.per {
+        if !is_within(moment.now, action.at, rate.per) {
             break;
         }
         size += i64::from(action.from.get()) - i64::from(action.to.get());

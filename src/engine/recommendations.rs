@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tideform_policies::model::Capacity;
 
-use super::time::age;
+use super::time::is_within;
 
 /// Most entries of a chain, whatever the windows and the clock do.
 const MOST: usize = 256;
@@ -48,12 +48,20 @@ impl Recommendations {
         if new.desired == low.desired && new.at >= low.at {
             *low = new;
             *high = new;
-        } else if new.at < low.at {
-            *self = self.iter().chain([new]).collect();
         } else {
-            extend(&mut self.lowest, new, |old| old.desired < new.desired);
-            extend(&mut self.highest, new, |old| old.desired > new.desired);
+            self.add(new);
         }
+    }
+
+    /// Adds one that differs from the newest.
+    #[inline(never)]
+    fn add(&mut self, new: Recommendation) {
+        if self.last().is_some_and(|last| new.at < last.at) {
+            *self = self.iter().chain([new]).collect();
+            return;
+        }
+        extend(&mut self.lowest, new, |old| old.desired < new.desired);
+        extend(&mut self.highest, new, |old| old.desired > new.desired);
     }
 
     /// The newest.
@@ -111,7 +119,7 @@ impl Recommendations {
             }
             while chain.len() > 1
                 && let Some(oldest) = chain.front()
-                && age(now, oldest.at) >= longest
+                && !is_within(now, oldest.at, longest)
             {
                 chain.pop_front();
             }
@@ -150,11 +158,11 @@ fn first_within(
     if window.is_zero() {
         return None;
     }
-    let is_within = |r: &Recommendation| age(now, r.at) < window;
+    let is_seen = |r: &Recommendation| is_within(now, r.at, window);
     match chain.front() {
-        Some(oldest) if is_within(oldest) => Some(*oldest),
+        Some(oldest) if is_seen(oldest) => Some(*oldest),
         // Where the other direction looks back further.
-        Some(_) => chain.get(chain.partition_point(|r| !is_within(r))).copied(),
+        Some(_) => chain.get(chain.partition_point(|r| !is_seen(r))).copied(),
         None => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tideform_policies::calendar::CompiledSchedule;
-use tideform_policies::model::{Group, Metric, MetricSource, Name};
+use tideform_policies::model::{Combine, Group, Metric, MetricSource, Name, Rule, Scope};
 
 use super::reach::{freshness, reach};
 
@@ -15,6 +15,11 @@ pub struct Rules {
     pub(super) metrics: Vec<MetricRules>,
     pub(super) schedules: Vec<Result<CompiledSchedule, String>>,
     pub(super) guards: Vec<FormulaInputs>,
+    /// The metrics with a rule, by place, where each is tracked by the mean over instances and the largest want counts;
+    /// else `None`.
+    pub(super) tracked: Option<Vec<usize>>,
+    /// Neither schedules nor a forecast, guards or a mix: the metrics alone move the number, within the limits.
+    pub(super) is_bare: bool,
     /// How long an action has to be remembered.
     pub(super) keep_actions: Duration,
     /// How long a recommendation has to be remembered.
@@ -80,6 +85,11 @@ impl Rules {
                 .iter()
                 .map(|guard| inputs(group, &guard.when.metrics()))
                 .collect(),
+            tracked: tracked(group),
+            is_bare: policy.schedules.is_empty()
+                && policy.forecast.is_none()
+                && policy.guards.is_empty()
+                && policy.mix.is_none(),
             keep_actions: longest(&policy.scale_out)
                 .max(longest(&policy.scale_in))
                 .max(policy.warmup),
@@ -102,6 +112,24 @@ impl Rules {
             .get(place)
             .is_some_and(|metric| metric.is_utilization)
     }
+}
+
+fn tracked(group: &Group) -> Option<Vec<usize>> {
+    let policy = &group.policy;
+    let is_tracked = |metric: &Metric| {
+        matches!(metric.rule, Some(Rule::Track(_)))
+            && matches!(metric.source, MetricSource::Query(_))
+            && metric.scope == Scope::Instance
+    };
+    let ruled = policy
+        .metrics
+        .iter()
+        .enumerate()
+        .filter(|(_, metric)| metric.rule.is_some());
+    let places = ruled.map(|(place, metric)| is_tracked(metric).then_some(place));
+    matches!(policy.combine, Combine::Max)
+        .then(|| places.collect())
+        .flatten()
 }
 
 fn inputs(group: &Group, names: &[Name]) -> FormulaInputs {

@@ -26,6 +26,19 @@ pub(super) fn age(now: Timestamp, at: Timestamp) -> Duration {
     }
 }
 
+/// Whether something is less than so long ago: `age(now, at) < span`, at one comparison unless it is about as long.
+#[inline]
+pub(super) fn is_within(now: Timestamp, at: Timestamp, span: Duration) -> bool {
+    // The nanoseconds make less than two seconds of difference.
+    const SLACK: i64 = 2;
+    let seconds = now.as_second() - at.as_second();
+    let span_s = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    if seconds < span_s.saturating_sub(SLACK) {
+        return !span.is_zero();
+    }
+    seconds <= span_s.saturating_add(SLACK) && age(now, at) < span
+}
+
 /// A time so much later, stopping at the end of time.
 #[inline]
 pub(super) fn later(at: Timestamp, by: Duration) -> Timestamp {
@@ -76,6 +89,10 @@ mod tests {
                 assert_eq!(later(*a, span), sum, "{a} + {span:?}");
                 let difference = a.checked_sub(span).unwrap_or(Timestamp::MIN);
                 assert_eq!(earlier(*a, span), difference, "{a} - {span:?}");
+                for b in &times {
+                    let want = age(*a, *b) < span;
+                    assert_eq!(is_within(*a, *b, span), want, "{a} after {b} by {span:?}");
+                }
             }
         }
     }

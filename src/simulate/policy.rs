@@ -13,7 +13,10 @@ use super::controller::{At, Controller, Seen};
 use super::prices::Prices;
 use super::world::{Input, Target, WorldMetric};
 use crate::engine::explain::{Line, explain};
-use crate::engine::{Action, Memory, Observation, Rules, Spent, decide, decide_quiet, spot_part};
+use crate::engine::{
+    Action, Memory, Observation, Rules, Spent, Spread, Still, Units, decide, decide_quiet,
+    spot_part, still,
+};
 
 /// How the group's provider shows metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +57,14 @@ struct ByInstance {
     newest: Option<i64>,
 }
 
+impl ByInstance {
+    /// The instances by what the newest sample knows of them; `None`: all report, and count.
+    fn spread(&self, seen: &Seen<'_>) -> Option<Spread> {
+        let from = self.newest? - self.period.max(seen.step_ms);
+        seen.fleet.spread(seen.now.ms, from, self.gate)
+    }
+}
+
 /// A policy as a controller.
 #[derive(Debug)]
 pub struct Policy<'r> {
@@ -73,6 +84,17 @@ pub struct Policy<'r> {
     asked: Asked,
     /// What the last decision that was made aloud knew.
     aloud: Option<Box<Aloud>>,
+    rest: Rest,
+}
+
+/// Decisions that need not be made, since they are known to change nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rest {
+    still: Option<Still>,
+    /// What came since the last decision of the metric that it is about.
+    newest: Option<f64>,
+    /// The last of them; the memory does not know of it yet.
+    since_memory: Option<Timestamp>,
 }
 
 /// What is needed to make a decision again, with its reasons; what was seen is still there.
@@ -178,6 +200,7 @@ impl<'r> Policy<'r> {
             prices,
             asked: Asked::default(),
             aloud: None,
+            rest: Rest::default(),
         }
     }
 
@@ -297,6 +320,11 @@ impl Controller for Policy<'_> {
         if let Some(by_instance) = &mut place.by_instance {
             by_instance.newest = Some(at.ms);
         }
+        if let Some(still) = &self.rest.still
+            && still.metric == place.metric
+        {
+            self.rest.newest = value;
+        }
         let sample = value.map(|value| Sample { at: at.time, value });
         match (place.by_instance, sample) {
             (None, Some(sample)) => self.seen.metrics.record(self.rules, place.metric, sample),
@@ -308,16 +336,73 @@ impl Controller for Policy<'_> {
 
     #[inline]
     fn decide(&mut self, seen: &Seen<'_>) -> Target {
+        if self.stays(seen) {
+            self.rest.since_memory = Some(seen.now.time);
+            return Target::on_demand(seen.fleet.desired());
+        }
+        self.decide_in_full(seen)
+    }
+
+    fn decide_aloud(&mut self, seen: &Seen<'_>) -> Target {
+        self.catch_up();
+        self.aloud = Some(Box::new(Aloud {
+            memory: self.memory.clone(),
+            at: seen.now.time,
+        }));
+        self.decide_in_full(seen)
+    }
+
+    fn why(&self) -> Vec<Line> {
+        let Some(aloud) = &self.aloud else {
+            return Vec::new();
+        };
+        let decision = decide(self.rules, &self.seen, &aloud.memory, aloud.at);
+        explain(self.rules.group(), &decision, aloud.at, None).reasons
+    }
+}
+
+impl Policy<'_> {
+    /// Whether the decision is known beforehand to change nothing.
+    #[inline]
+    fn stays(&mut self, seen: &Seen<'_>) -> bool {
+        // A value counts once: without a new one, the old one may be too old.
+        let (Some(still), Some(value)) = (&self.rest.still, self.rest.newest.take()) else {
+            return false;
+        };
+        let (now, fleet) = (seen.now.ms, seen.fleet);
+        let ready = Units {
+            ready: still.current.get(),
+            warming: 0,
+        };
+        still.holds_at(value)
+            && fleet.desired() == still.current.get()
+            && fleet.units(now, self.warmup_ms) == ready
+            && self.places.iter().all(|place| match place.by_instance {
+                Some(of) => of.spread(seen).is_none(),
+                None => true,
+            })
+    }
+
+    /// Tells the memory of the decisions that were not made.
+    #[inline]
+    fn catch_up(&mut self) {
+        if let (Some(at), Some(still)) = (self.rest.since_memory.take(), &self.rest.still) {
+            self.memory.stayed(at, still.current);
+        }
+    }
+
+    fn decide_in_full(&mut self, seen: &Seen<'_>) -> Target {
+        self.catch_up();
         let (now, fleet) = (seen.now, seen.fleet);
         let current = fleet.desired();
         self.seen.desired = Capacity(current);
         self.seen.units = Some(fleet.units(now.ms, self.warmup_ms));
         for place in &self.places {
             if let Some(of) = place.by_instance
-                && let Some(newest) = of.newest
+                && of.newest.is_some()
                 && let Some(spread) = self.seen.spreads.get_mut(place.metric)
             {
-                *spread = fleet.spread(now.ms, newest - of.period.max(seen.step_ms), of.gate);
+                *spread = of.spread(seen);
             }
         }
         if self.has_fallback {
@@ -333,6 +418,12 @@ impl Controller for Policy<'_> {
         self.asked.show(now.time, &mut self.seen.overrides);
         let outcome = decide_quiet(self.rules, &self.seen, &mut self.memory, now.time);
         let desired = outcome.desired.get();
+        self.rest.newest = None;
+        self.rest.still = if desired == current && self.can_rest() {
+            still(self.rules, &self.seen, &self.memory)
+        } else {
+            None
+        };
         if desired != current {
             let action = Action::by_tideform(now.time, outcome.current, outcome.desired);
             self.memory.record(action);
@@ -347,19 +438,11 @@ impl Controller for Policy<'_> {
         }
     }
 
-    fn decide_aloud(&mut self, seen: &Seen<'_>) -> Target {
-        self.aloud = Some(Box::new(Aloud {
-            memory: self.memory.clone(),
-            at: seen.now.time,
-        }));
-        self.decide(seen)
-    }
-
-    fn why(&self) -> Vec<Line> {
-        let Some(aloud) = &self.aloud else {
-            return Vec::new();
-        };
-        let decision = decide(self.rules, &self.seen, &aloud.memory, aloud.at);
-        explain(self.rules.group(), &decision, aloud.at, None).reasons
+    /// Whether nothing but the metrics is told at a decision.
+    fn can_rest(&self) -> bool {
+        self.budget.is_none() && !self.has_fallback && self.live_mix.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ mod load;
 mod memory;
 mod missing;
 mod next;
+mod quiet;
 mod reasons;
 mod replay;
 mod split;

@@ -346,46 +346,46 @@ fn plain_number(text: &[u8]) -> Option<(f64, &[u8])> {
     const TENS: [f64; 16] = [
         1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
     ];
-    if *text.first()? != b',' {
+    let [b',', text @ ..] = text else {
         return None;
-    }
-    let mut digits: u64 = 0;
-    let mut at = 1;
-    let mut point = 0;
+    };
     // Fifteen digits are exact as a double, and so is the quotient with an exact power of ten, rounded once (Clinger).
-    let end = loop {
-        let byte = *text.get(at)?;
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            digits = digits * 10 + u64::from(digit);
-        } else if byte == b'.' && point == 0 {
-            point = at;
-        } else {
-            break byte;
+    let (whole, digits) = digits_of(text, 0);
+    let (decimals, digits, text) = match text.get(whole..)? {
+        [b'.', rest @ ..] => {
+            let (decimals, digits) = digits_of(rest, digits);
+            (decimals, digits, rest.get(decimals..)?)
         }
-        at += 1;
-        if at > 17 {
-            return None;
-        }
+        rest => (0, digits, rest),
     };
-    let (decimals, written) = match point {
-        0 => (0, at - 1),
-        point => (at - point - 1, at - 2),
-    };
-    if written == 0 || written > 15 {
-        return None;
-    }
-    let rest = match end {
-        b'\n' => text.get(at + 1..)?,
-        b'\r' if text.get(at + 1) == Some(&b'\n') => text.get(at + 2..)?,
+    let rest = match text {
+        [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => rest,
         _ => return None,
     };
+    if !(1..=15).contains(&(whole + decimals)) {
+        return None;
+    }
     let value = if decimals == 0 {
         digits as f64
     } else {
         digits as f64 / TENS.get(decimals)?
     };
     Some((value, rest))
+}
+
+/// How many digits a text begins with, and the number that they append to another; it wraps where there are too many.
+#[inline]
+fn digits_of(text: &[u8], before: u64) -> (usize, u64) {
+    let (mut count, mut number) = (0, before);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (count, number)
 }
 
 fn timestamp(seconds: i64) -> Timestamp {

@@ -233,7 +233,7 @@ fn the_next_time_is_expected_as_it_would_be_written() {
             let said = Timestamp::from_second(at)
                 .map(|at| at.to_string())
                 .unwrap_or_default();
-            assert_eq!(next.text(), said.as_bytes(), "{at}");
+            assert_eq!(next.text(), *said.as_bytes(), "{at}");
             assert_eq!(next.seconds(), at);
             assert_eq!(time::parse(said.as_bytes()), Some(Ok(at)));
             next.advance(step as u32);

@@ -51,9 +51,11 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 /// The text of the next row's time, moved on step by step: comparing is quicker than parsing.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
-    text: [u8; LENGTH],
+    /// The text as numbers that stay in registers: its bytes from 0, from 8 and from 12 on.
+    words: [u64; 3],
     seconds: i64,
     of_day: u32,
+    minute: u32,
 }
 
 impl Expected {
@@ -66,10 +68,12 @@ impl Expected {
         {
             text = said;
         }
+        let of_day = seconds.rem_euclid(DAY) as u32;
         Expected {
-            text,
+            words: words(&text),
             seconds,
-            of_day: seconds.rem_euclid(DAY) as u32,
+            of_day,
+            minute: of_day / 60 % 60,
         }
     }
 
@@ -77,23 +81,18 @@ impl Expected {
         self.seconds
     }
 
-    #[cfg(test)]
-    pub(super) fn text(&self) -> &[u8; LENGTH] {
-        &self.text
+    pub(super) fn text(&self) -> [u8; LENGTH] {
+        let mut text = [0; LENGTH];
+        for (at, word) in [0, 8, 12].into_iter().zip(self.words) {
+            text[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        text
     }
 
     /// Whether this text begins with the time.
     #[inline]
     pub(super) fn begins(&self, text: &[u8; LENGTH]) -> bool {
-        let words = |text: &[u8; LENGTH]| {
-            let word = |at: usize| {
-                let word = text.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
-                u64::from_ne_bytes(word.unwrap_or_default())
-            };
-            // The last two overlap.
-            (word(0), word(8), word(12))
-        };
-        words(text) == words(&self.text)
+        words(text) == self.words
     }
 
     /// Moves on; a step of at most a day.
@@ -101,22 +100,41 @@ impl Expected {
     pub(super) fn advance(&mut self, step: u32) {
         self.of_day += step;
         self.seconds += i64::from(step);
-        let minute = u32::from(self.text[14] - b'0') * 10 + u32::from(self.text[15] - b'0');
-        if step == 60 && minute < 59 {
-            // Nearly always.
-            [self.text[14], self.text[15]] = two_digits(minute + 1);
+        if step == 60 && self.minute < 59 {
+            // Nearly always. The minute is in bytes 14 and 15.
+            self.minute += 1;
+            let digits = u64::from(u16::from_le_bytes(two_digits(self.minute)));
+            self.words[1] = self.words[1] & !(0xffff << 48) | digits << 48;
+            self.words[2] = self.words[2] & !(0xffff << 16) | digits << 16;
             return;
         }
+        self.write();
+    }
+
+    /// Says the time in full again.
+    #[inline(never)]
+    fn write(&mut self) {
         if self.of_day >= DAY as u32 {
             *self = Expected::at(self.seconds);
             return;
         }
         let (minutes, second) = (self.of_day / 60, self.of_day % 60);
-        let (hour, minute) = (minutes / 60, minutes % 60);
-        [self.text[11], self.text[12]] = two_digits(hour);
-        [self.text[14], self.text[15]] = two_digits(minute);
-        [self.text[17], self.text[18]] = two_digits(second);
+        self.minute = minutes % 60;
+        let mut text = self.text();
+        [text[11], text[12]] = two_digits(minutes / 60);
+        [text[14], text[15]] = two_digits(self.minute);
+        [text[17], text[18]] = two_digits(second);
+        self.words = words(&text);
     }
+}
+
+/// The last two overlap.
+#[inline]
+fn words(text: &[u8; LENGTH]) -> [u64; 3] {
+    [0, 8, 12].map(|at| {
+        let word = text.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+        u64::from_le_bytes(word.unwrap_or_default())
+    })
 }
 
 #[inline]

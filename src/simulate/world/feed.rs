@@ -95,13 +95,14 @@ impl WorldMetric {
         model: &Model,
         statistic: Statistic,
     ) -> Option<f64> {
-        // The commonest by itself: what the others need is far from the path of a year of steps.
+        // The commonest by themselves: what the others need is far from the path of a year of steps.
         if self == WorldMetric::Cpu {
-            return served
-                .utilization_percent()
-                .map(|percent| percent.min(100.0));
+            of_serving(served)
+        } else if self == WorldMetric::CpuOfLive {
+            of_live(served)
+        } else {
+            self.other_value(served, queue, model, statistic)
         }
-        self.other_value(served, queue, model, statistic)
     }
 
     #[inline(never)]
@@ -113,15 +114,8 @@ impl WorldMetric {
         statistic: Statistic,
     ) -> Option<f64> {
         match self {
-            WorldMetric::Cpu => served
-                .utilization_percent()
-                .map(|percent| percent.min(100.0)),
-            WorldMetric::CpuOfLive => {
-                let of_serving = served.utilization_percent()?.min(100.0);
-                Some(
-                    of_serving * f64::from(served.units) / f64::from(served.live.max(served.units)),
-                )
-            }
+            WorldMetric::Cpu => of_serving(served),
+            WorldMetric::CpuOfLive => of_live(served),
             WorldMetric::Requests => Some(served.load),
             WorldMetric::RequestsPerInstance => {
                 (served.instances > 0).then(|| served.load / f64::from(served.instances))
@@ -141,6 +135,24 @@ impl WorldMetric {
             WorldMetric::Capacity => Some(f64::from(served.units)),
         }
     }
+}
+
+/// Utilization over the serving instances, cut at 100.
+#[inline]
+fn of_serving(served: &Served) -> Option<f64> {
+    served
+        .utilization_percent()
+        .map(|percent| percent.min(100.0))
+}
+
+/// The same over all live instances, those that still start at 0.
+#[inline]
+fn of_live(served: &Served) -> Option<f64> {
+    let of_serving = of_serving(served)?;
+    if served.live <= served.units {
+        return Some(of_serving);
+    }
+    Some(of_serving * f64::from(served.units) / f64::from(served.live))
 }
 
 /// A metric that a controller reads.
@@ -242,17 +254,18 @@ impl Feed {
         end: i64,
         mut see: impl FnMut(usize, Option<f64>),
     ) {
-        for place in 0..self.series.len() {
-            let Some(series) = self.series.get(place) else {
-                return;
-            };
-            let input = series.input;
-            let value = input.metric.value(served, queue, model, input.statistic);
+        let mut place = 0;
+        while let Some(series) = self.series.get(place) {
+            let value = series
+                .input
+                .metric
+                .value(served, queue, model, series.input.statistic);
             if series.is_direct {
                 see(place, value);
             } else {
                 self.collect(place, value, model, end);
             }
+            place += 1;
         }
     }
 
