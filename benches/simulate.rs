@@ -1,8 +1,12 @@
 //! How long a year of minutes takes: reading it, one tracked metric with cooldowns, stabilization and rates, all of it.
 //!
-//! `cargo bench --bench simulate -- --quick` measures time; `-- instructions` counts what a step takes, by running itself
-//! under valgrind, as the bench `instructions` does for a decision.
+//! `cargo bench --bench simulate -- --quick` measures time, `-- cpu` only what a run takes of a processor; the bench
+//! `instructions` counts.
 
+#[path = "cases/counting.rs"]
+mod counting;
+#[path = "cases/demand.rs"]
+mod demand;
 #[path = "cases/groups.rs"]
 mod groups;
 #[path = "cases/load.rs"]
@@ -11,45 +15,29 @@ mod load;
 mod year;
 
 use std::hint::black_box;
-use std::process::{Command, ExitCode};
 
 use criterion::Criterion;
 use tideform::engine::Rules;
 use tideform::simulate::Sight;
+use tideform::simulate::optimum::solve;
 
 /// Minutes of a year.
 const YEAR: u32 = 525_600;
-/// Steps of the shorter run that is counted; the other one takes twice as many. Four weeks.
-const STEPS: u32 = 40_320;
 
-fn sight(name: &str) -> Sight {
-    Sight::of_provider(name)
-}
+/// Runs of which the least time is taken.
+const RUNS: u32 = 15;
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [command, way, steps] = &arguments[..]
-        && command == "run"
-    {
-        run(way, steps.parse().unwrap_or(0));
-        return ExitCode::SUCCESS;
-    }
-    if arguments.iter().any(|argument| argument == "instructions") {
-        return match report() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(problem) => {
-                #[allow(clippy::print_stderr, reason = "a bench reports here")]
-                {
-                    eprintln!("error: {problem}");
-                }
-                ExitCode::FAILURE
-            }
-        };
+fn main() {
+    if std::env::args().any(|argument| argument == "cpu") {
+        return cpu();
     }
     let mut criterion = Criterion::default().configure_from_args();
     benchmark(&mut criterion);
     criterion.final_summary();
-    ExitCode::SUCCESS
+}
+
+fn sight(name: &str) -> Sight {
+    Sight::of_provider(name)
 }
 
 fn benchmark(criterion: &mut Criterion) {
@@ -75,48 +63,32 @@ fn benchmark(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn run(way: &str, steps: u32) {
-    let text = load::csv(steps);
-    let rules = Rules::new(&groups::group("one_track"));
-    if way == "write" {
-        black_box(&text);
-        return;
-    }
-    let Ok(trace) = load::read(&text) else { return };
-    if way != "read" {
-        black_box(year::run(&rules, sight(way), &trace));
-    }
-}
-
 #[allow(clippy::print_stdout, reason = "a bench reports here")]
-fn report() -> Result<(), String> {
-    let count = |way: &str| -> Result<u64, String> {
-        Ok((counted(way, 2 * STEPS)? - counted(way, STEPS)?) / u64::from(STEPS))
+fn cpu() {
+    let text = load::csv(YEAR);
+    let Ok(trace) = load::read(&text) else { return };
+    let rules = Rules::new(&groups::group("one_track"));
+    let say = |what: &str, run: &mut dyn FnMut()| {
+        let least = counting::least_cpu(RUNS, run);
+        println!("{what:<24}{:>8.1} ms", least.as_secs_f64() * 1_000.0);
     };
-    let write = count("write")?;
-    let read = count("read")?;
-    println!("instructions a step: read {}", read - write);
-    for way in ["aws", "mock"] {
-        println!(
-            "instructions a step: run as on {way} {}",
-            count(way)? - read
-        );
+    println!("a year of minutes, user CPU, least of {RUNS}:");
+    say("read", &mut || {
+        black_box(load::read(&text).ok());
+    });
+    for provider in ["aws", "mock"] {
+        say(&format!("run as on {provider}"), &mut || {
+            black_box(year::run(&rules, sight(provider), &trace));
+        });
     }
-    Ok(())
-}
-
-/// The instructions of one run.
-fn counted(way: &str, steps: u32) -> Result<u64, String> {
-    let this = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(this)
-        .args(["run", way, &steps.to_string()])
-        .output()
-        .map_err(|error| format!("valgrind could not be started: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    said.lines()
-        .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
-        .filter(|_| output.status.success())
-        .ok_or_else(|| format!("valgrind failed: {said}"))
+    say("file in, measures out", &mut || {
+        let trace = load::read(&text).ok();
+        black_box(trace.map(|trace| year::run(&rules, sight("aws"), &trace)));
+    });
+    for peak in [60.0, 1000.0] {
+        let demand = demand::demand(365, peak);
+        say(&format!("optimum, up to {peak}"), &mut || {
+            black_box(solve(&demand::problem(&demand)).ok());
+        });
+    }
 }
