@@ -3,8 +3,11 @@
 //! `TIDEFORM_TRACES=DIR cargo bench --no-default-features --bench traces` takes every `*.csv` of a directory
 //! (`timestamp,value`; the unit does not matter), scales it so that its mean needs ten instances, and prints how a policy
 //! with nothing but a target of 60 % compares. `-- anchor` prints, per file, the figures of a published comparison
-//! instead: instances by the 99.9th percentile, sixty of them, a boot of five minutes, a target of 70 %.
+//! instead: instances by the 99.9th percentile, sixty of them, a boot of five minutes, a target of 70 %. `-- fronts` moves
+//! the target of all that hold a utilization, and prints who misses how much for the same money.
 
+#[path = "cases/fronts.rs"]
+mod fronts;
 #[path = "cases/groups.rs"]
 mod groups;
 
@@ -33,8 +36,13 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     };
-    let is_anchor = std::env::args().any(|argument| argument == "anchor");
-    match report(&directory, is_anchor) {
+    let is_asked = |mode: &str| std::env::args().any(|argument| argument == mode);
+    let done = if is_asked("fronts") {
+        fronts(&directory)
+    } else {
+        report(&directory, is_asked("anchor"))
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             #[allow(clippy::print_stderr, reason = "a bench reports here")]
@@ -100,8 +108,7 @@ fn compared(group: &Group, trace: &Trace, world: World) -> Result<Comparison, St
         }
         group
     };
-    let mut quick = changed(|metric, _| metric.period = Duration::from_secs(15));
-    quick.policy.every = Duration::from_secs(15);
+    let quick = quick(group);
     let full = changed(|metric, _| hold(metric, 80.0));
     // What the published rules know, too, with as much head room as they have.
     let by_load = changed(|metric, world| {
@@ -126,6 +133,16 @@ fn compared(group: &Group, trace: &Trace, world: World) -> Result<Comparison, St
         comparison.rows.insert(1 + place, row);
     }
     Ok(comparison)
+}
+
+/// The group, looked at as often as the HPA looks.
+fn quick(group: &Group) -> Group {
+    let mut group = group.clone();
+    group.policy.every = Duration::from_secs(15);
+    for metric in &mut group.policy.metrics {
+        metric.period = Duration::from_secs(15);
+    }
+    group
 }
 
 fn hold(metric: &mut Metric, target: f64) {
@@ -158,13 +175,7 @@ fn report(directory: &std::path::Path, is_anchor: bool) -> Result<(), String> {
             println!("{}", anchor_table(&name, &comparison));
             continue;
         }
-        let mean = trace.values().iter().sum::<f64>() / trace.values().len() as f64;
-        let world = World {
-            throughput: mean / 10.0,
-            boot: Duration::from_secs(90),
-            target: 60.0,
-        };
-        all.push((name, compared(&group, &trace, world)?));
+        all.push((name, compared(&group, &trace, usual(&trace))?));
     }
     if is_anchor {
         return Ok(());
@@ -191,6 +202,79 @@ fn report(directory: &std::path::Path, is_anchor: bool) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// A mean that needs ten instances, each of which boots for 90 s.
+fn usual(trace: &Trace) -> World {
+    let mean = trace.values().iter().sum::<f64>() / trace.values().len() as f64;
+    World {
+        throughput: mean / 10.0,
+        boot: Duration::from_secs(90),
+        target: 60.0,
+    }
+}
+
+/// What each scaler that holds a utilization pays and misses, mean over the traces, as its target moves.
+#[allow(clippy::print_stdout, reason = "a bench reports here")]
+fn fronts(directory: &std::path::Path) -> Result<(), String> {
+    let traces = traces(directory)?;
+    let group = groups::group("only_a_target");
+    let quick = quick(&group);
+    let own: [(&str, &Group); 2] = [("tideform", &group), ("tideform, every 15s", &quick)];
+    let peers = [
+        Peer::Hpa,
+        Peer::Nomad,
+        Peer::AwsStep,
+        Peer::AwsTargetTracking,
+    ];
+    let mut all = Vec::new();
+    for (name, group) in own {
+        all.push(fronts::front(name, |target| {
+            mean_of(&traces, group, target, |scenario, trace| {
+                compare::own(scenario, trace, name).map_err(|error| error.to_string())
+            })
+        })?);
+    }
+    for peer in peers {
+        all.push(fronts::front(peer.name(), |target| {
+            mean_of(&traces, &group, target, |scenario, trace| {
+                let mut compared = compare::compare(scenario, trace, &[peer])
+                    .map_err(|error| error.to_string())?;
+                compared.rows.pop().ok_or_else(|| "no row".to_owned())
+            })
+        })?);
+    }
+    println!("{}", fronts::tables(&all));
+    Ok(())
+}
+
+/// Paid for each demanded, and percent missing, mean over the traces, at a target.
+fn mean_of(
+    traces: &[(String, Trace)],
+    group: &Group,
+    target: f64,
+    run: impl Fn(&Scenario, &Trace) -> Result<Row, String>,
+) -> Result<fronts::Point, String> {
+    let mut group = group.clone();
+    for metric in &mut group.policy.metrics {
+        hold(metric, target);
+    }
+    let (mut paid, mut missed) = (0.0, 0.0);
+    for (_, trace) in traces {
+        let world = World {
+            target,
+            ..usual(trace)
+        };
+        let row = run(&scenario(&group, trace, world)?, trace)?;
+        paid += cost(&row);
+        missed += missing(&row);
+    }
+    let count = traces.len().max(1) as f64;
+    Ok(fronts::Point {
+        target,
+        paid: paid / count,
+        missing: missed / count,
+    })
 }
 
 /// A row for each scaler, a column for each trace, and the mean: of ratios the geometric one.
