@@ -193,7 +193,11 @@ fn finish(
             },
         )?;
         let apply: ApplyId = match running {
-            Some(apply) => apply,
+            Some(apply) => {
+                // Whoever has read what was applied before this reads it again: a loop, and a saved plan.
+                tx.raise_serial()?;
+                apply
+            }
             // Another apply has begun and ended since, without being able to read this group.
             None => tx.begin_apply(&NewApply {
                 at,

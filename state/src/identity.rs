@@ -179,8 +179,11 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Raises the serial, so that plans saved before are refused, and answers the new one.
-    pub(crate) fn raise_serial(&mut self) -> Result<u64, StateError> {
+    /// Raises the serial, so that plans saved before are refused and loops read again, and answers the new one.
+    ///
+    /// # Errors
+    /// Only where the file cannot be written.
+    pub fn raise_serial(&mut self) -> Result<u64, StateError> {
         let serial: i64 = self.sql().query_row(
             "UPDATE meta SET serial = serial + 1 RETURNING serial",
             [],

@@ -88,12 +88,13 @@ fn a_policy_is_put_before_the_loop_lets_go_and_taken_away_by_its_first_run() {
     stage.no_violations();
 }
 
-/// An apply, ended as `kill -9` would right after its n-th commit; whether it came so far.
-fn dies_after(stage: &Stage, commit: u32) -> bool {
+/// An apply, ended as `kill -9` would right before its n-th commit, with all calls made until then; whether it came so
+/// far.
+fn dies_before(stage: &Stage, commit: u32) -> bool {
     let ran = stage
         .directory
         .command(&["apply", "--auto-approve"])
-        .env("TIDEFORM_TEST_EXIT_AFTER_COMMIT", commit.to_string())
+        .env("TIDEFORM_TEST_EXIT_BEFORE_COMMIT", commit.to_string())
         .output()
         .unwrap();
     ran.status.code().is_none()
@@ -108,10 +109,13 @@ fn an_apply_that_dies_at_any_moment_leaves_a_scaler_and_the_next_one_goes_on() {
         let mut has_died = false;
         for controller in ["tideform", "native"] {
             stage.write(&of(controller));
-            has_died |= dies_after(&stage, commit);
-            let when = format!("to {controller}, after commit {commit}");
+            has_died |= dies_before(&stage, commit);
+            let when = format!("to {controller}, before commit {commit}");
             is_scaled(&stage, &when);
-            // The lease of the dead apply runs out.
+            // The lease of the dead apply runs out, and so does the time that its calls may take. The loop has data: it
+            // would take away the policies of a group that it still held for its own.
+            stage.pass(60);
+            stage.cpu(60.0);
             stage
                 .run(&["reconcile", "--once", "--lock-timeout", "120s"])
                 .exits(0);

@@ -181,6 +181,18 @@ async fn what_a_later_apply_recorded_is_not_overwritten_by_a_leftover() {
     assert_eq!(applied.group, wider);
 }
 
+#[tokio::test]
+async fn what_is_settled_after_a_crash_is_news_to_whoever_has_read_the_state() {
+    let mut world = world();
+    let plan = world.plan([launched("web")]).await;
+    let steps = die_after_the_intent(&mut world, &plan);
+    create(&world, &steps).await;
+    let before = world.state.meta().unwrap().serial;
+    let settled = settle_open(&mut world).await.unwrap();
+    assert_eq!(settled[0].outcome, Outcome::Done);
+    assert!(world.state.meta().unwrap().serial > before);
+}
+
 #[test]
 fn a_launch_attribute_counts_as_done_only_where_it_shows() {
     let web = launched("web");
