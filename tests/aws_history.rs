@@ -123,6 +123,7 @@ fn what_cloudwatch_cannot_say_is_a_line_and_no_gate_passes_by_it() {
     record(&account, "web-prod", &[]);
     let plan = shop.run(&["plan"]).exits(0).stdout;
     let said = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    // It is some seconds old, and so are its activities.
     assert!(
         said.contains("CloudWatch has `cpu` and not how many instances it is the mean of; let the group measure itself"),
         "{said}"
@@ -225,5 +226,45 @@ out = None
 "#,
     );
     assert!((7.9..=8.0).contains(&now(&shop)));
+    assert_eq!(account.violations(), Vec::<Value>::new());
+}
+
+#[test]
+fn of_a_group_that_does_not_measure_itself_its_activities_tell_how_many_there_were() {
+    let account = AwsServer::shared().account();
+    // It was made eight days ago with four, and had eight from three days ago on.
+    let now = jiff::Timestamp::now();
+    let days_ago = |days: i64| (now - jiff::SignedDuration::from_hours(24 * days)).to_string();
+    account.stop_clock(&days_ago(8));
+    account.boto3(
+        &GROUPS
+            .replace("out = None", "")
+            .replace(", \"api-prod\"", ""),
+    );
+    account.advance(5 * 24 * 3_600);
+    account.boto3(
+        r#"
+client("autoscaling").set_desired_capacity(AutoScalingGroupName="web-prod", DesiredCapacity=8)
+out = None
+"#,
+    );
+    account.tell("clock", json!({ "now": now.to_string(), "stopped": false }));
+    record(&account, "web-prod", &[]);
+    let mut shop = Directory::with(&[("shop.hcl", &FILES.replace(", \"api\"", ""))]);
+    for (name, value) in account.environment() {
+        shop.set(&name, &value);
+    }
+    let json = shop.run(&["plan", "--json"]).exits(0).json();
+    let backtest = &json["backtest"][0];
+    let hours = backtest["load"]["steps"].as_f64().unwrap_or(0.0) / 60.0;
+    assert!((191.0..=192.0).contains(&hours), "{backtest:#}");
+    // Half of four for five days, half of eight for three, less what booting takes.
+    let optimum = backtest["optimum"][1]["instance_hours"]
+        .as_f64()
+        .unwrap_or(0.0);
+    assert!(
+        (optimum - 24.0 * (5.0 * 2.0 + 3.0 * 4.0)).abs() < 2.0,
+        "{backtest:#}"
+    );
     assert_eq!(account.violations(), Vec::<Value>::new());
 }

@@ -1,5 +1,6 @@
 //! Reads metrics: 500 queries a GetMetricData call, all pages, the period still open left out.
 
+mod counted;
 pub(crate) mod names;
 pub(crate) mod targets;
 
@@ -41,6 +42,9 @@ pub(crate) fn history() -> MetricHistory {
             .to_owned(),
     }
 }
+
+/// Only a history is worth the calls for activities; a decision looks back some minutes.
+const COUNTED_FROM: SignedDuration = SignedDuration::from_hours(24);
 
 /// One query and the request that it is for.
 struct Query {
@@ -108,7 +112,7 @@ pub(crate) async fn read(
             ),
         }
     }
-    asked
+    let mut answers: Vec<ItemResult<MetricResponse>> = asked
         .into_iter()
         .enumerate()
         .map(|(n, asked)| {
@@ -136,7 +140,64 @@ pub(crate) async fn read(
                 counts_warming: true,
             })
         })
-        .collect()
+        .collect();
+    add_counted(clients, requests, &mut answers).await;
+    answers
+}
+
+/// Histories of `instances` of groups that do not measure themselves: from their activities.
+async fn add_counted(
+    clients: &Clients,
+    requests: &[MetricRequest],
+    answers: &mut [ItemResult<MetricResponse>],
+) {
+    let has = |answer: &ItemResult<MetricResponse>| {
+        answer
+            .as_ref()
+            .is_ok_and(|answer| !answer.samples.is_empty())
+    };
+    // What a group tells of its capacity is as good.
+    let measured: BTreeSet<&str> = requests
+        .iter()
+        .zip(&*answers)
+        .filter(|(request, answer)| is_own(request, "capacity") && has(answer))
+        .filter_map(|(request, _)| Some(&*request.resource.as_ref()?.name))
+        .collect();
+    let open = requests.iter().zip(&*answers).enumerate();
+    let open: Vec<(usize, &str, &MetricRequest)> = open
+        .filter(|(_, (request, answer))| {
+            is_own(request, "instances")
+                && request.to.duration_since(request.from) >= COUNTED_FROM
+                && answer.is_ok()
+                && !has(answer)
+        })
+        .filter_map(|(n, (request, _))| {
+            let name = &*request.resource.as_ref()?.name;
+            (!measured.contains(name)).then_some((n, name, request))
+        })
+        .collect();
+    let calls = open
+        .iter()
+        .map(|(_, name, request)| counted::samples(clients, name, request));
+    let counted = all(calls.collect()).await;
+    for ((n, _, _), samples) in open.into_iter().zip(counted) {
+        if let Some(answer) = answers.get_mut(n) {
+            *answer = samples.map(|samples| MetricResponse {
+                samples,
+                per_instance: None,
+                counts_warming: true,
+            });
+        }
+    }
+}
+
+/// Whether a request is for a known name of ours, of its own group.
+fn is_own(request: &MetricRequest, name: &str) -> bool {
+    let query = &request.query;
+    query.name == name
+        && query.namespace.is_none()
+        && query.dimensions.is_empty()
+        && request.resource.is_some()
 }
 
 /// 100 x part / whole where there is a whole; a part that reported nothing is 0: CloudWatch has no sample of no errors.
