@@ -91,7 +91,9 @@ group "web-prod" {
     // A change afterwards changes the policy that is there, and keeps what no file says of it.
     directory.write("shop.hcl", &file.replace("target = 60", "target = 50"));
     let plan = directory.run(&["plan", "--detailed-exitcode"]).exits(2);
-    assert!(plan.stdout.contains("cpu-60: target"), "{}", plan.stdout);
+    for part in ["~   cpu-60", "target   60 -> 50"] {
+        assert!(plan.stdout.contains(part), "{}", plan.stdout);
+    }
     directory.run(&["apply", "--auto-approve"]).exits(0);
     let now = account.boto3(
         r#"

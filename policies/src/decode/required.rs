@@ -6,9 +6,21 @@ use crate::diagnostic::Diagnostic;
 use crate::layers::{Merged, is_false};
 use crate::schema::{BlockSchema, Labels};
 use crate::source::Span;
+use crate::tree::AttributeValue;
+use crate::value::Value;
 
 /// Checks a merged block and all that is in it. Answers whether all that is needed is there and readable.
 pub(crate) fn block(merged: &Merged<'_>, schema: &'static BlockSchema, cx: &mut Context) -> bool {
+    check(merged, schema, cx, false)
+}
+
+/// - `clouds_do`: what is inert here is the cloud's to do.
+fn check(
+    merged: &Merged<'_>,
+    schema: &'static BlockSchema,
+    cx: &mut Context,
+    clouds_do: bool,
+) -> bool {
     let label = merged.label();
     let variant = schema.variant(label);
     let mut sound = merged
@@ -92,7 +104,7 @@ pub(crate) fn block(merged: &Merged<'_>, schema: &'static BlockSchema, cx: &mut 
             );
         }
     }
-    if let Some(missing) = schema.inert {
+    if let Some(missing) = schema.inert.filter(|_| !clouds_do) {
         cx.push(does_nothing(merged.span, schema.kind, missing));
     }
     if let (Some(variant), Some(missing)) = (variant, variant.and_then(|v| v.inert)) {
@@ -100,10 +112,23 @@ pub(crate) fn block(merged: &Merged<'_>, schema: &'static BlockSchema, cx: &mut 
     }
     for inner in &merged.blocks {
         if let Some(inner_schema) = schema.block(inner.kind, label) {
-            sound &= block(inner, inner_schema, cx);
+            // Predictive scaling is the cloud's own under native control.
+            let clouds_do = inner.kind == "forecast" && is_native(merged);
+            sound &= check(inner, inner_schema, cx, clouds_do);
         }
     }
     sound
+}
+
+/// Whether a group says that the cloud scales it.
+fn is_native(group: &Merged<'_>) -> bool {
+    group
+        .attributes
+        .iter()
+        .filter(|entry| entry.name == "controller")
+        .any(|entry| {
+            matches!(&entry.attribute.value, AttributeValue::Known(Value::String(text)) if **text == *"native")
+        })
 }
 
 /// Where a name is used in a block, as an attribute or as a block.

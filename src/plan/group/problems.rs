@@ -222,7 +222,7 @@ pub(super) fn report_foreign_controls(
         let mut diagnostic = if was_adopted {
             diagnostic
                 .why(format!(
-                    "{resource} has no policy or scheduled action named `{name}` any more: once taken over it was taken away."
+                    "{resource} has no policy or scheduled action named `{name}`. The name stood in `adopt` at the last apply too: where there was one, it was taken away since."
                 ))
                 .help(format!(
                     "take `{name}` out of `adopt`: another one that somebody makes by this name would be taken away too."

@@ -48,8 +48,14 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
             writeln!(out, "  {}", group.address)?;
             let paths = group.drift.iter().map(|drift| drift.path.as_str());
             let width = column(paths, wrap);
+            let mut last = None;
             for drift in &group.drift {
-                let head = format!("      {:width$}   ", drift.path);
+                let (control, path) = shown_path(&drift.path);
+                if let Some(name) = control.filter(|_| control != last) {
+                    writeln!(out, "      {name}")?;
+                }
+                last = control;
+                let head = format!("      {path:width$}   ");
                 put(out, &head, &words::drift(drift), wrap)?;
             }
         }
@@ -65,7 +71,13 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
             out,
             "{CHANGE}  ~{CHANGE:#} {HEAD}providers{HEAD:#}   change"
         )?;
+        let mut last = None;
         for change in &plan.provider_changes {
+            let (provider, _) = shown_path(&change.path);
+            if let Some(name) = provider.filter(|_| provider != last) {
+                write_control(out, name, change)?;
+            }
+            last = provider;
             write_change(out, change, 0, wrap)?;
         }
         writeln!(out)?;
@@ -124,11 +136,28 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
     put(out, "", &summary, wrap)
 }
 
+/// A path as it is shown: that of a control's or provider's setting under its name, and set in.
+fn shown_path(path: &str) -> (Option<&str>, String) {
+    match path.rsplit_once(": ") {
+        Some((name, setting)) => (Some(name), format!("  {setting}")),
+        None => (None, path.to_owned()),
+    }
+}
+
+/// The name of a control or provider above its settings that change, with the place where the files say so.
+fn write_control(out: &mut String, name: &str, change: &PlannedChange) -> std::fmt::Result {
+    write!(out, "    {CHANGE}{:<3}{CHANGE:#} {name}", "~")?;
+    match &change.source {
+        Some(place) => writeln!(out, "   {QUIET}({place}){QUIET:#}"),
+        None => writeln!(out),
+    }
+}
+
 /// The width of a column of paths: of the longest, as far as that leaves room for what stands beside.
 fn column<'a>(paths: impl Iterator<Item = &'a str>, wrap: Option<usize>) -> usize {
     const WIDEST: usize = 48;
-    let most = wrap.map_or(WIDEST, |wrap| WIDEST.min(wrap / 2));
-    let widths = paths.map(|path| path.chars().count());
+    let most = wrap.map_or(WIDEST, |wrap| WIDEST.min(wrap / 3));
+    let widths = paths.map(|path| shown_path(path).1.chars().count());
     // One that is too long for the column does not make the others' wider.
     widths.filter(|width| *width <= most).max().unwrap_or(0)
 }
@@ -161,9 +190,18 @@ fn write_group(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std:
     put(out, &head, &words::action(group), wrap)?;
     let lines = blocks::lines(group);
     let width = column(lines.iter().map(Line::path), wrap);
+    let mut last = None;
     for line in &lines {
+        let (control, _) = shown_path(line.path());
+        let is_next = control.is_some() && control != last;
+        last = control;
         match line {
-            Line::Value(change) => write_change(out, change, width, wrap)?,
+            Line::Value(change) => {
+                if let Some(name) = control.filter(|_| is_next) {
+                    write_control(out, name, change)?;
+                }
+                write_change(out, change, width, wrap)?;
+            }
             Line::Block { path, items, place } => {
                 write_block(out, path, items, place.as_deref(), width, wrap)?;
             }
@@ -257,22 +295,28 @@ fn write_block(
     });
     write!(out, "    {ADD}{:<3}{ADD:#} {path:width$}   ", "+")?;
     let mut length = 0;
+    let indent = width + 11;
     for (i, item) in items.iter().enumerate() {
-        let added = item.chars().count() + 2;
-        if i == 0 {
-            length = added;
-        } else if length + added > longest {
-            write!(out, ",\n{:indent$}", "", indent = width + 11)?;
-            length = added;
-        } else {
-            write!(out, ", ")?;
-            length += added;
+        // An item is broken only where it alone is too long.
+        let parts = wrapped("", item, wrap.map(|_| longest - 2));
+        for (n, part) in parts.iter().enumerate() {
+            let added = part.chars().count() + 2;
+            let is_on_its_own = n > 0 || length + added > longest;
+            if i + n == 0 {
+                length = added;
+            } else if is_on_its_own {
+                let comma = if n == 0 { "," } else { "" };
+                write!(out, "{comma}\n{:indent$}", "")?;
+                length = added;
+            } else {
+                write!(out, ", ")?;
+                length += added;
+            }
+            write!(out, "{part}")?;
         }
-        write!(out, "{item}")?;
     }
     match place {
         Some(place) if wrap.is_some() && length + place.chars().count() + 5 > longest => {
-            let indent = width + 11;
             writeln!(out, "\n{:indent$}{QUIET}({place}){QUIET:#}", "")
         }
         Some(place) => writeln!(out, "   {QUIET}({place}){QUIET:#}"),
@@ -287,9 +331,12 @@ fn write_change(
     wrap: Option<usize>,
 ) -> std::fmt::Result {
     let style = style(change.action);
-    let (sign, path) = (change.action.sign(), &change.path);
+    let sign = change.action.sign();
+    let (control, path) = shown_path(&change.path);
     let is_long = words::lines(&change.before).is_some() || words::lines(&change.after).is_some();
-    let place = change.source.as_ref().map(ToString::to_string);
+    // Of a control's setting it stands behind the control's name.
+    let place = change.source.as_ref().filter(|_| control.is_none());
+    let place = place.map(ToString::to_string);
     let said: Vec<String> = change.reason.iter().cloned().chain(place).collect();
     let said = match said.is_empty() {
         true => String::new(),
