@@ -463,7 +463,9 @@ track("elsewhere", "requests", 600.0, **requests(arns[1]))
     // Another target is written by the minute again, and the label stays.
     directory.write("shop.hcl", &file.replace("target = 10 #", "target = 20 #"));
     let plan = directory.run(&["plan", "--detailed-exitcode"]).exits(2);
-    assert!(plan.stdout.contains("requests: target"), "{}", plan.stdout);
+    for part in ["~   requests ", "600 -> 1200"] {
+        assert!(plan.stdout.contains(part), "{part}\n{}", plan.stdout);
+    }
     directory.run(&["apply", "--auto-approve"]).exits(0);
     let now = account.boto3(
         r#"
