@@ -19,6 +19,7 @@ use super::{CliResult, exit};
 use crate::import::{Import, ImportError, ImportOptions, import, moved_words, terraform};
 use crate::plan::PlanError;
 use crate::registry::Providers;
+use crate::wrap::wrapped;
 
 /// Write live groups as files, which then plan to no changes.
 ///
@@ -236,28 +237,24 @@ impl ImportArgs {
     /// What was done and what was not, for people.
     fn say(&self, cx: &Context, imported: &Import) {
         for skipped in imported.skipped.iter().filter(|skipped| !skipped.failed) {
-            let name = &skipped.resource.name;
-            cx.output
-                .note(format!("{} left out: {}", paint(BOLD, name), skipped.why));
+            let name = paint(BOLD, &skipped.resource.name);
+            tell(cx, &name, &format!("left out: {}", skipped.why));
         }
         for group in &imported.groups {
-            let address = paint(BOLD, &group.address);
+            let address = format!("{}:", paint(BOLD, &group.address));
             if let Some(moved) = moved_words(&group.changes) {
-                cx.output.note(format!(
-                    "{address}: {} its scheduled actions say so of this hour, and somebody has set other numbers",
-                    paint(YELLOW, format!("planning it changes {moved}:"))
-                ));
+                let what = paint(YELLOW, format!("planning it changes {moved}:"));
+                let why =
+                    "its scheduled actions say so of this hour, and somebody has set other numbers";
+                tell(cx, &address, &format!("{what} {why}"));
             }
             for note in &group.notes {
-                cx.output.note(format!("{address}: {note}"));
+                tell(cx, &address, note);
             }
             for left in &group.left {
-                cx.output.note(format!(
-                    "{address}: {} `{}` stays as it is: {}",
-                    paint(YELLOW, "not managed,"),
-                    left.name,
-                    left.why
-                ));
+                let what = paint(YELLOW, "not managed,");
+                let text = format!("{what} `{}` stays as it is: {}", left.name, left.why);
+                tell(cx, &address, &text);
             }
         }
         let adopted: usize = imported
@@ -267,7 +264,7 @@ impl ImportArgs {
             .sum();
         let what = format!("with {} of the cloud's own", plural(adopted, "control"));
         let groups = plural(imported.groups.len(), "group");
-        cx.output.note(match &self.out {
+        let done = match &self.out {
             Some(path) => format!(
                 "Wrote {groups} to {}, {what}. Next: tideform plan",
                 path.display()
@@ -276,7 +273,22 @@ impl ImportArgs {
                 "Printed {groups}, {what}; no file was written. Save it as a file of this directory (`--out FILE` does), \
                  then: tideform plan"
             ),
-        });
+        };
+        tell(cx, "", &done);
+    }
+}
+
+/// A line beside the result, broken between its words on a terminal.
+///
+/// - `head`: what it is about, under whose end it goes on; empty: nothing.
+fn tell(cx: &Context, head: &str, text: &str) {
+    let width = cx.output.error_is_terminal().then(|| cx.output.width());
+    let head = match head {
+        "" => String::new(),
+        head => format!("{head} "),
+    };
+    for line in wrapped(&head, text, width) {
+        cx.output.note(line);
     }
 }
 
@@ -313,7 +325,9 @@ fn workspace_name(directory: &str) -> Option<String> {
 fn tell_workspace(cx: &Context) -> Result<(), CliError> {
     let workspace = cx.workspace(None)?;
     if workspace == DEFAULT_WORKSPACE && !cx.directory().join(FOLDER).exists() {
-        cx.output.note(
+        tell(
+            cx,
+            "",
             "The files name no workspace, so theirs is `default`, as in each directory that names none. Before the first \
              apply, give it a name of its own: `workspace = \"NAME\"` in the `tideform` block.",
         );
