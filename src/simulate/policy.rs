@@ -440,7 +440,10 @@ impl Policy<'_> {
 
     /// Whether nothing but the metrics is told at a decision.
     fn can_rest(&self) -> bool {
-        self.budget.is_none() && !self.has_fallback && self.live_mix.is_none()
+        self.budget.is_none()
+            && !self.has_fallback
+            && self.live_mix.is_none()
+            && self.asked.is_empty()
     }
 }
 
