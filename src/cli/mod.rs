@@ -104,7 +104,7 @@ enum Command {
     Overrides(overrides::OverridesArgs),
     Analyze(analyze::AnalyzeArgs),
     Decide(decide::DecideArgs),
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     Tune(tune::TuneArgs),
     Schema(schema::SchemaArgs),
     State(state::StateArgs),
