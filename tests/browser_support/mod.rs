@@ -6,7 +6,7 @@ mod picture;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -124,14 +124,19 @@ impl Browser {
 
     #[track_caller]
     fn next(&mut self, waiting_for: &str) -> Value {
-        let Ok(message) = self.from.recv_timeout(PATIENCE) else {
-            let code = self.child.try_wait().ok().flatten().and_then(|s| s.code());
-            assert!(
-                code != Some(127),
-                "these tests look at the page in a real browser, and there is no `chromium`: on Debian and Ubuntu, \
-                 `apt-get install chromium` brings it"
-            );
-            panic!("chromium did not answer {waiting_for} (exit code {code:?})");
+        let message = match self.from.recv_timeout(PATIENCE) {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => panic!("chromium did not answer {waiting_for}"),
+            // It has closed its side, so it ends, or has ended.
+            Err(RecvTimeoutError::Disconnected) => {
+                let code = self.child.wait().ok().and_then(|status| status.code());
+                assert!(
+                    code != Some(127),
+                    "these tests look at the page in a real browser, and there is no `chromium`: on Debian and Ubuntu, \
+                     `apt-get install chromium` brings it"
+                );
+                panic!("chromium ended at {waiting_for}, exit code {code:?}");
+            }
         };
         let of = &message["params"];
         match message["method"].as_str() {
