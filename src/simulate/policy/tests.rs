@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tideform_policies::load::LoadInput;
 use tideform_policies::model::{Group, GroupAddress, MetricSource, Rule, Scope, Share};
 
+use super::super::asked::Pinned;
 use super::super::world::{Boot, Faults, Model, Target};
 use super::super::{Measures, Prices, Run, Setup, Step, Watch};
 use super::*;
@@ -56,6 +57,10 @@ fn group() -> Group {
         .unwrap()
 }
 
+fn start() -> Timestamp {
+    "2026-01-30T22:00:00Z".parse().unwrap()
+}
+
 /// Writes down what is asked for at each step; where it may ask why, every decision is made.
 #[derive(Default)]
 struct Path<const ASKS: bool>(Vec<u32>);
@@ -72,6 +77,7 @@ fn run<const ASKS: bool>(
     rules: &Rules,
     sight: Sight,
     model: &Model,
+    asked: &Asked,
     loads: &[f64],
 ) -> (Measures, Vec<u32>) {
     let prices = Prices {
@@ -79,16 +85,16 @@ fn run<const ASKS: bool>(
         spot: 0.4,
     };
     let setup = Setup {
-        start: "2026-01-30T22:00:00Z".parse().unwrap(),
+        start: start(),
         step: Duration::from_secs(60),
         model: model.clone(),
         initial: Target::on_demand(8),
         is_new: false,
-        mix: None,
         slo_utilization: 85.0,
         prices,
+        mix: None,
     };
-    let policy = Policy::new(rules, sight, prices);
+    let policy = Policy::new(rules, sight, prices).with_asked(asked.clone());
     let mut run = Run::watched(setup, policy, Path::<ASKS>::default());
     run.extend(loads);
     let (measures, _, path) = run.finish();
@@ -107,6 +113,8 @@ struct Way {
     delay: u64,
     period: u64,
     every: u64,
+    is_pinned: bool,
+    breakdowns: f64,
 }
 
 fn ways() -> impl Strategy<Value = Way> {
@@ -119,7 +127,11 @@ fn ways() -> impl Strategy<Value = Way> {
         prop::sample::select(vec![0.0, 0.0, 0.3]),
         prop::sample::select(vec![0, 0, 120]),
         prop::sample::select(vec![60, 60, 300]),
-        prop::sample::select(vec![60, 60, 180, 3_600]),
+        (
+            prop::sample::select(vec![60, 60, 180, 3_600]),
+            prop::bool::weighted(0.2),
+            prop::sample::select(vec![0.0, 0.0, 0.2]),
+        ),
     )
         .prop_map(
             |(
@@ -131,7 +143,7 @@ fn ways() -> impl Strategy<Value = Way> {
                 failing,
                 delay,
                 period,
-                every,
+                (every, is_pinned, breakdowns),
             )| {
                 Way {
                     provider,
@@ -143,6 +155,8 @@ fn ways() -> impl Strategy<Value = Way> {
                     delay,
                     period,
                     every,
+                    is_pinned,
+                    breakdowns,
                 }
             },
         )
@@ -201,13 +215,19 @@ proptest! {
             noise: way.noise,
             faults: Faults {
                 failed_launches: way.failing,
+                breakdowns_per_hour: way.breakdowns,
                 ..Faults::default()
             },
             ..Model::default()
         };
         let sight = Sight::of_provider(way.provider);
-        let all = run::<true>(&rules, sight, &model, &loads);
-        let some = run::<false>(&rules, sight, &model, &loads);
+        let mut asked = Asked::default();
+        if way.is_pinned {
+            let at = |minutes| start() + SignedDuration::from_mins(minutes);
+            asked.pins.push(Pinned { capacity: Capacity(20), from: at(30), until: at(90) });
+        }
+        let all = run::<true>(&rules, sight, &model, &asked, &loads);
+        let some = run::<false>(&rules, sight, &model, &asked, &loads);
         prop_assert_eq!(all, some);
     }
 }
