@@ -12,8 +12,9 @@ use crate::registry::Providers;
 
 /// For so many groups a provider is asked at once: some fifty megabytes of samples.
 const AT_ONCE: usize = 40;
-/// For so many groups providers are asked where nobody said `--history provider`.
-const MOST_UNASKED: usize = 100;
+/// Where more groups have no history of their own, no provider is asked unless somebody said `--history provider`: their
+/// histories are more calls than all the rest of a plan.
+const MOST_UNASKED: usize = 10;
 
 /// Whose records tell the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -94,7 +95,8 @@ impl Sources<'_> {
     ) -> Result<(), CliError> {
         let most = match self.from {
             HistoryFrom::Provider => wanted.len(),
-            HistoryFrom::Auto | HistoryFrom::State => MOST_UNASKED.min(wanted.len()),
+            HistoryFrom::Auto | HistoryFrom::State if wanted.len() > MOST_UNASKED => 0,
+            HistoryFrom::Auto | HistoryFrom::State => wanted.len(),
         };
         for (of, _, state) in wanted.split_off(most) {
             send(of, better(state, Err(NoHistory::NotAsked(MOST_UNASKED))));

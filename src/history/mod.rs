@@ -126,7 +126,7 @@ pub enum NoHistory {
     },
     /// Too many groups of one plan have none in the state.
     #[error(
-        "providers are asked for {0} groups of a plan at most; `--history provider` asks for all"
+        "more than {0} groups of this plan have none of their own: `--history provider` asks their providers all the same"
     )]
     NotAsked(usize),
     /// Neither here nor there.

@@ -3,8 +3,6 @@
 //! Auto Scaling keeps the activities of six weeks. What is in service now, less what came since, plus what went since, is
 //! what was there. Source: Amazon EC2 Auto Scaling User Guide, "Verify a scaling activity for an Auto Scaling group".
 
-use std::collections::BTreeSet;
-
 use aws_sdk_autoscaling::types::{
     Activity, AutoScalingGroup, LifecycleState, ScalingActivityStatusCode,
 };
@@ -14,7 +12,6 @@ use tideform_provider::{ItemResult, MetricRequest};
 
 use crate::client::Clients;
 use crate::error::describe;
-use crate::read::describe_groups;
 use crate::times::timestamp;
 
 const REQUEST: &str = "autoscaling:DescribeScalingActivities";
@@ -31,17 +28,18 @@ type Change = (Timestamp, i64);
 /// The mean of the instances in service in each period of a request; nothing where the group does not exist.
 pub(super) async fn samples(
     clients: &Clients,
-    group: &str,
+    live: Option<&ItemResult<Option<AutoScalingGroup>>>,
     request: &MetricRequest,
 ) -> ItemResult<Vec<Sample>> {
-    let mut found = describe_groups(clients, &BTreeSet::from([group])).await;
-    let Some(live) = found.remove(group).transpose()?.flatten() else {
-        return Ok(Vec::new());
+    let live = match live {
+        Some(Ok(Some(live))) => live,
+        Some(Err(error)) => return Err(error.again()),
+        Some(Ok(None)) | None => return Ok(Vec::new()),
     };
     let mut pages = clients
         .autoscaling
         .describe_scaling_activities()
-        .auto_scaling_group_name(group)
+        .set_auto_scaling_group_name(live.auto_scaling_group_name.clone())
         .max_records(PER_PAGE)
         .into_paginator()
         .send();
@@ -68,7 +66,7 @@ pub(super) async fn samples(
     }
     let created = live.created_time().and_then(timestamp);
     let known_from = known_from.max(created.unwrap_or(Timestamp::MIN));
-    Ok(means(in_service(&live), changes, known_from, request))
+    Ok(means(in_service(live), changes, known_from, request))
 }
 
 fn in_service(group: &AutoScalingGroup) -> i64 {

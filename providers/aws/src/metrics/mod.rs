@@ -18,7 +18,7 @@ use tideform_provider::{
 
 use crate::client::Clients;
 use crate::error::describe;
-use crate::read::{all, describe_groups};
+use crate::read::{ONE_BY_ONE, all, describe_groups};
 use crate::times::{date_time, timestamp};
 use names::{Asked, NotAsked, Series};
 use targets::Target;
@@ -176,9 +176,15 @@ async fn add_counted(
             (!measured.contains(name)).then_some((n, name, request))
         })
         .collect();
+    // Each costs calls of its own: where many do not measure themselves, they are told to.
+    if open.is_empty() || open.len() > ONE_BY_ONE {
+        return;
+    }
+    let names = open.iter().map(|(_, name, _)| *name).collect();
+    let live = describe_groups(clients, &names).await;
     let calls = open
         .iter()
-        .map(|(_, name, request)| counted::samples(clients, name, request));
+        .map(|(_, name, request)| counted::samples(clients, live.get(*name), request));
     let counted = all(calls.collect()).await;
     for ((n, _, _), samples) in open.into_iter().zip(counted) {
         if let Some(answer) = answers.get_mut(n) {

@@ -33,7 +33,7 @@ pub(crate) use refreshes::refresh_under_way;
 const AT_ONCE: usize = 4;
 
 /// Up to so many groups are asked for one by one; beyond, the account is listed.
-const ONE_BY_ONE: usize = 10;
+pub(crate) const ONE_BY_ONE: usize = 10;
 
 /// What was found by name, or why it could not be read.
 type ByGroup<T> = BTreeMap<String, ItemResult<T>>;
