@@ -1,5 +1,8 @@
 //! `tideform simulate`.
 
+mod asked;
+mod chart;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,37 +10,30 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tideform_mock::world::cost::DEFAULT_PRICES;
 use tideform_policies::layers;
-use tideform_policies::model::{Capacity, Configuration, Group, GroupAddress, Lifecycle};
+use tideform_policies::model::{Configuration, Group, GroupAddress, Lifecycle};
 use tideform_provider::Prices as ProviderPrices;
 use tideform_state::OpenMode;
 
 use super::args::{VariableArgs, nearest, parse_duration, parse_group, parse_positive_duration};
 use super::context::Context;
 use super::error::CliError;
-use super::output::{BOLD, CYAN, DIM, GREEN, RED, paint};
+use super::output::{BOLD, paint};
 use super::plan::open_providers;
 use super::records::{HistoryFrom, Sources, Wanted, is_weighted};
 use super::trace::TraceArgs;
 use super::{CliResult, exit};
 use crate::cost::PriceBook;
-use crate::demo::{Ink, Picture};
-use crate::engine::ActiveSurge;
+
 use crate::history::{HISTORY, Load, NoHistory, Unit, is_free_of_throughput};
-use crate::observe::{after, before};
+use crate::observe::before;
 use crate::simulate::compare::{self, Comparison};
 use crate::simulate::page::{self, Origin, Page, Recorder, Setting};
 use crate::simulate::peers::Peer;
 use crate::simulate::trace::Trace;
 use crate::simulate::world::{Boot, Faults, Work};
 use crate::simulate::{
-    Asked, Given, Note, Pinned, Prices, Report, Scenario, Step, Watch, play, play_beside_optimum,
-    render,
+    Given, Note, Pinned, Prices, Report, Scenario, play, play_beside_optimum, render,
 };
-
-/// Columns of the chart.
-const COLUMNS: usize = 70;
-/// Rows of the chart.
-const ROWS: usize = 8;
 
 /// Replay a load through a group's policy, and measure what comes of it.
 ///
@@ -138,11 +134,11 @@ pub(super) struct SimulateArgs {
     failed_spot_launches: f64,
 
     /// Pin the capacity for a time, as `scale` does: `12@2026-01-05T08:00:00Z..2026-01-05T10:00:00Z`; may be repeated
-    #[arg(long, value_name = "N@FROM..TO", value_parser = parse_pin)]
+    #[arg(long, value_name = "N@FROM..TO", value_parser = asked::parse_pin)]
     pin: Vec<Pinned>,
 
     /// Start a surge of the files at a time, as `surge start` does: `campaign@2026-01-05T08:00:00Z`; may be repeated
-    #[arg(long, value_name = "NAME@TIME", value_parser = parse_surge)]
+    #[arg(long, value_name = "NAME@TIME", value_parser = asked::parse_surge)]
     surge: Vec<(String, Timestamp)>,
 
     /// Compare with other scalers on the same load: their names, or `all`
@@ -210,7 +206,7 @@ impl SimulateArgs {
         })?;
         let given = Given {
             prices: prices(group),
-            asked: self.asked(group)?,
+            asked: asked::asked(&self.pin, &self.surge, group)?,
             ..given
         };
         let load = match &self.trace {
@@ -224,7 +220,7 @@ impl SimulateArgs {
             ..given
         };
         let trace = self.cut(load.trace)?;
-        check_times(&given.asked, &trace)?;
+        asked::check_times(&given.asked, &trace)?;
         let mut scenario = Scenario::new(group, &trace, &given).map_err(CliError::Scenario)?;
         let named = match &self.trace {
             Some(file) if file == Path::new("-") => "standard input".to_owned(),
@@ -234,7 +230,7 @@ impl SimulateArgs {
         if self.trace.is_none() {
             scenario.notes.insert(0, Note::Recorded(load.source));
         }
-        let said = told(&given.asked)
+        let said = asked::told(&given.asked)
             .into_iter()
             .map(|(what, from, until)| Note::Said(format!("{what} holds from {from} to {until}")));
         scenario.notes.extend(said);
@@ -244,7 +240,7 @@ impl SimulateArgs {
         scenario
             .notes
             .extend(load.notes.into_iter().map(Note::Said));
-        let chart = Chart::new(&trace, !self.json);
+        let chart = chart::Chart::new(&trace, !self.json);
         let (report, chart, record) = if self.report.is_some() {
             let length_ms = i64::try_from(trace.length().as_millis()).unwrap_or(i64::MAX);
             let watch = (chart, Recorder::new(length_ms));
@@ -298,32 +294,6 @@ impl SimulateArgs {
             }
         }
         Ok(exit::WELL)
-    }
-
-    /// What people ask for in the run: surges are those of the files.
-    fn asked(&self, group: &Group) -> Result<Asked, CliError> {
-        let surges = self.surge.iter().map(|(name, at)| {
-            let surges = &group.policy.surges;
-            let surge = surges.iter().find(|surge| *surge.name == **name);
-            let surge = surge.ok_or_else(|| {
-                let known = surges.iter().map(|surge| surge.name.to_string());
-                let near = nearest(name, known);
-                let meant =
-                    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                let group = group.address.short();
-                CliError::Usage(format!("{group} has no surge `{name}`{meant}"))
-            })?;
-            Ok(ActiveSurge {
-                name: surge.name.clone(),
-                min: surge.min,
-                from: before(*at, surge.lead),
-                until: after(*at, surge.duration),
-            })
-        });
-        Ok(Asked {
-            pins: self.pin.clone(),
-            surges: surges.collect::<Result<_, CliError>>()?,
-        })
     }
 
     /// The load that was recorded of a group: of the last two weeks, or of the time that was asked for.
@@ -525,54 +495,6 @@ pub(super) fn prices(group: &Group) -> Option<Prices> {
     Some(Prices { on_demand, spot })
 }
 
-/// What is asked for, and its time.
-fn told(asked: &Asked) -> Vec<(String, Timestamp, Timestamp)> {
-    let pins = asked.pins.iter();
-    let pins = pins.map(|pin| (format!("the pin at {}", pin.capacity), pin.from, pin.until));
-    let surges = asked.surges.iter();
-    let surges = surges.map(|of| (format!("the surge `{}`", of.name), of.from, of.until));
-    pins.chain(surges).collect()
-}
-
-/// What is asked for outside of the load would have no effect, and nobody would see it.
-fn check_times(asked: &Asked, trace: &Trace) -> Result<(), CliError> {
-    let (start, end) = (trace.start(), trace.end());
-    match told(asked)
-        .into_iter()
-        .find(|(_, from, until)| *until <= start || *from >= end)
-    {
-        None => Ok(()),
-        Some((what, from, until)) => Err(CliError::Usage(format!(
-            "{what} holds from {from} to {until}, and the load is of {start} to {end}"
-        ))),
-    }
-}
-
-fn parse_pin(text: &str) -> Result<Pinned, String> {
-    let wrong = || "write it as `12@2026-01-05T08:00:00Z..2026-01-05T10:00:00Z`".to_owned();
-    let (capacity, span) = text.split_once('@').ok_or_else(wrong)?;
-    let (from, until) = span.split_once("..").ok_or_else(wrong)?;
-    let pinned = Pinned {
-        capacity: Capacity(capacity.trim().parse().map_err(|_| wrong())?),
-        from: from.trim().parse().map_err(|_| wrong())?,
-        until: until.trim().parse().map_err(|_| wrong())?,
-    };
-    if pinned.from < pinned.until {
-        Ok(pinned)
-    } else {
-        Err("it must begin before it ends".to_owned())
-    }
-}
-
-fn parse_surge(text: &str) -> Result<(String, Timestamp), String> {
-    let wrong = || "write it as `campaign@2026-01-05T08:00:00Z`".to_owned();
-    let (name, at) = text.split_once('@').ok_or_else(wrong)?;
-    Ok((
-        name.trim().to_owned(),
-        at.trim().parse().map_err(|_| wrong())?,
-    ))
-}
-
 pub(super) fn parse_boot(text: &str) -> Result<Boot, String> {
     let positive = |text: &str| parse_positive_duration(text.trim());
     if let Some((from, to)) = text.split_once("..") {
@@ -601,56 +523,4 @@ pub(super) fn parse_boot(text: &str) -> Result<Boot, String> {
         };
     }
     parse_duration(text).map(Boot::Fixed)
-}
-
-/// Draws demand and capacity while the run goes.
-struct Chart {
-    picture: Option<Picture>,
-    length_ms: f64,
-}
-
-impl Chart {
-    fn new(trace: &Trace, is_drawn: bool) -> Chart {
-        Chart {
-            picture: is_drawn.then(|| Picture::new(COLUMNS, ROWS)),
-            length_ms: trace.length().as_secs_f64() * 1000.0,
-        }
-    }
-
-    fn text(&self, trace: &Trace) -> String {
-        let mut text = String::new();
-        for (scale, cells) in self.picture.iter().flat_map(Picture::rows) {
-            text.push_str(&paint(DIM, scale));
-            for run in cells.chunk_by(|(_, a), (_, b)| a == b) {
-                let characters: String = run.iter().map(|(character, _)| *character).collect();
-                match run.first().map(|(_, ink)| ink) {
-                    None | Some(Ink::None) => text.push_str(&characters),
-                    Some(Ink::Load) => text.push_str(&paint(GREEN, characters)),
-                    Some(Ink::Capacity) => text.push_str(&paint(CYAN, characters)),
-                    Some(Ink::Short) => text.push_str(&paint(RED, characters)),
-                }
-            }
-            text = text.trim_end().to_owned();
-            text.push('\n');
-        }
-        let day = "%Y-%m-%d %H:%M";
-        let (start, end) = (trace.start().strftime(day), trace.end().strftime(day));
-        let axis = format!(
-            "      {start}{:>width$}\n",
-            end.to_string(),
-            width = COLUMNS - 16
-        );
-        text.push_str(&paint(DIM, axis));
-        text.push_str("      █ units needed, at most   ━ in service, least and most   ▒ short\n");
-        text
-    }
-}
-
-impl Watch for Chart {
-    fn step(&mut self, step: &Step) {
-        if let Some(picture) = &mut self.picture {
-            let share = step.at_ms as f64 / self.length_ms;
-            picture.add(share, f64::from(step.demand), step.served.units);
-        }
-    }
 }
