@@ -18,8 +18,11 @@ pub(super) struct VersionArgs {
 impl VersionArgs {
     pub(super) fn run(self, cx: &Context) -> CliResult {
         let version = env!("CARGO_PKG_VERSION");
-        // Those that can be opened; a build with the feature `aws` gets its own with a later version.
-        let providers = ["mock"];
+        let providers: &[&str] = if cfg!(feature = "aws") {
+            &["aws", "mock"]
+        } else {
+            &["mock"]
+        };
         if self.json {
             cx.output.json(&serde_json::json!({
                 "format_version": 1,

@@ -36,6 +36,10 @@ sso_role_name  = Dev
 role_arn                = arn:aws:iam::111122223333:role/pod
 web_identity_token_file = TOKEN
 
+[profile keys]
+aws_access_key_id     = AKIA999900001111TEST
+aws_secret_access_key = unused
+
 [profile helper]
 credential_process = exit 3
 "#;
@@ -121,6 +125,28 @@ impl Machine {
             assert!(!said.contains(noise), "{noise}\n{said}");
         }
     }
+}
+
+#[test]
+fn a_profile_that_is_asked_for_is_stronger_than_keys_of_the_environment() {
+    let machine = Machine::new(&AwsServer::shared().url());
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIA111122223333TEST"),
+        ("AWS_SECRET_ACCESS_KEY", "unused"),
+    ];
+    let with = |profile: &str| {
+        let block = format!(
+            "provider \"aws\" {{\n  region  = \"us-east-1\"\n  profile = \"{profile}\"\n}}\n"
+        );
+        machine.directory.write("shop.hcl", &block);
+        let ran = machine.import(&keys, &[]);
+        format!("{}{}", ran.stdout, ran.stderr)
+    };
+    let said = with("nosuch");
+    assert!(said.contains("profile `nosuch`"), "{said}");
+    let said = with("keys");
+    assert!(said.contains("999900001111"), "{said}");
+    assert!(!said.contains("111122223333"), "{said}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -137,7 +139,9 @@ async fn configuration(
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(of_profile(profile, settings));
     }
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
@@ -151,6 +155,17 @@ async fn configuration(
     };
     let provider = taken_on(role, settings, &config).await;
     Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+/// The credentials of a profile that the files name. The SDK's own search would take keys of the environment before them,
+/// and work in another account than the one that is meant.
+pub(crate) fn of_profile(profile: &str, settings: &AwsSettings) -> SharedCredentialsProvider {
+    let region = settings.region.clone().map(Region::new);
+    let provider = ProfileFileCredentialsProvider::builder()
+        .configure(&ProviderConfig::default().with_region(region))
+        .profile_name(profile)
+        .build();
+    SharedCredentialsProvider::new(provider)
 }
 
 /// The credentials of a role, taken on with those of `config`.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tideform_provider::ProviderError;
 
-use crate::client::taken_on;
+use crate::client::{of_profile, taken_on};
 use crate::error::causes;
 use crate::login::{self, Profile};
 use crate::settings::AwsSettings;
@@ -58,7 +58,9 @@ impl Credentials {
             loader = loader.region(Region::new(region.clone()));
         }
         if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(of_profile(profile, &settings));
         }
         let config = loader.load().await;
         let region = config.region().map(ToString::to_string);
