@@ -65,3 +65,46 @@ fn what_is_no_trace_is_refused_with_its_line() {
     let ran = directory.run(&["analyze", "none.csv"]).exits(1);
     assert!(ran.stderr.contains("none.csv"), "{}", ran.stderr);
 }
+
+/// The recommended limits of a load at each minute of some days.
+fn limits(hours: u32, load: impl Fn(f64) -> f64, flags: &[&str]) -> (u32, u32, String) {
+    let start: jiff::Timestamp = "2026-01-05T00:00:00Z".parse().expect("a time");
+    let rows: String = (0..i64::from(hours) * 60)
+        .map(|minute| {
+            let at = start + jiff::SignedDuration::from_mins(minute);
+            format!("{at},{}\n", load(minute as f64 / 1440.0))
+        })
+        .collect();
+    let directory = Directory::with(&[("load.csv", &format!("timestamp,value\n{rows}"))]);
+    let ran = directory
+        .run(&[&["analyze", "load.csv"], flags].concat())
+        .exits(0);
+    let of = |name: &str| {
+        let line = ran
+            .stdout
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(" = "));
+        line.and_then(|number| number.parse().ok()).expect("limits")
+    };
+    (of("min"), of("max"), ran.stdout.clone())
+}
+
+#[test]
+fn a_short_trace_gets_its_limits_by_the_same_rule_as_a_long_one() {
+    let wave = |day: f64| 500.0 - 400.0 * (day * std::f64::consts::TAU).cos();
+    let assumed = "assume that the peak needs about 20";
+    // 80 % of 10 is 8 an instance: ceil(105 / 8) of the base, ceil(900 / 8) = 113 of the peak, and half again.
+    for hours in [48, 96] {
+        let (min, max, text) = limits(hours, wave, &["--throughput", "10"]);
+        assert_eq!((min, max), (14, 170), "{hours} h:\n{text}");
+        assert!(!text.contains(assumed), "{hours} h:\n{text}");
+        // The 99.9th percentile is 20 instances, the peak a little more.
+        let (min, max, text) = limits(hours, wave, &[]);
+        assert_eq!((min, max), (3, 32), "{hours} h:\n{text}");
+        assert!(text.contains(assumed), "{hours} h:\n{text}");
+    }
+    for hours in [24, 120] {
+        let (min, max, text) = limits(hours, |_| 5.0, &["--throughput", "1"]);
+        assert_eq!((min, max), (7, 7), "{hours} h:\n{text}");
+    }
+}

@@ -252,9 +252,7 @@ fn target(analysis: &Analysis) -> u32 {
 /// A policy of the kind, with the numbers of the trace.
 pub(super) fn policy(analysis: &Analysis, options: &Options, kind: Kind) -> String {
     let mut hcl = Hcl::default();
-    let replay = analysis.replay.as_ref();
-    let per_instance = replay.map(|replay| replay.load_per_instance);
-    let is_assumed = replay.is_none_or(|replay| replay.is_assumed);
+    let per_instance = analysis.load_per_instance;
     let instances = |load: f64| {
         per_instance.map_or(1, |per_instance| {
             ((load / per_instance).ceil() as u32).max(1)
@@ -264,7 +262,10 @@ pub(super) fn policy(analysis: &Analysis, options: &Options, kind: Kind) -> Stri
         "# For a load like that of {}.",
         analysis.trace.from
     ));
-    if is_assumed {
+    if per_instance.is_none() {
+        hcl.line("# Without load, nothing is known of numbers of instances: say what one");
+        hcl.line("# carries with --throughput.");
+    } else if options.throughput.is_none() {
         hcl.line("# Numbers of instances assume that the peak needs about 20: say what one");
         hcl.line("# carries with --throughput.");
     }
@@ -369,7 +370,7 @@ pub(super) fn policy(analysis: &Analysis, options: &Options, kind: Kind) -> Stri
         // Room for half as much again as was ever seen.
         hcl.pairs(&[
             ("min", min.to_string()),
-            ("max", (peak + peak.div_ceil(2)).to_string()),
+            ("max", peak.saturating_add(peak.div_ceil(2)).to_string()),
         ]);
     }
     hcl.close();
@@ -480,8 +481,11 @@ pub(super) fn time(seconds: u64) -> String {
     format_duration(Duration::from_secs(seconds))
 }
 
-/// A load, with three digits that mean something, or all that lie before the point.
+/// A load, with three digits that mean something, or all that lie before the point up to 15.
 pub(super) fn number(value: f64) -> String {
+    if value.abs() >= 1e15 {
+        return format!("{value:.2e}");
+    }
     let digits = match value.abs() {
         v if v >= 100.0 => 0,
         v if v >= 10.0 => 1,

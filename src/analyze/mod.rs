@@ -98,6 +98,9 @@ pub struct Analysis {
     pub bursts: Bursts,
     /// How well the load can be predicted; nothing below three days.
     pub predictability: Option<Predictability>,
+    /// The load that one instance carries within the SLO; nothing where there is no load and no throughput is given.
+    #[serde(skip)]
+    pub load_per_instance: Option<f64>,
     /// What each kind of policy would have cost; nothing below three days.
     pub replay: Option<Replay>,
     /// Busy times of the day, that a schedule could raise floors in.
@@ -234,7 +237,9 @@ pub fn analyze(trace: &Trace, options: &Options) -> Analysis {
     };
     let is_regular = daily.iter().any(|daily| daily.strength >= REGULAR)
         || weekly.iter().any(|weekly| weekly.strength >= REGULAR);
-    let replay = replay::of(&series, &hours, options, is_regular);
+    let load_per_instance = replay::load_per_instance(&series, options);
+    let replay =
+        load_per_instance.and_then(|load| replay::of(&series, &hours, options, load, is_regular));
     let mut analysis = Analysis {
         format_version: FORMAT_VERSION,
         trace: Span {
@@ -254,6 +259,7 @@ pub fn analyze(trace: &Trace, options: &Options) -> Analysis {
         anomalies,
         bursts,
         predictability,
+        load_per_instance,
         replay,
         busy,
         advice: Advice::default(),

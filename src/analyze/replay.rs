@@ -152,22 +152,25 @@ struct Ground<'a> {
     knows_load: bool,
 }
 
+/// The load that one instance carries within the SLO, however short the trace; nothing where neither the options nor
+/// the load say it.
+pub(super) fn load_per_instance(series: &Series, options: &Options) -> Option<f64> {
+    let per_instance = match options.throughput {
+        Some(throughput) => throughput * SLO_PERCENT / 100.0,
+        None => numbers::quantile(&numbers::sorted(&series.values), 0.999) / ASSUMED_PEAK,
+    };
+    (per_instance > 0.0).then_some(per_instance)
+}
+
 pub(super) fn of(
     series: &Series,
     hours: &Hours,
     options: &Options,
+    per_instance: f64,
     is_regular: bool,
 ) -> Option<Replay> {
     let from = predict::held_back(series)?;
     let day = series.steps_in(DAY_S)?;
-    let level = numbers::quantile(&numbers::sorted(&series.values), 0.999);
-    let per_instance = match options.throughput {
-        Some(throughput) => throughput * SLO_PERCENT / 100.0,
-        None => level / ASSUMED_PEAK,
-    };
-    if per_instance <= 0.0 {
-        return None;
-    }
     let load: Vec<f64> = series.values.iter().map(|v| v / per_instance).collect();
     let ground = Ground {
         demand: load.iter().map(|load| load.ceil() as u32).collect(),
