@@ -395,6 +395,91 @@ fn pins_surges_and_broken_instances_are_played_and_never_ignored() {
 }
 
 #[test]
+fn a_pin_beyond_the_limits_says_where_it_runs() {
+    let pin = "50@2026-01-05T02:00:00Z..2026-01-05T04:00:00Z";
+    let ran = directory().run(&[
+        "simulate", "web", "--trace", "day.csv", "--json", "--pin", pin,
+    ]);
+    let notes = ran.exits(0).json()["notes"].to_string();
+    let said = "the pin at 50 holds from 2026-01-05T02:00:00Z to 2026-01-05T04:00:00Z, at 20: the limits are 2 to 20";
+    assert!(notes.contains(said), "{notes}");
+}
+
+/// Jobs per second: nothing, half an hour that three workers carry, and nothing.
+fn rush() -> String {
+    let mut text = "timestamp,value\n".to_owned();
+    for n in 0..360 {
+        let load = if (30..60).contains(&n) { 1.2 } else { 0.0 };
+        text += &format!("2018-03-15T{:02}:{:02}:00Z,{load}\n", n / 60, n % 60);
+    }
+    text
+}
+
+#[test]
+fn the_queue_worker_is_a_queue_and_its_steps_act() {
+    let directory = Directory::example("queue-worker");
+    directory.write("rush.csv", &rush());
+    let run = || {
+        let flags = ["simulate", "worker", "--trace", "rush.csv", "--json"];
+        directory.run(&flags).exits(0).json()
+    };
+    let named = run();
+    let notes = named["notes"].to_string();
+    assert!(notes.contains("waits in a queue"), "{notes}");
+    assert!(!notes.contains("is no load"), "{notes}");
+    let (waited, capacity) = ("peak_backlog", "peak_capacity");
+    assert!(named["measures"][waited].as_f64() > Some(60.0), "{named}");
+    assert_eq!(named["measures"][capacity], 4, "the step adds to the three");
+    // What is named as the load though it waits is the queue's all the same.
+    let files = directory.read("worker.hcl");
+    for backlog in ["queue_depth", "ApproximateNumberOfMessagesVisible"] {
+        let files = files.replace(
+            "\"requests\"\n    price",
+            &format!("\"{backlog}\"\n    price"),
+        );
+        directory.write("worker.hcl", &files.replace("queue_depth", backlog));
+        let wrong = run();
+        assert_eq!(wrong["measures"], named["measures"], "{backlog}");
+        let notes = wrong["notes"].to_string();
+        let said = format!("`{backlog}` is what waits, and not what arrives");
+        assert!(notes.contains(&said), "{notes}");
+    }
+}
+
+#[test]
+fn a_report_is_written_over_earlier_pages_alone() {
+    let directory = directory();
+    directory.write("shop.tf", "resource {}\n");
+    directory.write("empty.html", "");
+    directory.write("day", &trace());
+    for (trace, report, part) in [
+        ("day.csv", "day.csv", "would be written over the trace"),
+        ("day", "./day", "would be written over the trace"),
+        ("day.csv", "web.hcl", "(`.hcl`)"),
+        ("day.csv", "new.HCL", "(`.hcl`)"),
+        ("day.csv", "other.csv", "(`.csv`)"),
+        ("day.csv", "state.db", "(`.db`)"),
+        ("day.csv", "shop.tf", "a file that is no page"),
+    ] {
+        let before = std::fs::read(directory.file(report)).ok();
+        let ran = directory.run(&["simulate", "web", "--trace", trace, "--report", report]);
+        let ran = ran.exits(1);
+        assert!(ran.stderr.contains(part), "{report}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{report}");
+        assert_eq!(
+            std::fs::read(directory.file(report)).ok(),
+            before,
+            "{report}"
+        );
+    }
+    for report in ["empty.html", "new.html", "new.html"] {
+        let flags = ["simulate", "web", "--trace", "day.csv", "--report", report];
+        directory.run(&flags).exits(0);
+        assert!(directory.read(report).starts_with("<!doctype html>"));
+    }
+}
+
+#[test]
 fn a_scaler_that_nobody_knows_is_refused_with_those_that_are_known() {
     let ran = directory()
         .run(&["simulate", "web", "--trace", "day.csv", "--compare", "hpb"])

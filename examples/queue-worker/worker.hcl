@@ -74,7 +74,7 @@ group "worker" {
   instance {
     boot               = "60s"
     throughput         = 0.5
-    load               = "queue_depth"
+    load               = "requests"
     price_usd_per_hour = 0.0416
   }
 }

@@ -2,6 +2,7 @@
 
 mod asked;
 mod chart;
+mod written;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -196,6 +197,9 @@ struct WithComparison<'a> {
 impl SimulateArgs {
     pub(super) fn run(self, cx: &Context, matches: Option<&clap::ArgMatches>) -> CliResult {
         let given = self.given()?;
+        if let Some(file) = &self.report {
+            written::check(file, self.trace.as_deref())?;
+        }
         let configuration = cx.configuration(&self.variables, matches)?;
         let group = configuration.groups.get(&self.group).ok_or_else(|| {
             let known = configuration.groups.keys().map(GroupAddress::short);
@@ -230,10 +234,8 @@ impl SimulateArgs {
         if self.trace.is_none() {
             scenario.notes.insert(0, Note::Recorded(load.source));
         }
-        let said = asked::told(&given.asked)
-            .into_iter()
-            .map(|(what, from, until)| Note::Said(format!("{what} holds from {from} to {until}")));
-        scenario.notes.extend(said);
+        let said = asked::notes(&given.asked, scenario.limits());
+        scenario.notes.extend(said.into_iter().map(Note::Said));
         if load.is_in_units {
             scenario.notes.push(Note::InUnits);
         }
@@ -267,7 +269,7 @@ impl SimulateArgs {
                 comparison: comparison.as_ref(),
                 origin: &self.origin(&configuration, named),
             });
-            write_whole(file, &text).map_err(|source| CliError::File {
+            written::write_whole(file, &text).map_err(|source| CliError::File {
                 verb: "written",
                 path: file.clone(),
                 source,
@@ -450,21 +452,6 @@ impl SimulateArgs {
             ))
         })
     }
-}
-
-/// Writes beside and renames: whoever opens the file sees the old one or the whole new one.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    if path.is_dir() {
-        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory));
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let done = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    if done.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    done
 }
 
 /// What instances of a group cost, without asking its provider: the files, the bundled list, the mock cloud's own.

@@ -273,24 +273,37 @@ fn newest_step(input: Input) -> Input {
     }
 }
 
-/// What a metric of a group is in the world; `None`: it does not follow from load and capacity.
+/// What a metric of a group is in the world; `None`: it does not follow from load and capacity. What waits is a backlog,
+/// and never the load, whatever `instance { load }` says.
 pub fn metric_of(group: &Group, place: usize) -> Option<WorldMetric> {
     let metric = group.policy.metrics.get(place)?;
     let MetricSource::Query(query) = &metric.source else {
         return None;
     };
-    let load = group
-        .policy
-        .instance
-        .as_ref()
-        .and_then(|instance| instance.load.as_deref());
-    if load == Some(&*metric.name) {
+    let known = if query.query.is_some() {
+        WorldMetric::named(&metric.name)
+    } else {
+        WorldMetric::named(&query.name)
+    };
+    let is_backlog = known.is_some_and(WorldMetric::needs_queue);
+    if is_load(group, &metric.name) && !is_backlog {
         return Some(WorldMetric::Requests);
     }
-    if query.query.is_some() {
-        return WorldMetric::named(&metric.name);
-    }
-    WorldMetric::named(&query.name)
+    known
+}
+
+/// The metric that the group's `instance { load }` names though it tells what waits, and not what arrives.
+pub(super) fn backlog_as_load(group: &Group) -> Option<&Name> {
+    let mut metrics = group.policy.metrics.iter().enumerate();
+    metrics.find_map(|(place, metric)| {
+        let is_backlog = metric_of(group, place).is_some_and(WorldMetric::needs_queue);
+        (is_backlog && is_load(group, &metric.name)).then_some(&metric.name)
+    })
+}
+
+fn is_load(group: &Group, metric: &Name) -> bool {
+    let instance = group.policy.instance.as_ref();
+    instance.and_then(|instance| instance.load.as_ref()) == Some(metric)
 }
 
 /// The first moment of the next month, UTC.

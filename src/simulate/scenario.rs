@@ -9,7 +9,7 @@ use tideform_policies::model::{Capacity, Controller, Group, Limits, MetricSource
 use super::asked::Asked;
 use super::native::Native;
 use super::own::Own;
-use super::policy::{Policy, Sight, metric_of};
+use super::policy::{Policy, Sight, backlog_as_load, metric_of};
 use super::prices::Prices;
 use super::run::Setup;
 use super::trace::Trace;
@@ -82,6 +82,8 @@ pub enum Note {
     Filled(usize),
     /// Jobs wait, since a metric of the policy is about a queue.
     Queue,
+    /// `instance { load }` names a metric of what waits.
+    BacklogAsLoad(Name),
     /// No price is known: an instance-hour costs a dollar.
     NoPrice,
     /// The group has no limits of its own.
@@ -319,6 +321,9 @@ fn notes(group: &Group, trace: &Trace) -> Vec<Note> {
     if group.controller == Controller::Native {
         notes.push(Note::Native);
     }
+    if let Some(name) = backlog_as_load(group) {
+        notes.push(Note::BacklogAsLoad(name.clone()));
+    }
     debug_assert!(group.policy.metrics.iter().all(|metric| matches!(
         metric.source,
         MetricSource::Query(_) | MetricSource::Formula(_)
@@ -354,6 +359,10 @@ impl std::fmt::Display for Note {
             ),
             Note::Filled(n) => write!(f, "{n} {} that the trace lacks were filled in", steps(*n)),
             Note::Queue => f.write_str("load that cannot be served waits in a queue, since the policy looks at one"),
+            Note::BacklogAsLoad(name) => write!(
+                f,
+                "`{name}` is what waits, and not what arrives, so it is no load: name a metric of arrivals in `instance {{ load }}`"
+            ),
             Note::NoPrice => f.write_str(
                 "no price is known, so an instance-hour counts as 1 USD; set `instance { price_usd_per_hour }`",
             ),

@@ -1,7 +1,7 @@
 //! Pins and surges that are asked for on the command line of a simulation.
 
 use jiff::Timestamp;
-use tideform_policies::model::{Capacity, Group};
+use tideform_policies::model::{Capacity, Group, Limits};
 
 use super::super::args::nearest;
 use super::super::error::CliError;
@@ -46,6 +46,26 @@ pub(super) fn told(asked: &Asked) -> Vec<(String, Timestamp, Timestamp)> {
     let surges = asked.surges.iter();
     let surges = surges.map(|of| (format!("the surge `{}`", of.name), of.from, of.until));
     pins.chain(surges).collect()
+}
+
+/// What is asked for, as notes; a pin beyond the limits says where it runs.
+pub(super) fn notes(asked: &Asked, limits: Option<Limits>) -> Vec<String> {
+    let bound = |pin: &Pinned| {
+        let limits = limits?;
+        let (min, max) = (limits.min(), limits.max());
+        let runs = pin.capacity.clamp(min, max);
+        (runs != pin.capacity).then(|| format!(", at {runs}: the limits are {min} to {max}"))
+    };
+    // The pins come first.
+    let bounds = asked.pins.iter().map(bound).chain(std::iter::repeat(None));
+    told(asked)
+        .into_iter()
+        .zip(bounds)
+        .map(|((what, from, until), bound)| {
+            let bound = bound.unwrap_or_default();
+            format!("{what} holds from {from} to {until}{bound}")
+        })
+        .collect()
 }
 
 /// What is asked for outside of the load would have no effect, and nobody would see it.
