@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tideform_policies::model::{Capacity, Change, Group, GroupAddress, Instance, InstanceState};
 use tideform_state::{EventKind, IntentId, Outcome};
 
-use super::progress::{Condition, Progress};
+use super::progress::{Condition, Moved, Progress};
 use super::settle::{Act, OpenIntent};
 use crate::engine::{Decision, Memory, Reason, Rules};
 use crate::observe::{Observed, after};
@@ -28,6 +28,11 @@ pub struct GroupRun {
     pub chooses_victims: bool,
     /// When people last asked for something of it by hand, or ended that before its time.
     pub asked_at: Option<Timestamp>,
+    /// When the first of what people asked for since the last visit runs out, of a group of which something was moved for
+    /// it.
+    pub over_at: Option<Timestamp>,
+    /// What is still to be brought back once all calls of this visit have succeeded.
+    pub moved_after: Option<Moved>,
 }
 
 impl GroupRun {
@@ -36,13 +41,15 @@ impl GroupRun {
         self.rules.group()
     }
 
-    /// Whether people have asked for something since it was last visited. A group that backs off goes on doing so.
+    /// Whether people have asked for something since it was last visited, or that is over and was not brought back. A
+    /// group that backs off goes on doing so.
     pub fn is_asked(&self, now: Timestamp) -> bool {
         let is_news = match (self.asked_at, self.progress.last_visit) {
             (Some(asked), Some(last)) => last < asked && asked <= now,
             (asked, _) => asked.is_some(),
         };
-        is_news && self.progress.not_before.is_none_or(|at| at <= now)
+        let is_over = self.over_at.is_some_and(|over| over <= now);
+        (is_news || is_over) && self.progress.not_before.is_none_or(|at| at <= now)
     }
 }
 

@@ -9,7 +9,7 @@ use tideform_provider::ControlSpec;
 use tideform_state::{Intent, Override, OverrideKind, State, StateError};
 
 use super::group::GroupRun;
-use super::progress::Progress;
+use super::progress::{Moved, Progress};
 use super::settle::{Act, OpenIntent};
 use crate::engine::{ActiveSurge, Memory, Overrides, Pause, Pin, Rules};
 use crate::plan::Details;
@@ -103,6 +103,10 @@ impl Compiled {
                 && is_moved_by_apply(&asked, progress.last_visit, applied_at);
             runs.push(GroupRun {
                 asked_at: asked_at(&asked),
+                over_at: (progress.moved != Moved::default())
+                    .then(|| over_at(&asked, progress.last_visit))
+                    .flatten(),
+                moved_after: None,
                 rules: Arc::clone(rules),
                 memory,
                 progress,
@@ -143,6 +147,15 @@ fn asked_at(asked: &[Override]) -> Option<Timestamp> {
         .flat_map(|set| [Some(set.created_at), ended_by_hand(set)])
         .flatten()
         .max()
+}
+
+/// When the first override that had not ended at the last visit runs out, or ended.
+fn over_at(asked: &[Override], last_visit: Option<Timestamp>) -> Option<Timestamp> {
+    asked
+        .iter()
+        .filter_map(|set| [set.ended_at, set.until].into_iter().flatten().min())
+        .filter(|end| last_visit.is_none_or(|last| last < *end))
+        .min()
 }
 
 /// An intent of the loop's; the changes of a plan are settled by the next plan.

@@ -33,8 +33,10 @@ pub(super) struct NativePlan {
     pub(super) acts: Vec<PlannedAct>,
     /// Why.
     pub(super) reasons: Vec<Reason>,
-    /// What the loop then has to bring back.
+    /// What the loop has to bring back from before the first of them on.
     pub(super) moved: Moved,
+    /// The same once all of them have succeeded.
+    pub(super) moved_after: Moved,
 }
 
 /// What people have asked for, as the limits by time take it.
@@ -99,6 +101,7 @@ pub(super) fn plan_native(
             before: Capacity(live.desired),
             after: Capacity(live.desired),
         });
+        plan.moved_after = plan.moved.clone();
         plan.act(live, &format!("paused until {:.0}", pause.until), changes);
         return plan;
     }
@@ -193,13 +196,18 @@ pub(super) fn plan_native(
         then.extend(stopped);
         then.extend(moved.resume(live));
     }
-    let is_settled = first.is_empty() && then.is_empty();
-    plan.moved.limits = !held.is_empty() || (moved.limits && !is_settled);
-    if !plan.moved.limits {
-        plan.moved.set_aside.clear();
+    plan.moved.limits = moved.limits || !held.is_empty();
+    if !held.is_empty() {
+        plan.moved_after = Moved {
+            limits: true,
+            set_aside: plan.moved.set_aside.clone(),
+            ..Moved::default()
+        };
     }
-    plan.moved.paused = moved.paused && !then.is_empty();
-    if !plan.moved.paused {
+    if first.is_empty() && then.is_empty() {
+        plan.moved = plan.moved_after.clone();
+    } else if then.is_empty() {
+        plan.moved.paused = false;
         plan.moved.off_before.clear();
     }
     // What ends a pin stands before it begins.

@@ -431,7 +431,7 @@ fn acted(
         let Some(run) = state.groups.get_mut(&pending.group) else {
             continue;
         };
-        let (write, result) = after_act(run, &intent, answer, now.world);
+        let (write, result) = after_act(run, &intent, answer, pending.acts.is_empty(), now.world);
         let goes_on = matches!(result, VisitResult::Moved(_) | VisitResult::Changed(_));
         if let Some(report) = state.reports.get_mut(&pending.group) {
             if goes_on {

@@ -53,6 +53,8 @@ fn run(group: &Group) -> GroupRun {
         progress: Progress::default(),
         open: Vec::new(),
         asked_at: None,
+        over_at: None,
+        moved_after: None,
         chooses_victims: true,
     }
 }

@@ -210,6 +210,7 @@ fn visit_native(
     };
     if !context.is_shadow && observed.native.is_some() {
         run.progress.moved = plan.moved;
+        run.moved_after = Some(plan.moved_after);
     }
     let off = run.progress.moved.off_by_others(&observed.live);
     let hindrance = Condition::of_switched_off(&off);
@@ -243,10 +244,12 @@ fn visit_native(
 ///
 /// - `intent`: the intent that the call carried out.
 /// - `answer`: what the provider said.
+/// - `is_last`: no other call of the visit follows.
 pub fn after_act(
     run: &mut GroupRun,
     intent: &OpenIntent,
     answer: &ActAnswer,
+    is_last: bool,
     now: Timestamp,
 ) -> (GroupWrite, VisitResult) {
     let mut write = GroupWrite::default();
@@ -262,6 +265,10 @@ pub fn after_act(
                 clear_condition(&mut run.progress, &mut write);
             }
             run.progress.visited(now);
+            // All of it is back: what the next visit finds changed was changed since, and is drift.
+            if is_last && let Some(moved) = run.moved_after.take() {
+                run.progress.moved = moved;
+            }
             write.memory = Some(run.memory.clone());
             write.progress = Some(run.progress.clone());
             write.closed.push(Closed {

@@ -189,3 +189,23 @@ fn a_group_is_asked_once_for_what_people_set_or_end_by_hand() {
         assert!(story.run().is_asked(at(70)));
     }
 }
+
+#[test]
+fn a_group_is_due_when_what_moved_it_runs_out_and_until_it_was_visited() {
+    let mut story = Story::new(Controller::Native);
+    story.asked(1, PIN);
+    let moved = Progress {
+        moved: LIMITS,
+        ..Progress::default()
+    };
+    story.visited(2, &moved);
+    assert!(!story.run().is_asked(at(60)));
+    assert!(story.run().is_asked(at(61)));
+    story
+        .0
+        .write(|tx| tx.expire_overrides(at(61), "ann"))
+        .expect("written");
+    assert!(story.run().is_asked(at(62)));
+    story.visited(63, &moved);
+    assert!(!story.run().is_asked(at(64)));
+}

@@ -5,8 +5,12 @@ use tideform_policies::model::{Limits, Schedule, Surge, Window};
 use tideform_provider::{Settings, SwitchedOff, dated_block};
 
 use super::*;
-use crate::engine::{ActiveSurge, Observation, Pause, Pin};
+use crate::engine::{ActiveSurge, Memory, Observation, Pause, Pin, Rules};
+use crate::reconcile::group::{ActAnswer, Context, GroupRun, GroupWrite, Seen};
+use crate::reconcile::progress::Progress;
+use crate::reconcile::settle::OpenIntent;
 use crate::reconcile::testing::{live_group, tracking_group};
+use crate::reconcile::{after_act, visit};
 
 fn at(text: &str) -> Timestamp {
     format!("2026-11-20T{text}Z").parse().expect("a time")
@@ -87,13 +91,13 @@ impl Case {
         }
     }
 
-    fn plan(&self) -> NativePlan {
+    fn observed(&self) -> Observed {
         let mut live = live_group("web", 4, at(NOW));
         live.attributes.limits = self.limits;
         live.controls = self.there.iter().map(made).collect();
         live.is_paused = self.is_paused;
         live.switched_off = self.off.clone();
-        let observed = Observed {
+        Observed {
             observation: Observation {
                 overrides: self.overrides.clone(),
                 ..Observation::default()
@@ -102,17 +106,23 @@ impl Case {
             failed_metrics: Default::default(),
             samples: Default::default(),
             load: None,
-            native: None,
-        };
-        let wanted = NativeControls {
+            native: Some(Ok(self.controls())),
+        }
+    }
+
+    fn controls(&self) -> NativeControls {
+        NativeControls {
             schedules: self.wanted.clone(),
             usual: self.usual.iter().map(|spec| spec.name.clone()).collect(),
             pausable: self.pausable.clone(),
-        };
+        }
+    }
+
+    fn plan(&self) -> NativePlan {
         plan_native(
             &self.group,
-            &observed,
-            &wanted,
+            &self.observed(),
+            &self.controls(),
             &self.moved,
             "shop",
             at(NOW),
@@ -228,6 +238,67 @@ fn after_a_pin_all_is_as_the_files_say_and_then_no_more_is_done() {
     };
     assert_eq!(settled.said(), [] as [&str; 0]);
     assert_eq!(settled.plan().moved, Moved::default());
+}
+
+#[test]
+fn what_was_brought_back_is_forgotten_with_the_outcome_of_the_last_call_and_not_before() {
+    let aside = spec("office-open", 6);
+    let moved = Moved {
+        limits: true,
+        set_aside: vec![made(&aside)],
+        ..Moved::default()
+    };
+    let over = Case {
+        limits: limits(5, 5),
+        wanted: vec![aside],
+        moved: moved.clone(),
+        ..Case::new()
+    };
+    let run = GroupRun {
+        rules: std::sync::Arc::new(Rules::new(&over.group)),
+        memory: Memory::default(),
+        progress: Progress {
+            moved: moved.clone(),
+            ..Progress::default()
+        },
+        open: Vec::new(),
+        chooses_victims: false,
+        asked_at: None,
+        over_at: None,
+        moved_after: None,
+    };
+    let context = Context {
+        now: at(NOW),
+        is_shadow: false,
+        lineage: "0123".to_owned(),
+        workspace: "shop".to_owned(),
+    };
+    let visit = visit(run, Seen::Live(Box::new(over.observed())), &context);
+    let kept = |write: GroupWrite| write.progress.map(|progress| progress.moved);
+    // Recorded before the first call: whoever is killed from here on goes on with it.
+    assert_eq!(kept(visit.write), Some(moved.clone()));
+    assert_eq!(visit.acts.len(), 2);
+    let answers = |answers: [ActAnswer; 2]| {
+        let mut run = visit.run.clone();
+        let mut last = None;
+        for (n, answer) in answers.iter().enumerate() {
+            let intent = OpenIntent {
+                id: tideform_state::IntentId(1),
+                at: at(NOW),
+                change: visit.acts[n].change.clone(),
+                act: visit.acts[n].act.clone(),
+            };
+            let (write, _) = after_act(&mut run, &intent, answer, n == 1, at(NOW));
+            last = kept(write).or(last);
+        }
+        last
+    };
+    let (done, not_done) = (ActAnswer::Done, ActAnswer::NotDone("no".to_owned()));
+    assert_eq!(
+        answers([done.clone(), done.clone()]),
+        Some(Moved::default())
+    );
+    assert_eq!(answers([done, not_done]), Some(moved));
 }
 
 #[test]
@@ -486,12 +557,16 @@ impl World {
             "shop",
             at(NOW),
         );
-        self.moved = plan.moved;
         let all = plan.acts.into_iter().flat_map(|act| match act.act {
             Act::Changes { changes, .. } => changes,
             _ => Vec::new(),
         });
-        for change in all.take(changes) {
+        let all: Vec<AttributeChange> = all.collect();
+        self.moved = match all.len() <= changes {
+            true => plan.moved_after,
+            false => plan.moved,
+        };
+        for change in all.into_iter().take(changes) {
             let controls = &mut self.live.controls;
             match change {
                 AttributeChange::Limits(limits) => self.live.attributes.limits = limits,
@@ -536,7 +611,6 @@ fn adopted_actions_are_set_aside_for_a_pin_and_come_back_as_they_were_wherever_t
             world.run(&pin(), 0);
             world.run(&Overrides::default(), going);
             world.run(&Overrides::default(), ALL);
-            world.run(&Overrides::default(), ALL);
             let mut after = world.live.clone();
             after.controls.sort_by(|a, b| a.name.cmp(&b.name));
             let mut controls = before.controls.clone();
@@ -557,7 +631,6 @@ fn a_pin_that_is_taken_back_before_all_of_it_was_done_leaves_nothing() {
         let mut world = World::new(Adopt::All);
         let names: Vec<String> = world.names().into_iter().map(str::to_owned).collect();
         world.run(&pin(), coming);
-        world.run(&Overrides::default(), ALL);
         world.run(&Overrides::default(), ALL);
         assert_eq!(world.names(), names, "killed after {coming}");
         assert_eq!(world.moved, Moved::default());
