@@ -119,6 +119,10 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
             .map(|(now, measures)| figures(now, measures)),
         planned: figures(&planned, &measures),
         notes: {
+            let is_new_slo = |was: &Group| was.policy.slo != case.planned.policy.slo;
+            if now.is_some() && case.was.as_ref().is_some_and(is_new_slo) {
+                notes.push("the SLO changes: all are measured by the new one".to_owned());
+            }
             notes.extend(said(now.as_ref(), &planned, load, has_price));
             notes
         },

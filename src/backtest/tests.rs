@@ -71,6 +71,17 @@ fn both_run_from_what_is_live_and_the_optimum_is_free_within_the_limits_of_eithe
 }
 
 #[test]
+fn a_new_slo_measures_both_and_is_said() {
+    let mut planned = fixed(2, 2);
+    planned.policy.slo.utilization = 40.0;
+    let played = play(&case(Some(fixed(2, 2)), planned), &two_hours()).unwrap();
+    assert!(played.is_same());
+    assert_eq!(played.planned.slo_percent, 0.0);
+    let note = "the SLO changes: all are measured by the new one";
+    assert!(played.notes.iter().any(|said| said == note), "{played:?}");
+}
+
+#[test]
 fn what_is_missing_costs_its_penalty() {
     let played = play(&case(Some(fixed(1, 1)), fixed(1, 2)), &two_hours()).unwrap();
     let now = played.now.unwrap();

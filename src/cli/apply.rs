@@ -114,8 +114,8 @@ pub(super) fn plan_and_apply(
             }));
         }
         cx.output.note(format!(
-            "\nThe plan is stopped by {}. Nothing was changed.",
-            plural(n, "gate of --fail-if")
+            "\nThe plan is stopped by {} of --fail-if. Nothing was changed.",
+            plural(n, "gate")
         ));
         check_failures(plan, false)?;
         return Ok(exit::FOUND);

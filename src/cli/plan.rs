@@ -273,8 +273,8 @@ impl PlanArgs {
                 None => String::new(),
             };
             cx.output.note(format!(
-                "\nThe plan is stopped by {}.{saved}",
-                plural(n, "gate of --fail-if")
+                "\nThe plan is stopped by {} of --fail-if.{saved}",
+                plural(n, "gate")
             ));
             check_failures(plan, is_said)?;
             return Ok(exit::FOUND);

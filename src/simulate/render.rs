@@ -100,8 +100,12 @@ pub fn table(report: &Report) -> String {
                 grouped(m.moves.r#in as f64, 0)
             ),
             format!(
-                "{} reversals within 15 minutes",
-                grouped(m.moves.reversals as f64, 0)
+                "{} {} within 15 minutes",
+                grouped(m.moves.reversals as f64, 0),
+                match m.moves.reversals {
+                    1 => "reversal",
+                    _ => "reversals",
+                }
             ),
         ],
     );
@@ -187,8 +191,9 @@ pub fn heading(report: &Report) -> String {
         trace.end.strftime(minute),
     );
     let facts = format!(
-        "{} steps of {}; decides every {}; boot {}, {} per second and unit",
+        "{} {} of {}; decides every {}; boot {}, {} per second and unit",
         grouped(trace.steps as f64, 0),
+        if trace.steps == 1 { "step" } else { "steps" },
         seconds(trace.step_s as f64),
         seconds(world.every_s),
         seconds((world.boot_s * 1000.0).round() / 1000.0),

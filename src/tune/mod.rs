@@ -254,7 +254,7 @@ pub fn tune(
         jobs: tuning.jobs,
         weight,
     };
-    let found = search(
+    let mut found = search(
         &sizes,
         start.clone(),
         &options,
@@ -265,6 +265,14 @@ pub fn tune(
     let best = recommend(&found, &start, weight, objective, &|point| {
         train.score(point)
     });
+    let candidates = found.tried.len();
+    // Taking back what is not worth a change may come to values that the search has not tried.
+    if !found.tried.iter().any(|tried| tried.point == best) {
+        found.tried.push(search::Tried {
+            point: best.clone(),
+            score: train.score(&best),
+        });
+    }
     let both = |point: &[u32]| -> Option<Both> {
         let came = |judge: &Judge<'_>| {
             let measures = judge.measures(point)?;
@@ -319,7 +327,7 @@ pub fn tune(
         group: scenario.group().address.to_string(),
         train: Part::of(&split.train),
         held_out: Part::of(&split.held_out),
-        candidates: found.tried.len(),
+        candidates,
         is_whole: found.is_whole,
         seed: tuning.seed,
         penalty: tuning.penalty,
@@ -332,7 +340,7 @@ pub fn tune(
         now,
         best: came,
         verdict,
-        front: shown(&found)
+        front: shown(&found, &best, weight)
             .into_iter()
             .filter_map(|point| {
                 let paths = settings.iter().map(|setting| setting.known.path.clone());
@@ -411,22 +419,53 @@ fn is_better(one: &Came, other: &Came, objective: f64) -> bool {
         && one.slo_attainment_percent >= other.slo_attainment_percent.min(objective)
 }
 
-/// Points of the front, evenly.
-fn shown(found: &Found) -> Vec<&Vec<u32>> {
-    let front = found.front();
+/// Points of the front, evenly, with the recommended one among them.
+fn shown<'a>(found: &'a Found, best: &[u32], weight: f64) -> Vec<&'a Vec<u32>> {
+    let front = front_with(found, best, weight);
+    let is_best = |place: &usize| found.tried.get(*place).is_some_and(|t| t.point == best);
+    let at = front.iter().position(is_best);
     let count = front.len().min(SHOWN);
-    let mut points: Vec<&Vec<u32>> = (0..count)
-        .filter_map(|n| {
-            let last = count.saturating_sub(1).max(1);
-            let place = n * front.len().saturating_sub(1) / last;
-            found
-                .tried
-                .get(*front.get(place)?)
-                .map(|tried| &tried.point)
-        })
+    let last = count.saturating_sub(1).max(1);
+    let mut places: Vec<usize> = (0..count)
+        .map(|n| n * front.len().saturating_sub(1) / last)
         .collect();
-    points.dedup();
-    points
+    // It takes the place of its neighbor.
+    if let Some(at) = at
+        && !places.contains(&at)
+        && let Some(nearest) = places.iter_mut().min_by_key(|place| place.abs_diff(at))
+    {
+        *nearest = at;
+    }
+    places.dedup();
+    let points = places.into_iter().filter_map(|place| {
+        let tried = found.tried.get(*front.get(place)?)?;
+        Some(&tried.point)
+    });
+    points.collect()
+}
+
+/// The front, with the recommended one in the place of those that are better in both ways by less than is worth a change.
+fn front_with(found: &Found, best: &[u32], weight: f64) -> Vec<usize> {
+    let mut front = found.front();
+    let Some(at) = found.tried.iter().position(|tried| tried.point == best) else {
+        return front;
+    };
+    let score_of = |place: usize| found.tried.get(place).and_then(|tried| tried.score);
+    let Some(of_best) = score_of(at).filter(|_| !front.contains(&at)) else {
+        return front;
+    };
+    front.retain(|place| {
+        score_of(*place).is_some_and(|other| {
+            let is_as_good = other.cost <= of_best.cost && other.missing <= of_best.missing;
+            let most = other.objective(weight) * (1.0 + WORTH);
+            !(is_as_good && of_best.objective(weight) <= most)
+        })
+    });
+    let costs_less =
+        |place: &usize| score_of(*place).is_some_and(|other| other.cost < of_best.cost);
+    let next = front.partition_point(costs_less);
+    front.insert(next, at);
+    front
 }
 
 fn notes(scenario: &Scenario, split: &Split) -> Vec<String> {

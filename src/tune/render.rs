@@ -1,7 +1,7 @@
 //! What a search came to, for people. Strings; the command prints them.
 
 use super::propose::{Proposal, Way};
-use super::{Both, Came, Part, Tuned, Verdict};
+use super::{Both, Came, Candidate, Part, Tuned, Verdict};
 
 /// The first line of all, with the group.
 pub fn heading(tuned: &Tuned) -> String {
@@ -89,16 +89,21 @@ pub fn front(tuned: &Tuned) -> String {
         "  {:>10}{:>10}   {:>10}{:>10}\n",
         "USD", "missing", "USD", "missing"
     );
+    let is_best = |candidate: &Candidate| {
+        let mut settings = tuned.settings.iter();
+        settings.all(|setting| candidate.settings.get(&setting.path) == Some(&setting.best))
+    };
     for candidate in &tuned.front {
         let Both { train, held_out } = &candidate.came;
         let values: Vec<&str> = candidate.settings.values().map(String::as_str).collect();
         text += &format!(
-            "  {:>10.2}{:>10.2}   {:>10.2}{:>10.2}   {}\n",
+            "  {:>10.2}{:>10.2}   {:>10.2}{:>10.2}   {}{}\n",
             train.cost_usd,
             train.missing_unit_hours,
             held_out.cost_usd,
             held_out.missing_unit_hours,
             values.join(" "),
+            if is_best(candidate) { "   <- best" } else { "" },
         );
     }
     let paths = tuned.front.first().map(|first| &first.settings);
@@ -130,6 +135,16 @@ pub fn verdict(tuned: &Tuned) -> String {
             "Nothing is proposed: no candidate was worth a change of the policy as it is.\n"
                 .to_owned()
         }
+        Verdict::NotConfirmed if best.objective_usd < now.objective_usd => format!(
+            "Nothing is proposed: in the time that the search has not seen, the best candidate misses the SLO: {:.3} % of minutes \
+             within it, where slo.objective is {} % and the policy as it is keeps {:.3} %. Cost and shortage alone would speak for \
+             it ({:.2} against {:.2} USD).\n",
+            best.slo_attainment_percent,
+            tuned.slo_objective_percent,
+            now.slo_attainment_percent,
+            best.objective_usd,
+            now.objective_usd,
+        ),
         Verdict::NotConfirmed => format!(
             "Nothing is proposed: in the time that the search has not seen, the best candidate does not beat the policy as it is \
              ({:.2} against {:.2} USD, {:.3} against {:.3} % of minutes within the SLO).\n",

@@ -320,9 +320,92 @@ fn the_same_seed_gives_the_same_answer_in_any_number_of_threads() {
     assert!(one.best.held_out.objective_usd < one.now.held_out.objective_usd);
     let tuned = tuned_policy(&one, &settings, &group(&files, "web").policy);
     assert_ne!(tuned, group(&files, "web").policy);
+    let is_best = |candidate: &Candidate| candidate.came == one.best;
+    assert_eq!(one.front.iter().filter(|one| is_best(one)).count(), 1);
     for pair in one.front.windows(2) {
         let (a, b) = (pair[0].came.train, pair[1].came.train);
         assert!(a.cost_usd < b.cost_usd && a.missing_unit_hours > b.missing_unit_hours);
+    }
+}
+
+#[test]
+fn the_recommended_candidate_is_in_the_front_in_the_place_of_what_is_hardly_better() {
+    let tried = |place: u32, cost: f64, missing: f64| search::Tried {
+        point: vec![place],
+        score: Some(Score {
+            cost,
+            missing,
+            attainment: 100.0,
+        }),
+    };
+    let front = |best: Option<(f64, f64)>| -> Vec<u32> {
+        let mut points: Vec<_> = (0..21)
+            .map(|n| tried(n, 100.0 + f64::from(n), 20.0 - f64::from(n)))
+            .collect();
+        points.extend(best.map(|(cost, missing)| tried(99, cost, missing)));
+        let found = Found {
+            tried: points,
+            is_whole: false,
+        };
+        shown(&found, &[99], 1.0)
+            .iter()
+            .map(|point| point[0])
+            .collect()
+    };
+    let without = [0, 2, 4, 6, 8, 11, 13, 15, 17, 20];
+    for (name, best, expected) in [
+        ("none", None, without),
+        // It is better than the sixth in both ways.
+        (
+            "better",
+            Some((105.9, 14.0)),
+            [0, 2, 4, 99, 8, 11, 13, 15, 17, 20],
+        ),
+        // It is a little worse than the sixth, and keeps more as it is.
+        (
+            "simpler",
+            Some((106.1, 14.0)),
+            [0, 2, 4, 99, 8, 11, 13, 15, 17, 20],
+        ),
+    ] {
+        assert_eq!(front(best), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_confirmed_names_what_speaks_against_it() {
+    let came = |objective_usd, slo_attainment_percent| Came {
+        cost_usd: 1.0,
+        missing_unit_hours: 0.0,
+        slo_attainment_percent,
+        moves_per_day: 0.0,
+        objective_usd,
+    };
+    let files = files();
+    let trace = trace();
+    let scenario = Scenario::new(group(&files, "web"), &trace, &Given::default()).unwrap();
+    let tuning = Tuning {
+        budget: 1,
+        seed: 1,
+        jobs: 1,
+        penalty: 10.0,
+    };
+    let mut tuned = tune(&scenario, &split(&trace).unwrap(), &[], &tuning, &|| {});
+    tuned.verdict = Verdict::NotConfirmed;
+    tuned.now.held_out = came(119.93, 100.0);
+    for (best, part) in [
+        (
+            came(109.21, 99.688),
+            "misses the SLO: 99.688 % of minutes within it, where slo.objective is 99.9 % and the policy as it is keeps 100.000 %",
+        ),
+        (
+            came(120.0, 100.0),
+            "does not beat the policy as it is (120.00 against 119.93 USD",
+        ),
+    ] {
+        tuned.best.held_out = best;
+        let said = render::verdict(&tuned);
+        assert!(said.contains(part), "{said}");
     }
 }
 

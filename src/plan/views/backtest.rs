@@ -5,6 +5,8 @@ use std::time::Duration;
 use tideform_policies::model::units::format_duration;
 
 use crate::backtest::{Figures, LoadFacts, Played, SHOWN_PENALTY};
+use crate::plan::gates::Verdict;
+use crate::plan::types::{GroupPlan, Plan, PlannedChange};
 
 /// The columns after the first.
 pub(super) const HEAD: [&str; 7] = [
@@ -24,6 +26,13 @@ const WIDTH: usize = 74;
 
 /// A row: whose, then its cells.
 pub(super) type Row = (&'static str, [String; 7]);
+
+/// Whether one line is enough: nothing differs, the SLO that measures both is the old one, and no gate stops the group.
+pub(super) fn is_one_line(plan: &Plan, group: &GroupPlan, played: &Played) -> bool {
+    let is_slo = |change: &PlannedChange| change.path.starts_with("slo.");
+    let is_about = |verdict: &Verdict| verdict.stops() && verdict.group == group.address;
+    played.is_same() && !group.changes.iter().any(is_slo) && !plan.verdicts.iter().any(is_about)
+}
 
 /// Now, planned, optimum.
 pub(super) fn rows(played: &Played) -> Vec<Row> {

@@ -92,7 +92,7 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "| | Group | What happens | USD a month |\n|---|---|---|---|"
+        "| | Group | What happens | USD a month at the capacity of now |\n|---|---|---|---|"
     )?;
     for (i, group) in shown.iter().enumerate() {
         if out.len() > LONGEST / 2 {
@@ -105,12 +105,12 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
             "| `{}` | `{}` | {} | {} |",
             words::sign(group),
             code(&group.address.to_string()),
-            escape(&words::action(group)),
+            cell(&words::action(group)),
             cost.map_or_else(String::new, |usd| format!("{usd:+.2}")),
         )?;
     }
     writeln!(out)?;
-    write_backtests(out, &shown)?;
+    write_backtests(out, plan, &shown)?;
     for (i, group) in shown.iter().enumerate() {
         let mut part = String::new();
         write_group(&mut part, group)?;
@@ -124,29 +124,28 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
 }
 
 /// Not folded: it is what a review asks first.
-fn write_backtests(out: &mut String, groups: &[&GroupPlan]) -> std::fmt::Result {
+fn write_backtests(out: &mut String, plan: &Plan, groups: &[&GroupPlan]) -> std::fmt::Result {
     let tested = groups
         .iter()
-        .filter_map(|group| Some((&group.address, group.backtest.as_ref()?)));
+        .filter_map(|group| Some((*group, group.backtest.as_ref()?)));
     let tested: Vec<_> = tested.collect();
     if tested.is_empty() {
         return Ok(());
     }
     writeln!(out, "#### On the recorded load\n")?;
-    let differs = |found: &&Backtest| found.played().is_some_and(|played| !played.is_same());
     let (mut lines, mut has_head) = (Vec::new(), false);
-    for (i, (address, found)) in tested.iter().enumerate() {
+    for (i, (group, found)) in tested.iter().enumerate() {
         if out.len() > LONGEST * 2 / 3 {
             lines.push(format!("and {} more groups", tested.len() - i));
             break;
         }
-        let name = format!("`{}`", code(&address.to_string()));
+        let name = format!("`{}`", code(&group.address.to_string()));
         match found {
             Backtest::Missing { why_not } => {
                 lines.push(format!("{name}: no backtest: {}", escape(why_not)));
                 continue;
             }
-            Backtest::Played(played) if played.is_same() => {
+            Backtest::Played(played) if backtest::is_one_line(plan, group, played) => {
                 let load = escape(&backtest::load(&played.load));
                 lines.push(format!("{name}: no difference; {load}"));
                 continue;
@@ -166,7 +165,7 @@ fn write_backtests(out: &mut String, groups: &[&GroupPlan]) -> std::fmt::Result 
             writeln!(out, "| {name} | {whose} | {} |", cells.join(" | "))?;
         }
     }
-    if tested.iter().any(|(_, found)| differs(found)) {
+    if has_head {
         writeln!(out)?;
     }
     for line in lines {
@@ -191,7 +190,7 @@ fn write_drift(out: &mut String, plan: &Plan) -> std::fmt::Result {
                 "| `{}` | `{}` | {} |",
                 code(&group.address.to_string()),
                 code(&drift.path),
-                escape(&words::drift(drift))
+                cell(&words::drift(drift))
             )?;
         }
     }
@@ -262,10 +261,10 @@ fn write_change(out: &mut String, change: &PlannedChange) -> std::fmt::Result {
     let why: Vec<String> = change
         .reason
         .iter()
-        .map(|reason| escape(reason))
+        .map(|reason| cell(reason))
         .chain(place)
         .collect();
-    let cell = |value: &serde_json::Value| {
+    let value = |value: &serde_json::Value| {
         if value.is_null() {
             String::new()
         } else {
@@ -277,8 +276,8 @@ fn write_change(out: &mut String, change: &PlannedChange) -> std::fmt::Result {
         "| `{}` | `{}` | {} | {} | {} |",
         change.action.sign(),
         code(&change.path),
-        cell(&change.before),
-        cell(&change.after),
+        value(&change.before),
+        value(&change.after),
         why.join(", ")
     )
 }
@@ -290,10 +289,45 @@ fn code(text: &str) -> String {
         .replace('\n', " ")
 }
 
-/// Text outside of backquotes.
+/// Text of a paragraph or a list.
 fn escape(text: &str) -> String {
+    escaped(text, false)
+}
+
+/// Text inside a table, where a bar ends the cell also between backquotes.
+fn cell(text: &str) -> String {
+    escaped(text, true)
+}
+
+/// Text that means itself. What it has between backquotes stays as it is: Markdown decodes nothing there. A backquote
+/// without its other is a character.
+fn escaped(text: &str, is_cell: bool) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if c == '`' {
+            let after = rest.trim_start_matches('`');
+            let (run, _) = rest.split_at(rest.len() - after.len());
+            match closing(after, run.len()) {
+                Some(end) => {
+                    let (inside, after) = after.split_at(end);
+                    let inside = inside.replace('\n', " ");
+                    let inside = if is_cell {
+                        inside.replace('|', "\\|")
+                    } else {
+                        inside
+                    };
+                    out.push_str(&format!("{run}{inside}{run}"));
+                    rest = after.get(run.len()..).unwrap_or_default();
+                }
+                None => {
+                    out.push_str(&run.replace('`', "\\`"));
+                    rest = after;
+                }
+            }
+            continue;
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
         match c {
             '\\' | '*' | '[' | ']' | '|' | '#' | '~' => {
                 out.push('\\');
@@ -311,10 +345,49 @@ fn escape(text: &str) -> String {
     out
 }
 
+/// Where the next run of exactly so many backquotes begins.
+fn closing(text: &str, count: usize) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let rest = text.get(from..)?;
+        let start = rest.find('`')?;
+        let (_, rest) = rest.split_at(start);
+        let length = rest.len() - rest.trim_start_matches('`').len();
+        if length == count {
+            return Some(from + start);
+        }
+        from += start + length;
+    }
+}
+
 fn html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('@', "@\u{200b}")
         .replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cell, escape};
+
+    #[test]
+    fn what_stands_between_backquotes_is_not_escaped_and_the_rest_is() {
+        for (text, expected) in [
+            (
+                "`cost > +5%` holds: 1 -> 2.",
+                "`cost > +5%` holds: 1 -&gt; 2.",
+            ),
+            ("`a * <b> & @c\n| d` @e", "`a * <b> & @c | d` @\u{200b}e"),
+            ("``a ` < b`` <", "``a ` < b`` &lt;"),
+            // Without its other it opens nothing, here or further on.
+            ("it's ` < 5", "it's \\` &lt; 5"),
+            ("``a` <b>", "\\`\\`a\\` &lt;b&gt;"),
+            ("a \\` <b> `c>`", "a \\\\` <b> `c&gt;\\`"),
+        ] {
+            assert_eq!(escape(text), expected, "{text}");
+        }
+        assert_eq!(cell("`a | <b>` | c"), "`a \\| <b>` \\| c");
+    }
 }

@@ -249,6 +249,62 @@ fn markdown_cannot_be_broken_by_what_the_cloud_says() {
 }
 
 #[test]
+fn a_backtest_without_a_difference_has_its_table_where_the_slo_changes_or_a_gate_stops_the_group() {
+    use crate::plan::gates::{Outcome, Verdict};
+    let figures = json!({
+        "instance_hours": 4.0, "cost_usd_per_month": 146.0, "slo_percent": 12.5, "short_minutes": 105.0,
+        "actions_per_day": 0.0, "flapping": 0, "missing_unit_hours": 2.0, "mean_capacity": 2.0, "peak_capacity": 2,
+        "regret": [1.0, 1.0, 1.0],
+    });
+    let best = json!({
+        "penalty": 10.0, "instance_hours": 4.0, "cost_usd_per_month": 146.0, "slo_percent": 100.0, "short_minutes": 0.0,
+        "missing_unit_hours": 0.0, "method": "exact",
+    });
+    let played = json!({
+        "load": {
+            "source": "a test", "start": "2026-11-02T00:00:00Z", "end": "2026-11-02T02:00:00Z", "step_s": 60, "steps": 120,
+            "held": 0, "lower_bounds": 0,
+        },
+        "now": figures, "planned": figures, "optimum": [best, best, best], "notes": [],
+    });
+    for (slo, outcome, has_table) in [
+        (false, None, false),
+        (false, Some(Outcome::Passed), false),
+        (false, Some(Outcome::Stopped), true),
+        (true, None, true),
+    ] {
+        let mut plan = plan();
+        let web = plan
+            .groups
+            .iter_mut()
+            .find(|group| &*group.address.name == "web");
+        let web = web.unwrap();
+        web.backtest = Some(serde_json::from_value(played.clone()).unwrap());
+        if slo {
+            web.changes[0].path = "slo.utilization".into();
+        }
+        let group = web.address.clone();
+        plan.verdicts.extend(outcome.map(|outcome| Verdict {
+            group,
+            gate: "slo < 99.9".into(),
+            outcome,
+            now: None,
+            planned: Some(12.5),
+            text: "12.500 % of minutes within the SLO planned".into(),
+        }));
+        for shown in [text(&plan, None), markdown(&plan)] {
+            let case = format!("{slo} {outcome:?}\n{shown}");
+            assert_eq!(shown.contains("no difference"), !has_table, "{case}");
+            assert_eq!(
+                shown.contains("12.500  ") || shown.contains("| 12.500 |"),
+                has_table,
+                "{case}"
+            );
+        }
+    }
+}
+
+#[test]
 fn groups_that_could_not_be_read_are_counted_and_are_not_called_unchanged() {
     // Of three groups: whose file changes, which cannot be read, and what the last line says.
     for (changed, unread, expected) in [

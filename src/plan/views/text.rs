@@ -7,7 +7,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::blocks::{self, Line};
 use super::{backtest, words};
-use crate::backtest::Backtest;
+use crate::backtest::{Backtest, Played};
 use crate::engine::explain;
 use crate::plan::types::{ChangeAction, GroupPlan, Mode, Plan, PlannedChange};
 use crate::wrap::wrapped;
@@ -83,7 +83,7 @@ fn write_plan(out: &mut String, plan: &Plan, wrap: Option<usize>) -> std::fmt::R
         writeln!(out)?;
     }
     for group in changed {
-        write_group(out, group, wrap)?;
+        write_group(out, plan, group, wrap)?;
         writeln!(out)?;
     }
     // What is left alone is told of groups that do not change too, while these are few.
@@ -180,7 +180,12 @@ fn group_style(group: &GroupPlan) -> Style {
     }
 }
 
-fn write_group(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std::fmt::Result {
+fn write_group(
+    out: &mut String,
+    plan: &Plan,
+    group: &GroupPlan,
+    wrap: Option<usize>,
+) -> std::fmt::Result {
     let sign_style = group_style(group);
     let head = format!(
         "{sign_style}{:>3}{sign_style:#} {HEAD}{}{HEAD:#}   ",
@@ -233,12 +238,20 @@ fn write_group(out: &mut String, group: &GroupPlan, wrap: Option<usize>) -> std:
         put(out, "    cost: ", &cost, wrap)?;
     }
     match &group.backtest {
-        Some(found) => write_backtest(out, found, wrap),
+        Some(found) => {
+            let is_one_line = |played: &Played| backtest::is_one_line(plan, group, played);
+            write_backtest(out, found, is_one_line, wrap)
+        }
         None => Ok(()),
     }
 }
 
-fn write_backtest(out: &mut String, found: &Backtest, wrap: Option<usize>) -> std::fmt::Result {
+fn write_backtest(
+    out: &mut String,
+    found: &Backtest,
+    is_one_line: impl Fn(&Played) -> bool,
+    wrap: Option<usize>,
+) -> std::fmt::Result {
     let said = |text: &str| explain::Line {
         subject: String::new(),
         text: text.to_owned(),
@@ -251,7 +264,7 @@ fn write_backtest(out: &mut String, found: &Backtest, wrap: Option<usize>) -> st
         Backtest::Played(played) => played,
     };
     let load = backtest::load(&played.load);
-    if played.is_same() {
+    if is_one_line(played) {
         writeln!(out, "    backtest: no difference on the recorded load")?;
         return writeln!(out, "        {QUIET}{load}{QUIET:#}");
     }

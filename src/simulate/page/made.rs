@@ -83,10 +83,14 @@ pub(super) fn facts(
         (
             "Of",
             format!(
-                "{} to {} UTC, {} steps of {}",
+                "{} to {} UTC, {} {} of {}",
                 moment(report.trace.start, 0),
                 moment(report.trace.end, 0),
                 grouped(report.trace.steps as f64, 0),
+                match report.trace.steps {
+                    1 => "step",
+                    _ => "steps",
+                },
                 seconds(report.trace.step_s as f64)
             ),
         ),
