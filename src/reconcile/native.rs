@@ -114,7 +114,9 @@ pub(super) fn plan_native(
     let is_adopted = |control: &&Control| {
         control.kind == ControlKind::Schedule
             && !is_ours(&control.name, workspace)
-            && (wanted.usual.contains(&control.name) || is_named(&group.adopt, &control.name))
+            && (wanted.usual.contains(&control.name)
+                || is_named(&group.adopt, &control.name)
+                || moved.has_set_aside(&control.name))
     };
     let has_dated = wanted
         .schedules

@@ -62,10 +62,17 @@ impl Moved {
         *self == Moved::default()
     }
 
-    /// Remembers an adopted scheduled action before it is taken away.
+    /// Remembers an adopted scheduled action before it is taken away. One that somebody made meanwhile under the name of
+    /// another that is remembered does not take its place.
     pub(super) fn set_aside(&mut self, control: &Control) {
-        self.set_aside.retain(|other| other.name != control.name);
-        self.set_aside.push(control.clone());
+        if !self.has_set_aside(&control.name) {
+            self.set_aside.push(control.clone());
+        }
+    }
+
+    /// Whether a scheduled action of this name is remembered.
+    pub(super) fn has_set_aside(&self, name: &str) -> bool {
+        self.set_aside.iter().any(|other| other.name == name)
     }
 
     /// The group as it would be with what was set aside: whoever compiles its controls gives them back their names.

@@ -638,6 +638,28 @@ fn a_pin_that_is_taken_back_before_all_of_it_was_done_leaves_nothing() {
 }
 
 #[test]
+fn an_action_made_by_hand_under_the_name_of_one_set_aside_goes_and_does_not_replace_it() {
+    let named = Adopt::Named(vec!["morning".into(), "evening".into()]);
+    for adopt in [named, Adopt::All] {
+        let mut world = World::new(adopt);
+        let before: Vec<String> = world.names().into_iter().map(str::to_owned).collect();
+        world.run(&pin(), ALL);
+        let remembered = world.moved.clone();
+        world.live.controls.push(Control {
+            name: "morning".to_owned(),
+            ..made(&spec("", 15))
+        });
+        world.run(&pin(), ALL);
+        assert_eq!(world.moved, remembered);
+        assert!(!world.names().contains(&"morning"));
+        world.run(&Overrides::default(), ALL);
+        assert_eq!(world.names(), before);
+        let morning = world.live.controls.iter().find(|c| c.name == "morning");
+        assert_eq!(morning.expect("back").settings, edges()[0].settings);
+    }
+}
+
+#[test]
 fn what_the_files_let_go_of_while_a_pin_holds_comes_back_as_it_was() {
     let mut world = World::new(Adopt::Named(vec!["morning".into(), "evening".into()]));
     world.run(&pin(), ALL);
