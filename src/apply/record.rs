@@ -1,6 +1,10 @@
 //! What is written to the state about a group: its outcome, and what is applied of it from now on.
 
+use tideform_policies::model::Controller;
+use tideform_state::JsonText;
+
 use super::*;
+use crate::reconcile::{Moved, Progress as LoopProgress};
 
 /// The address that the state knows a group by, where the plan gives it another and it has not got that yet.
 pub(super) fn moved_from<'a>(
@@ -174,7 +178,30 @@ pub(super) fn write_record(
                     }),
                     applied_at: at,
                 },
-            )
+            )?;
+            match group.controller {
+                Controller::Tideform => forget_moved(tx, written.address),
+                Controller::Native => Ok(()),
+            }
         }
     }
+}
+
+/// The plan that gives a group to the loop puts back what was moved of it, or keeps it away: nothing waits any more.
+fn forget_moved(tx: &mut Transaction<'_>, group: &GroupAddress) -> Result<(), StateError> {
+    let Some(text) = tx.progress_of(group)? else {
+        return Ok(());
+    };
+    // What another version remembers is the loop's to judge.
+    let Ok(progress) = text.read::<LoopProgress>() else {
+        return Ok(());
+    };
+    if progress.moved == Moved::default() {
+        return Ok(());
+    }
+    let progress = LoopProgress {
+        moved: Moved::default(),
+        ..progress
+    };
+    tx.save_progress(group, &JsonText::of(&progress)?)
 }

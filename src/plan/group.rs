@@ -57,7 +57,7 @@ use controls::{
 use create::create;
 use drift::{drift, is_tagged_ours, was_just_created};
 use leaving::{leave_old_resource, plan_leaving};
-use limits::{at_this_moment, held_back, is_kept_by_loop, limits_now, renewal_note};
+use limits::{at_this_moment, handed_over, held_back, is_kept_by_loop, limits_now, renewal_note};
 use policy::policy_changes;
 use problems::{
     report_deregistration, report_foreign_controls, report_owner, report_switched_off,

@@ -281,6 +281,20 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// What the loop itself remembers of one group; `None`: nothing yet.
+    ///
+    /// # Errors
+    /// Only where the file cannot be read.
+    pub fn progress_of(&mut self, group: &GroupAddress) -> Result<Option<JsonText>, StateError> {
+        let id = self.group_id(group)?;
+        let progress: Option<String> = self
+            .sql()
+            .prepare_cached("SELECT progress FROM progress WHERE group_id = ?1")?
+            .query_row((id,), |row| row.get(0))
+            .optional()?;
+        Ok(progress.map(JsonText::from_column))
+    }
+
     /// Replaces what the loop itself remembers of a group.
     ///
     /// # Errors

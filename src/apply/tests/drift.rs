@@ -1,6 +1,10 @@
 //! What others changed in the cloud.
 
+use tideform_policies::model::Controller;
+use tideform_state::JsonText;
+
 use super::*;
+use crate::reconcile::{Moved as LoopMoved, Progress as LoopProgress};
 
 #[tokio::test]
 async fn a_change_by_hand_shows_as_drift_and_is_undone() {
@@ -103,4 +107,53 @@ async fn what_a_half_failed_replacement_took_away_is_no_drift() {
     assert_eq!(plan.groups[0].drift, []);
     world.carry(&plan).await.unwrap();
     assert!(!world.plan([on_another_resource()]).await.has_changes());
+}
+
+#[tokio::test]
+async fn nothing_stays_set_aside_of_a_group_that_an_apply_gives_to_the_loop() {
+    let mut world = world();
+    world.apply([launched("web")]).await;
+    let address = GroupAddress::new("web");
+    let day = Control {
+        name: "day".into(),
+        kind: ControlKind::Schedule,
+        enabled: true,
+        summary: "4 at least from 8".into(),
+        settings: Default::default(),
+        writes: Default::default(),
+        beyond: None,
+    };
+    let progress = LoopProgress {
+        failures: 1,
+        moved: LoopMoved {
+            limits: true,
+            set_aside: vec![day],
+            ..LoopMoved::default()
+        },
+        ..LoopProgress::default()
+    };
+    let text = JsonText::of(&progress).unwrap();
+    let mut applied = world.state.applied_groups().unwrap().remove(&address);
+    let applied = applied.as_mut().unwrap();
+    applied.group.controller = Controller::Native;
+    let apply = NewApply {
+        at: START.parse().unwrap(),
+        actor: "ann".into(),
+        digest: String::new(),
+        details: serde_json::Value::Null,
+    };
+    world
+        .state
+        .write(|tx| {
+            let id = tx.begin_apply(&apply)?;
+            tx.record_applied_group(id, applied)?;
+            tx.save_progress(&address, &text)?;
+            tx.finish_apply(id, &tideform_state::ApplyOutcome::Done, apply.at)
+        })
+        .unwrap();
+    world.apply([launched("web")]).await;
+    let left = world.state.progress().unwrap().remove(&address).unwrap();
+    let left: LoopProgress = left.read().unwrap();
+    assert_eq!(left.moved, LoopMoved::default());
+    assert_eq!(left.failures, 1);
 }

@@ -63,9 +63,20 @@ pub(super) fn control_drift(
     let find = |list: &'_ [ControlSpec], name: &str| -> Option<ControlSpec> {
         list.iter().find(|spec| spec.name == name).cloned()
     };
-    let is_kept = is_kept_by_loop(situation, group);
+    // A plan that gives the group to the loop sees what a pin or a surge has moved of it till now.
+    let is_given = group.controller == Controller::Tideform;
+    let is_kept = is_kept_by_loop(situation, group)
+        || situation
+            .applied
+            .is_some_and(|applied| is_given && is_kept_by_loop(situation, &applied.group));
+    let is_set_aside = |name: &str| {
+        let aside = situation
+            .applied
+            .map(|applied| applied.moved.set_aside.iter());
+        aside.into_iter().flatten().any(|other| other.name == name)
+    };
     let is_the_loops = |name: &str, kind: ControlKind| {
-        dated_at(name).is_some() || is_kept && kind == ControlKind::Schedule
+        dated_at(name).is_some() || kind == ControlKind::Schedule && (is_kept || is_set_aside(name))
     };
     // With something in the files that the cloud cannot say nothing is known of what they want.
     let is_planned = situation.unsupported.is_empty();

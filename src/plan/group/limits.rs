@@ -7,6 +7,7 @@ use tideform_policies::calendar::{Held, TimedLimits};
 use tideform_policies::model::{Capacity, Limits};
 use tideform_provider::{dated_at, is_ours};
 
+use super::controls::is_adopted_by_name;
 use super::*;
 
 /// A scheduled action of the cloud's acts this much late at most.
@@ -35,7 +36,8 @@ pub(super) fn at_this_moment<'a>(
 }
 
 /// A limit that is as a scheduled action of somebody else's writes it was moved by that, and moves back by it: nobody
-/// changed it by hand. One that the files change is written all the same.
+/// changed it by hand. One that the files change is written all the same, and so is one whose action this plan takes
+/// away because the loop keeps the windows.
 fn as_others_wrote(
     situation: &Situation<'_>,
     group: &Group,
@@ -53,6 +55,8 @@ fn as_others_wrote(
         live.controls.iter().any(|control| {
             of(control) == Some(limit.get())
                 && !is_ours(&control.name, &situation.options.workspace)
+                && (group.controller == Controller::Native
+                    || !is_adopted_by_name(control, &group.adopt))
         })
     };
     let min = if applied.min() == limits.min() && writes(|c| c.writes.min, there.min()) {
@@ -109,6 +113,31 @@ pub(super) fn is_kept_by_loop(situation: &Situation<'_>, group: &Group) -> bool 
     let is_same =
         (was.limits, &was.schedules, &was.surges) == (is.limits, &is.schedules, &is.surges);
     is_its_own && (applied.holds_limits() || is_same && (applied.is_held() || has_dated(situation)))
+}
+
+/// Why a limit that a window, a pin or a surge had moved is what the files say again: the group goes from the cloud to
+/// the loop, which keeps them by what it asks for. `None`: it does not, or they had not moved this one.
+pub(super) fn handed_over(
+    situation: &Situation<'_>,
+    group: &Group,
+    live: &LiveGroup,
+    path: &str,
+) -> Option<String> {
+    let applied = situation.applied?;
+    let was = applied.group.policy.limits?;
+    let there = live.attributes.limits;
+    let is_moved = match path {
+        "limits.min" => was.min() != there.min(),
+        "limits.max" => was.max() != there.max(),
+        _ => false,
+    };
+    let is_handed_over =
+        applied.group.controller == Controller::Native && group.controller == Controller::Tideform;
+    let what = match applied.holds_limits() {
+        true => "pins and surges",
+        false => "the windows",
+    };
+    (is_moved && is_handed_over).then(|| format!("from now on the loop keeps {what}"))
 }
 
 /// Why an edit of the limits or windows is not written by this plan; `None`: it is.

@@ -31,7 +31,13 @@ pub(super) fn update(
             let has_drifted = was.iter().flatten().any(|d| d.path == difference.path);
             PlannedChange {
                 source: places.of(situation.address, &difference.path),
-                reason: has_drifted.then(|| "changed outside tideform".to_owned()),
+                reason: match has_drifted {
+                    true => Some("changed outside tideform".to_owned()),
+                    false if applied.is_some() => {
+                        handed_over(situation, group, live, &difference.path)
+                    }
+                    false => None,
+                },
                 ..cloud(
                     &difference.path,
                     match (difference.live.is_null(), difference.wanted.is_null()) {

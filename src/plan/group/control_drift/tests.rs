@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
-use tideform_policies::model::{Adopt, Controller, Group};
-use tideform_provider::{AttributeChange, Control, ControlKind, ControlSpec};
+use tideform_policies::model::{Adopt, Capacity, Controller, Group, Limits};
+use tideform_provider::{AttributeChange, Control, ControlKind, ControlSpec, Writes};
 
 use crate::plan::fixtures::{configuration, live, mock, plain};
 use crate::plan::known::{Applied, Details, Known};
@@ -53,6 +53,9 @@ fn web() -> Group {
 
 /// What is known, what is live and what is wanted of `web`.
 struct Case {
+    /// In the files.
+    group: Group,
+    limits: Limits,
     applied: Applied,
     unfinished: Option<Record>,
     live: Vec<Control>,
@@ -62,6 +65,8 @@ struct Case {
 impl Case {
     fn new(recorded: Option<&[ControlSpec]>, live: &[Control], wanted: &[ControlSpec]) -> Case {
         Case {
+            group: web(),
+            limits: web().policy.limits.unwrap(),
             applied: Applied {
                 controls: recorded.map(<[_]>::to_vec),
                 ..Applied::new(web())
@@ -73,8 +78,9 @@ impl Case {
     }
 
     fn plan(&self, mode: Mode) -> GroupPlan {
-        let group = web();
+        let group = self.group.clone();
         let mut seen = live(&group, 2);
+        seen.attributes.limits = self.limits;
         seen.controls.clone_from(&self.live);
         let address = group.address.clone();
         let known = Known {
@@ -293,6 +299,81 @@ fn what_the_loop_moves_is_no_drift() {
     case.applied.is_paused = false;
     case.applied.moved.paused = true;
     assert_eq!(case.drift(), Vec::<String>::new());
+}
+
+/// The adopted action that opens a window with a floor of 4.
+fn day() -> ControlSpec {
+    spec("day", json!({ "type": "scheduled" }))
+}
+
+/// `web` of a file that adopts [`day`].
+fn adopting(controller: Controller) -> Group {
+    Group {
+        controller,
+        adopt: Adopt::Named(vec!["day".into()]),
+        ..web()
+    }
+}
+
+fn handed_over(live: &[Control], min: u32) -> Case {
+    let mut case = Case::new(Some(&[day()]), live, &[]);
+    case.applied.group = adopting(Controller::Native);
+    case.group = adopting(Controller::Tideform);
+    case.limits = Limits::new(Capacity(min), Capacity(10)).unwrap();
+    case
+}
+
+#[test]
+fn the_limits_that_a_window_moved_are_the_files_again_when_the_loop_takes_over() {
+    let open = Control {
+        writes: Writes {
+            min: Some(4),
+            max: None,
+        },
+        ..there(&day())
+    };
+    let case = handed_over(std::slice::from_ref(&open), 4);
+    assert_eq!(case.drift(), Vec::<String>::new());
+    let plan = case.plan(Mode::Apply);
+    let min = plan.changes.iter().find(|one| one.path == "limits.min");
+    let min = min.expect("a line for the limit");
+    assert_eq!((&min.before, &min.after), (&json!(4), &json!(2)));
+    assert_eq!(
+        min.reason.as_deref(),
+        Some("from now on the loop keeps the windows")
+    );
+    let [Step::Update { change, .. }] = plan.steps.as_slice() else {
+        panic!("{:?}", plan.steps);
+    };
+    let files = Limits::new(Capacity(2), Capacity(10)).unwrap();
+    assert!(change.changes.contains(&AttributeChange::Limits(files)));
+    let removal = AttributeChange::RemoveControl("day".to_owned());
+    assert!(change.changes.contains(&removal));
+    // After this apply nothing is left to do, and nothing is told of.
+    let mut after = handed_over(&[], 2);
+    after.applied = Applied::new(adopting(Controller::Tideform));
+    assert_eq!(after.drift(), Vec::<String>::new());
+    assert_eq!(after.changes(), Vec::<String>::new());
+    // Under the cloud's control the action moves the limit back by itself.
+    let mut stays = handed_over(&[open], 4);
+    stays.group = adopting(Controller::Native);
+    stays.wanted = vec![day()];
+    assert_eq!(stays.drift(), Vec::<String>::new());
+    assert_eq!(stays.changes(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_set_aside_for_a_pin_is_no_drift_of_the_plan_that_gives_the_group_to_the_loop() {
+    let mut case = handed_over(&[], 5);
+    assert_eq!(case.drift().len(), 2, "{:?}", case.drift());
+    let until = "2026-11-21T13:00:00Z".parse().unwrap();
+    case.applied.pin = Some((Capacity(5), until));
+    case.applied.moved.limits = true;
+    case.applied.moved.set_aside = vec![there(&day())];
+    assert_eq!(case.drift(), Vec::<String>::new());
+    let changes = case.changes();
+    let back = "limits.min 5 -> 2from now on the loop keeps pins and surges".to_owned();
+    assert!(changes.contains(&back), "{changes:?}");
 }
 
 #[test]
