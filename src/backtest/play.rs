@@ -92,12 +92,10 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
         &measures,
         trace,
     )?;
-    let figures = |scenario: &Scenario, measures: &Measures| {
-        let model = &scenario.setup.model;
-        let unit = scenario.setup.prices.on_demand / f64::from(model.weight.max(1));
+    let figures = |measures: &Measures| {
         let mut regret = [None; 3];
         for ((regret, penalty), best) in regret.iter_mut().zip(PENALTIES).zip(&optimum) {
-            let objective = measures.objective_usd(penalty, unit);
+            let objective = measures.objective_usd(penalty, best.unit_usd_per_hour);
             *regret = (best.objective_usd > 0.0).then(|| objective / best.objective_usd);
         }
         Figures::of(measures, has_price, regret)
@@ -113,11 +111,8 @@ pub fn play(case: &Case, load: &Load) -> Result<Played, NoBacktest> {
             held: load.held + trace.filled(),
             lower_bounds: trace.lower_bounds().len(),
         },
-        now: now
-            .as_ref()
-            .zip(measures_now.as_ref())
-            .map(|(now, measures)| figures(now, measures)),
-        planned: figures(&planned, &measures),
+        now: measures_now.as_ref().map(figures),
+        planned: figures(&measures),
         notes: {
             let is_new_slo = |was: &Group| was.policy.slo != case.planned.policy.slo;
             if now.is_some() && case.was.as_ref().is_some_and(is_new_slo) {
@@ -184,6 +179,8 @@ fn common_step(scenario: &Scenario, trace: &Trace) -> u64 {
 /// An optimum, before it is put into words.
 struct Best {
     penalty: f64,
+    /// A unit's price on demand, for what was missing.
+    unit_usd_per_hour: f64,
     objective_usd: f64,
     cost_usd: f64,
     instance_hours: f64,
@@ -207,8 +204,9 @@ impl Best {
     }
 }
 
-/// The best answer at each penalty, for both policies: in the planned world, within the limits of either, at the price
-/// of whoever paid less for an instance.
+/// The best answer at each penalty, for both policies: in the planned world, within the limits of either, at what `now`
+/// paid for a unit, so that what is planned for the mix or the types moves its own regret and not that of `now`. Where
+/// there is no `now`, or it ran nothing, at what the planned policy paid.
 fn optimum(
     case: &Case,
     now: Option<&Scenario>,
@@ -224,15 +222,18 @@ fn optimum(
         .into_iter()
         .map(|(demand, steps)| Run { demand, steps })
         .collect();
-    let paid = |measures: &Measures| {
+    let weight_of = |setup: &Setup| f64::from(setup.model.weight.max(1));
+    let paid = |(scenario, measures): (&Scenario, &Measures)| {
         let hours = measures.on_demand_hours + measures.spot_hours;
-        (hours > 0.0).then(|| measures.cost_usd / hours)
+        (hours > 0.0).then(|| measures.cost_usd / hours / weight_of(&scenario.setup))
     };
-    let paid = [Some(measures), measures_now]
-        .into_iter()
-        .flatten()
-        .filter_map(paid);
-    let price = paid.reduce(f64::min).unwrap_or(setup.prices.on_demand);
+    let on_demand = now.map_or(setup, |now| &now.setup);
+    let on_demand = on_demand.prices.on_demand / weight_of(on_demand);
+    let price = now
+        .zip(measures_now)
+        .and_then(paid)
+        .or_else(|| paid((planned, measures)))
+        .unwrap_or(on_demand);
     // Free within the limits of either, and of their windows.
     let floor = |group: &Group| lowest(group, case.live_limits);
     let ceiling = |group: &Group| highest(group, case.live_limits);
@@ -260,14 +261,15 @@ fn optimum(
                 max: max.map(|max| max.div_ceil(weight)),
                 rate_out: None,
                 rate_in: None,
-                price_usd_per_hour: price,
-                on_demand_usd_per_hour: setup.prices.on_demand,
+                price_usd_per_hour: price * f64::from(weight),
+                on_demand_usd_per_hour: on_demand * f64::from(weight),
                 penalty,
             },
             MOST_WORK,
         )?;
         Ok(Best {
             penalty,
+            unit_usd_per_hour: on_demand,
             objective_usd: solution.objective_usd,
             cost_usd: solution.cost_usd,
             instance_hours: solution.account.instance_hours(),

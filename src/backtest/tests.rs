@@ -82,6 +82,20 @@ fn a_new_slo_measures_both_and_is_said() {
 }
 
 #[test]
+fn the_regret_of_now_does_not_follow_the_prices_that_are_planned() {
+    for (planned_usd, expected) in [(0.05, 0.5), (0.1, 1.0), (0.2, 2.0)] {
+        let mut case = case(Some(fixed(2, 2)), fixed(2, 2));
+        case.prices_planned = Some(crate::simulate::Prices {
+            on_demand: planned_usd,
+            spot: planned_usd,
+        });
+        let played = play(&case, &two_hours()).unwrap();
+        assert_eq!(played.now.unwrap().regret, [Some(1.0); 3]);
+        assert_eq!(played.planned.regret, [Some(expected); 3]);
+    }
+}
+
+#[test]
 fn what_is_missing_costs_its_penalty() {
     let played = play(&case(Some(fixed(1, 1)), fixed(1, 2)), &two_hours()).unwrap();
     let now = played.now.unwrap();

@@ -13,7 +13,7 @@ use super::measure::Measures;
 use super::optimum::ProblemError;
 use super::peers::{Common, Peer};
 use super::render::{grouped, percent, wrap};
-use super::report::{Regret, regret};
+use super::report::{Regret, Yardstick};
 use super::run::{Run, Setup};
 use super::scenario::Scenario;
 use super::trace::Trace;
@@ -33,7 +33,7 @@ pub struct Row {
     pub settings: String,
     /// What came of it.
     pub measures: Measures,
-    /// Against the optimum.
+    /// Against the optimum at the policy's mean price, the same for all rows.
     pub regret: Vec<Regret>,
 }
 
@@ -102,31 +102,21 @@ pub fn common(scenario: &Scenario, trace: &Trace) -> Common {
 /// [`ProblemError`] of the optimum.
 pub fn own(scenario: &Scenario, trace: &Trace, name: &str) -> Result<Row, ProblemError> {
     let measures = run(&scenario.setup, trace, scenario.controller());
-    row(
-        scenario,
-        trace,
-        name,
-        "as the files say".to_owned(),
-        measures,
-    )
+    let best = Yardstick::of(scenario, trace, &measures)?;
+    Ok(own_row(name, &best, measures))
 }
 
-fn row(
-    scenario: &Scenario,
-    trace: &Trace,
-    name: &str,
-    settings: String,
-    measures: Measures,
-) -> Result<Row, ProblemError> {
-    Ok(Row {
+fn own_row(name: &str, best: &Yardstick, measures: Measures) -> Row {
+    Row {
         name: name.to_owned(),
-        settings,
-        regret: regret(scenario, trace, &measures)?,
+        settings: "as the files say".to_owned(),
+        regret: best.regret(&measures),
         measures,
-    })
+    }
 }
 
-/// The policy and its peers on a load, each in a thread of its own.
+/// The policy and its peers on a load, each in a thread of its own. One optimum, which pays what the policy paid, is
+/// the yardstick of all, so that the regrets order them as J does.
 ///
 /// # Errors
 /// [`ProblemError`] of the optimum.
@@ -138,33 +128,30 @@ pub fn compare(
     let common = &common(scenario, trace);
     let setup = &scenario.setup;
     let rows = std::thread::scope(|scope| {
-        let peers: Vec<_> = peers
+        let running: Vec<_> = peers
             .iter()
-            .map(|peer| {
-                scope.spawn(move || {
-                    let measures = run_peer(setup, trace, *peer, common);
-                    row(
-                        scenario,
-                        trace,
-                        peer.name(),
-                        peer.settings(common),
-                        measures,
-                    )
-                })
-            })
+            .map(|peer| scope.spawn(move || run_peer(setup, trace, *peer, common)))
             .collect();
-        let mut rows = vec![own(scenario, trace, "policy")];
-        for peer in peers {
-            match peer.join() {
-                Ok(came_of_it) => rows.push(came_of_it),
+        let measures = run(setup, trace, scenario.controller());
+        let best = Yardstick::of(scenario, trace, &measures)?;
+        let mut rows = vec![own_row("policy", &best, measures)];
+        for (peer, running) in peers.iter().zip(running) {
+            let measures = match running.join() {
+                Ok(measures) => measures,
                 Err(panic) => std::panic::resume_unwind(panic),
-            }
+            };
+            rows.push(Row {
+                name: peer.name().to_owned(),
+                settings: peer.settings(common),
+                regret: best.regret(&measures),
+                measures,
+            });
         }
-        rows
-    });
+        Ok(rows)
+    })?;
     Ok(Comparison {
         step_s: STEP.as_secs(),
-        rows: rows.into_iter().collect::<Result<_, _>>()?,
+        rows,
     })
 }
 

@@ -36,6 +36,6 @@ pub use measure::Measures;
 pub use own::Own;
 pub use policy::{Policy, Sight, metric_of};
 pub use prices::Prices;
-pub use report::{PENALTIES, Regret, Report, play, play_beside_optimum, regret};
+pub use report::{PENALTIES, Regret, Report, Yardstick, play, play_beside_optimum};
 pub use run::{Run, Setup, Step, Watch, simulate};
 pub use scenario::{Given, Note, Scenario, ScenarioError};

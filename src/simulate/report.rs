@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::measure::Measures;
-use super::optimum::{Demand, Path, Problem, ProblemError, Run as Stretch, solve};
+use super::optimum::{Demand, Path, Problem, ProblemError, Run as Stretch, Solution, solve};
 use super::run::{Run, Watch};
 use super::scenario::Scenario;
 use super::trace::Trace;
@@ -126,9 +126,10 @@ pub fn play_beside_optimum<W: Watch>(
     let (measures, _, watch) = run.finish();
     let setup = &scenario.setup;
     let group = scenario.group();
-    let (regret, paths) = against_optimum(scenario, trace, &measures)?
-        .into_iter()
-        .unzip();
+    let best = Yardstick::of(scenario, trace, &measures)?;
+    let regret = best.regret(&measures);
+    let paths = best.solutions.into_iter().map(|(_, best)| best.path);
+    let paths = paths.collect();
     let report = Report {
         format_version: REPORT_FORMAT_VERSION,
         group: group.address.short(),
@@ -161,45 +162,40 @@ pub fn play_beside_optimum<W: Watch>(
     Ok((report, watch, paths))
 }
 
-/// A run's J over the optimum's, at each of [`PENALTIES`].
-///
-/// The optimum pays for an instance what the run paid on average, so that a mix of spot and on demand is compared with
-/// the same mix; where nothing ran, the price on demand. Boots take the shortest time that they can.
-///
-/// # Errors
-/// [`ProblemError`]: the optimum's numbers cannot be computed with.
-pub fn regret(
-    scenario: &Scenario,
-    trace: &Trace,
-    measures: &Measures,
-) -> Result<Vec<Regret>, ProblemError> {
-    let all = against_optimum(scenario, trace, measures)?;
-    Ok(all.into_iter().map(|(regret, _)| regret).collect())
+/// The optimum of a load, at each of [`PENALTIES`]: what runs are measured by. Runs in one table share one.
+pub struct Yardstick {
+    /// Each with its penalty.
+    solutions: Vec<(f64, Solution)>,
+    /// A unit's price on demand.
+    unit_usd_per_hour: f64,
 }
 
-fn against_optimum(
-    scenario: &Scenario,
-    trace: &Trace,
-    measures: &Measures,
-) -> Result<Vec<(Regret, Path)>, ProblemError> {
-    let setup = &scenario.setup;
-    let weight = setup.model.weight.max(1);
-    let runs: Vec<Stretch> = scenario
-        .demand(trace)
-        .into_iter()
-        .map(|(demand, steps)| Stretch { demand, steps })
-        .collect();
-    let hours = measures.on_demand_hours + measures.spot_hours;
-    let price = if hours > 0.0 {
-        measures.cost_usd / hours
-    } else {
-        setup.prices.on_demand
-    };
-    let limits = scenario.limits();
-    let unit_price = setup.prices.on_demand / f64::from(weight);
-    PENALTIES
-        .into_iter()
-        .map(|penalty| {
+impl Yardstick {
+    /// The optimum pays for an instance what this run paid on average, so that a mix of spot and on demand is compared
+    /// with the same mix; where nothing ran, the price on demand. Boots take the shortest time that they can.
+    ///
+    /// # Errors
+    /// [`ProblemError`]: the optimum's numbers cannot be computed with.
+    pub fn of(
+        scenario: &Scenario,
+        trace: &Trace,
+        payer: &Measures,
+    ) -> Result<Yardstick, ProblemError> {
+        let setup = &scenario.setup;
+        let weight = setup.model.weight.max(1);
+        let runs: Vec<Stretch> = scenario
+            .demand(trace)
+            .into_iter()
+            .map(|(demand, steps)| Stretch { demand, steps })
+            .collect();
+        let hours = payer.on_demand_hours + payer.spot_hours;
+        let price = if hours > 0.0 {
+            payer.cost_usd / hours
+        } else {
+            setup.prices.on_demand
+        };
+        let limits = scenario.limits();
+        let best = |penalty: f64| {
             let solution = solve(&Problem {
                 demand: Demand::Runs(&runs),
                 weight,
@@ -216,18 +212,30 @@ fn against_optimum(
                 on_demand_usd_per_hour: setup.prices.on_demand,
                 penalty,
             })?;
-            let policy_usd = measures.objective_usd(penalty, unit_price);
+            Ok((penalty, solution))
+        };
+        Ok(Yardstick {
+            solutions: PENALTIES.into_iter().map(best).collect::<Result<_, _>>()?,
+            unit_usd_per_hour: setup.prices.on_demand / f64::from(weight),
+        })
+    }
+
+    /// A run's J over the optimum's, at each penalty. It may be below 1 where the run paid less for an instance than
+    /// the one that set the price.
+    pub fn regret(&self, measures: &Measures) -> Vec<Regret> {
+        let of = |(penalty, solution): &(f64, Solution)| {
+            let policy_usd = measures.objective_usd(*penalty, self.unit_usd_per_hour);
             let optimum_usd = solution.objective_usd;
-            let regret = Regret {
-                penalty,
+            Regret {
+                penalty: *penalty,
                 policy_usd,
                 optimum_usd,
                 regret: (optimum_usd > 0.0).then(|| policy_usd / optimum_usd),
                 optimum_cost_usd: solution.cost_usd,
                 optimum_missing_unit_hours: solution.account.missing_unit_hours(),
                 method: solution.method.name().to_owned(),
-            };
-            Ok((regret, solution.path))
-        })
-        .collect()
+            }
+        };
+        self.solutions.iter().map(of).collect()
+    }
 }

@@ -7,7 +7,7 @@
 //! - [`hpa`], [`aws_target_tracking`], [`aws_step`], [`nomad`]: what clouds and orchestrators do; the rules of AWS
 //!   that these and [`super::native`] share are in [`aws`].
 //! - [`react`], [`adapt`], [`hist`], [`reg`], [`conpaas`]: published rules, which see the load itself ([`by_load`]).
-//! - `fixed`: a fleet of the largest demand of the trace, which only somebody knows who has seen it.
+//! - `fixed`: a fleet of the largest demand of the trace, within the limits, which only somebody knows who has seen it.
 
 pub mod adapt;
 pub mod aws;
@@ -25,6 +25,8 @@ pub mod reg;
 mod tests;
 
 pub use common::{Common, Source, TARGET_WITHOUT_TRACK};
+
+use std::cmp::Ordering;
 
 use super::controller::{Controller, Fixed};
 use by_load::ByLoad;
@@ -50,7 +52,7 @@ pub enum Peer {
     Reg,
     /// Fernandez et al.
     ConPaas,
-    /// A fleet of the largest demand, which does not scale.
+    /// A fleet of the largest demand, within the limits, which does not scale.
     Fixed,
 }
 
@@ -123,10 +125,20 @@ impl Peer {
             }
             Peer::Reg => format!("knows the load; every {every}, in by a fit of 60 values"),
             Peer::ConPaas => format!("knows the load; every {every}, the best of 3 predictors"),
-            Peer::Fixed => format!(
-                "{} instances at all times",
-                common.ask(common.peak_demand).desired
-            ),
+            Peer::Fixed => fixed_settings(common),
         }
     }
+}
+
+/// How large the fixed fleet is, and which limit keeps it from being as large as the peak demand.
+fn fixed_settings(common: &Common) -> String {
+    let peak = common.peak_demand;
+    let size = common.ask(peak).desired;
+    let limit = match size.cmp(&peak) {
+        Ordering::Less => format!(", the limits' maximum; the peak needs {peak}"),
+        Ordering::Equal => String::new(),
+        Ordering::Greater => format!(", the limits' minimum; the peak needs {peak}"),
+    };
+    let noun = if size == 1 { "instance" } else { "instances" };
+    format!("{size} {noun} at all times{limit}")
 }

@@ -343,3 +343,21 @@ fn a_comparison_has_the_policy_first_and_no_regret_below_one() {
     // Without a price an instance-hour costs a dollar.
     assert_eq!(words[3], words[4], "{table}");
 }
+
+#[test]
+fn a_fixed_fleet_says_which_limit_keeps_it_from_the_peak_demand() {
+    let settings = |min, max, peak_demand| {
+        Peer::Fixed.settings(&Common {
+            min,
+            max,
+            peak_demand,
+            ..common(HCL)
+        })
+    };
+    assert_eq!(settings(1, 40, 40), "40 instances at all times");
+    assert_eq!(settings(0, 40, 1), "1 instance at all times");
+    let cut = "12 instances at all times, the limits' maximum; the peak needs 40";
+    assert_eq!(settings(1, 12, 40), cut);
+    let more = "3 instances at all times, the limits' minimum; the peak needs 1";
+    assert_eq!(settings(3, 12, 1), more);
+}
