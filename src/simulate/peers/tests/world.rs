@@ -345,6 +345,40 @@ fn a_comparison_has_the_policy_first_and_no_regret_below_one() {
 }
 
 #[test]
+fn one_optimum_is_the_yardstick_of_a_comparison_so_that_regret_orders_as_j_does() {
+    // The larger the fleet, the larger its share of spot, and the cheaper its mean instance.
+    let hcl = HCL.replace(
+        "limits {",
+        "mix {\n on_demand_base = 6\n spot = \"100%\"\n }\n limits {",
+    );
+    let values = (0..600).map(|minute| 900.0 + 800.0 * (f64::from(minute) / 30.0).sin());
+    let trace = Trace::new(start(), Duration::from_secs(60), values.collect()).unwrap();
+    let given = Given {
+        throughput: Some(100.0),
+        boot: Some(Boot::Fixed(Duration::from_secs(90))),
+        prices: Some(Prices {
+            on_demand: 0.1,
+            spot: 0.02,
+        }),
+        ..Given::default()
+    };
+    let scenario = Scenario::new(&group(&hcl), &trace, &given).unwrap();
+    let rows = compare::compare(&scenario, &trace, &Peer::ALL)
+        .unwrap()
+        .rows;
+    let mean = |m: &crate::simulate::Measures| m.cost_usd / (m.on_demand_hours + m.spot_hours);
+    let policy = mean(&rows[0].measures);
+    assert!(rows.iter().any(|row| mean(&row.measures) < 0.99 * policy));
+    for place in 0..3 {
+        let mut sorted: Vec<_> = rows.iter().map(|row| &row.regret[place]).collect();
+        sorted.sort_by(|a, b| a.policy_usd.total_cmp(&b.policy_usd));
+        assert!(sorted.is_sorted_by(|a, b| a.regret <= b.regret));
+        let shown = rows[0].regret[place].optimum_usd;
+        assert!(sorted.iter().all(|of| of.optimum_usd == shown));
+    }
+}
+
+#[test]
 fn a_fixed_fleet_says_which_limit_keeps_it_from_the_peak_demand() {
     let settings = |min, max, peak_demand| {
         Peer::Fixed.settings(&Common {
